@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "stats/summary.h"
+
+#include <gsl/gsl_cdf.h>
+#include <math.h>
+
+void summary_add(struct summary *s, double value)
+{
+    s->min = s->n == 0 || value < s->min ? value : s->min;
+    s->max = s->n == 0 || value > s->max ? value : s->max;
+    s->n++;
+    double off = value - s->mean;
+    s->mean += off / (double)s->n;
+    s->squares += off * (value - s->mean);
+}
+
+double summary_variance(const struct summary *s)
+{
+    return s->n < 2 ? NAN : s->squares / (double)(s->n - 1);
+}
+
+double summary_half_width(const struct summary *s, double confidence)
+{
+    if (s->n < 2) {
+        return INFINITY;
+    }
+    double t = gsl_cdf_tdist_Pinv(0.5 + 0.5 * confidence, (double)(s->n - 1));
+    return t * sqrt(summary_variance(s) / (double)s->n);
+}
+
+struct interval summary_proportion(uint64_t hits, uint64_t n, double confidence)
+{
+    if (n == 0) {
+        return (struct interval){0.0, 1.0};
+    }
+    double z = gsl_cdf_ugaussian_Pinv(0.5 + 0.5 * confidence), trials = (double)n;
+    double share = (double)hits / trials, scale = 1.0 + z * z / trials;
+    double middle = (share + z * z / (2.0 * trials)) / scale;
+    double half =
+        z / scale * sqrt(share * (1.0 - share) / trials + z * z / (4.0 * trials * trials));
+    /* Rounding must not leave a hair outside of what a proportion can be. */
+    return (struct interval){hits == 0 ? 0.0 : middle - half, hits == n ? 1.0 : middle + half};
+}
+
+/* The chance that at most `k` of `n` values lie below the p-quantile. (GSL counts in 32 bits, so
+ * the incomplete beta function stands in for the binomial law.) */
+static double chance_at_most(uint64_t k, uint64_t n, double p)
+{
+    return k >= n ? 1.0 : gsl_cdf_beta_Q(p, (double)k + 1.0, (double)(n - k));
+}
+
+/* The least k with chance_at_most(k) >= `chance`. */
+static uint64_t least_count(uint64_t n, double p, double chance)
+{
+    uint64_t low = 0, high = n;
+    while (low < high) {
+        uint64_t middle = low + (high - low) / 2;
+        if (chance_at_most(middle, n, p) >= chance) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    return low;
+}
+
+bool summary_quantile_ranks(uint64_t n, double p, double confidence, uint64_t *low, uint64_t *high)
+{
+    double side = 0.5 * (1.0 - confidence);
+    /* Rank r is above the quantile with the chance that at most r - 1 values are below it. */
+    uint64_t first = least_count(n, p, side);
+    *low = chance_at_most(first, n, p) <= side ? first + 1 : first;
+    *high = least_count(n, p, 1.0 - side) + 1;
+    return *low >= 1 && *high <= n;
+}
+
+uint64_t summary_quantile_least(double p, double confidence)
+{
+    return (uint64_t)ceil(log1p(-confidence) / log(p));
+}
+
+struct mser summary_mser5(const double *values, size_t n)
+{
+    enum { BATCH = 5 };
+    size_t batches = n / BATCH;
+    struct mser best = {.cut = 0, .statistic = NAN, .mean = NAN};
+    struct summary kept = {0};
+    /* From the end, so that each step adds one batch to those kept. */
+    for (size_t d = batches; d-- > 0;) {
+        double sum = 0.0;
+        for (size_t i = 0; i < BATCH; i++) {
+            sum += values[d * BATCH + i];
+        }
+        summary_add(&kept, sum / BATCH);
+        if (batches < 2 || d > batches / 2) {
+            continue;
+        }
+        double statistic = kept.squares / ((double)kept.n * (double)kept.n);
+        /* Of equals, the least cut. */
+        if (!(statistic > best.statistic)) {
+            best = (struct mser){d * BATCH, statistic, kept.mean};
+        }
+    }
+    return best;
+}

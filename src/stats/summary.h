@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What replications say together: means, quantiles and proportions with their confidence
+ * intervals, and where a warm-up ends. Values are added in the order of replications, never in
+ * that of their completion, so that the sums do not depend on the machine.
+ *
+ * A confidence is that of the two-sided interval: 0.95 leaves 2.5 % on each side.
+ */
+#ifndef SQUALL_STATS_SUMMARY_H
+#define SQUALL_STATS_SUMMARY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Zero is an empty summary. */
+struct summary {
+    uint64_t n;
+    double mean;
+    double squares; /* sum of squared deviations from the mean (Welford 1962) */
+    double min, max;
+};
+
+void summary_add(struct summary *s, double value);
+
+/* Of the sample, with n - 1; NAN below two values. */
+double summary_variance(const struct summary *s);
+
+/* Half the width of the interval mean +- t s / sqrt(n) with Student's t of n - 1 degrees of
+ * freedom; INFINITY below two values. */
+double summary_half_width(const struct summary *s, double confidence);
+
+struct interval {
+    double low, high;
+};
+
+/* Wilson's score interval (1927) for a proportion of `hits` in `n` trials; [0, 1] without trials.
+ */
+struct interval summary_proportion(uint64_t hits, uint64_t n, double confidence);
+
+/* The ranks (1-based) of the two order statistics of `n` independent values that enclose the
+ * p-quantile: `low` is the largest rank below which it lies with a chance of at most
+ * (1 - confidence) / 2, `high` the least rank above which it does (binomial coverage, no
+ * assumption on the law). False when there are too few values for such ranks. */
+bool summary_quantile_ranks(uint64_t n, double p, double confidence, uint64_t *low, uint64_t *high);
+
+/* The least number of values whose largest is not below the p-quantile with this (one-sided)
+ * confidence. */
+uint64_t summary_quantile_least(double p, double confidence);
+
+/* The end of a warm-up by MSER-5 (White, Cobb and Spratt 2000): of the means of batches of five
+ * values, leave out the first d <= number / 2 that minimise S^2 / (number - d)^2, where S^2 is the
+ * sum of squared deviations of those kept. Values after the last whole batch are not used. */
+struct mser {
+    size_t cut;       /* values to leave out: 5 d */
+    double statistic; /* at the minimum; NAN with fewer than two batches */
+    double mean;      /* of the values kept */
+};
+struct mser summary_mser5(const double *values, size_t n);
+
+#endif
