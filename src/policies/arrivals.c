@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "policies/arrivals.h"
+
+#include "base/check.h"
+
+#define RATE(doc) P_CHOICE(arrivals, rate, profile_choice, NULL, doc)
+#define FIRST_ARRIVAL \
+    P_MAYBE_DURATION(arrivals, first_arrival, "none", 0, 1e18, \
+                     "When the first arrival comes; `none`: one time between arrivals after 0.")
+
+static const struct param_spec constant_rows[] = {
+    RATE("Arrivals per time, evenly spaced where it is constant."), FIRST_ARRIVAL, P_END};
+
+static const struct param_spec poisson_rows[] = {RATE("Mean number of arrivals per time."),
+                                                 FIRST_ARRIVAL, P_END};
+
+static const struct param_spec renewal_rows[] = {
+    P_CHOICE(arrivals, interarrival, dist_duration, NULL, "Time from one arrival to the next."),
+    FIRST_ARRIVAL, P_END};
+
+static const struct param_spec time_rows[] = {
+    P_DURATION(arrival_time, time, NULL, 0, 1e18, "When."), P_END};
+
+static const struct schema time_schema = {
+    .name = "arrival_time",
+    .summary = "The time of one arrival.",
+    .size = sizeof(struct arrival_time),
+    .rows = time_rows,
+    .shorthand = true,
+};
+
+static const struct param_spec times_rows[] = {
+    P_LIST(arrivals, at, time_schema, NULL, "The times, not falling."), P_END};
+
+static const struct param_spec closed_rows[] = {
+    P_COUNT(arrivals, users, NULL, 1, 1e8, "Users, each with one request under way at most."),
+    P_CHOICE(arrivals, think_time, dist_duration, NULL,
+             "Time before a user's first request, and from the end of one to the next."),
+    P_END};
+
+static const struct alternative alternatives[] = {
+    {.name = "constant",
+     .summary = "Evenly spaced arrivals.",
+     .tag = ARRIVALS_CONSTANT,
+     .rows = constant_rows},
+    {.name = "poisson",
+     .summary = "Arrivals independent of each other.",
+     .tag = ARRIVALS_POISSON,
+     .rows = poisson_rows},
+    {.name = "renewal",
+     .summary = "Independent times between arrivals, of any law.",
+     .tag = ARRIVALS_RENEWAL,
+     .rows = renewal_rows},
+    {.name = "times",
+     .summary = "Arrivals at given times.",
+     .tag = ARRIVALS_TIMES,
+     .rows = times_rows},
+    {.name = "closed",
+     .summary = "Users who think, send a request and wait for its end.",
+     .tag = ARRIVALS_CLOSED,
+     .rows = closed_rows},
+    {.name = NULL}};
+
+static void derive(void *value, const struct node *at, struct diag *diag, struct arena *arena)
+{
+    (void)arena;
+    const struct arrivals *a = value;
+    for (uint32_t i = 1; a->kind == ARRIVALS_TIMES && i < a->at.count; i++) {
+        if (a->at.items[i].time < a->at.items[i - 1].time) {
+            diag_error(diag, profile_item(at, "times", "at", i),
+                       "this is before the time before it");
+            return;
+        }
+    }
+}
+
+const struct choice arrivals_choice = {
+    .name = "arrivals",
+    .summary = "When requests arrive.",
+    .size = sizeof(struct arrivals),
+    .tag_offset = SCHEMA_OFFSET(int, arrivals, kind),
+    .alternatives = alternatives,
+    .derive = derive,
+};
+
+/* The instant that lies `wait` after `from` on a clock which the windows speed up and slow down:
+ * one unit of need falls due per nanosecond. */
+static struct fine_time wait_until(struct fine_time from, sim_time wait,
+                                   const struct rate_window *windows, uint32_t n_windows)
+{
+    static const struct profile_segment tick = {0, SIM_TIME_NEVER, SIM_TIME_S, SIM_TIME_S};
+    static const struct profile clock = {
+        .kind = PROFILE_CONSTANT, .segments = &tick, .n_segments = 1};
+    if (wait == SIM_TIME_NEVER) {
+        return FINE_TIME_NEVER;
+    }
+    return profile_next(&clock, windows, n_windows, from, (double)wait);
+}
+
+/* The general way to the next arrival by rate, which finds the pace for those that follow. */
+static struct fine_time by_rate(const struct arrivals *a, struct arrivals_state *s,
+                                const struct rate_window *windows, uint32_t n_windows, double need)
+{
+    struct fine_time next = profile_next(&a->rate, windows, n_windows, s->clock, need);
+    s->pace = profile_pace(&a->rate, windows, n_windows, next.ns);
+    return next;
+}
+
+sim_time arrivals_next(const struct arrivals *a, struct arrivals_state *s,
+                       const struct rate_window *windows, uint32_t n_windows,
+                       struct rng_stream *stream)
+{
+    struct fine_time next = FINE_TIME_NEVER;
+    switch ((enum arrivals_kind)a->kind) {
+    case ARRIVALS_CLOSED:
+        return SIM_TIME_NEVER;
+    case ARRIVALS_TIMES:
+        return s->place < a->at.count ? a->at.items[s->place++].time : SIM_TIME_NEVER;
+    case ARRIVALS_CONSTANT:
+    case ARRIVALS_POISSON:
+    case ARRIVALS_RENEWAL:
+        break;
+    }
+    if (!s->begun) {
+        s->begun = true;
+        if (a->first_arrival != SIM_TIME_NEVER) {
+            s->clock.ns = a->first_arrival;
+            return a->first_arrival;
+        }
+    }
+    if (a->kind == ARRIVALS_RENEWAL) {
+        next = wait_until(s->clock, dist_draw(&a->interarrival, stream), windows, n_windows);
+    } else {
+        bool even = a->kind == ARRIVALS_CONSTANT;
+        double need = even ? 1.0 : rng_exponential(stream);
+        if (s->pace.until > 0) {
+            struct fine_time step = even ? s->pace.gap : fine_time_from(need * s->pace.gap_ns);
+            next = fine_time_sum(s->clock, step);
+        }
+        if (next.ns >= s->pace.until) {
+            next = by_rate(a, s, windows, n_windows, need);
+        }
+    }
+    s->clock = next;
+    return fine_time_round(next);
+}
+
+sim_time arrivals_think(const struct arrivals *a, sim_time now, const struct rate_window *windows,
+                        uint32_t n_windows, struct rng_stream *stream)
+{
+    CHECK(a->kind == ARRIVALS_CLOSED, "arrivals of kind %d have no users", a->kind);
+    struct fine_time from = {now, 0.0};
+    return fine_time_round(wait_until(from, dist_draw(&a->think_time, stream), windows, n_windows));
+}
