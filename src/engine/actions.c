@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Timed actions. Overlapping ones stack and unwind exactly, because what holds at a moment is
+ * always computed anew from all actions in force, never by undoing one.
+ */
+#include <string.h>
+
+#include "engine/world.h"
+
+static bool concerns(const struct action_plan *a, entity_id id)
+{
+    return id >= a->first && id - a->first < a->count;
+}
+
+/* Copies the rate actions on `id` behind the windows that are there. */
+static void open_windows(struct sim *s, entity_id id, struct condition *k, uint32_t *n_windows)
+{
+    k->first_window = *n_windows;
+    for (uint32_t i = 0; i < s->plan->n_actions; i++) {
+        const struct action_plan *a = &s->plan->actions[i];
+        if (a->kind == ACTION_RATE && concerns(a, id)) {
+            s->windows[(*n_windows)++] = (struct rate_window){a->from, a->to, a->factor};
+            k->windows++;
+        }
+    }
+}
+
+/* How often an action meets an entity, and one more: most conditions, and most windows. */
+static size_t count_meetings(const struct blueprint *b)
+{
+    size_t n = 1;
+    for (uint32_t i = 0; i < b->n_actions; i++) {
+        n += b->actions[i].count;
+    }
+    return n;
+}
+
+size_t actions_size(const struct blueprint *b)
+{
+    return count_meetings(b) * (sizeof(struct condition) + sizeof(struct rate_window)) + 2 * 64;
+}
+
+void actions_open(struct sim *s)
+{
+    const struct blueprint *b = s->plan;
+    size_t most = count_meetings(b);
+    s->conditions = region_take(&s->memory, most * sizeof *s->conditions, 64);
+    s->windows = region_take(&s->memory, most * sizeof *s->windows, 64);
+    s->n_conditions = 1;
+    uint32_t n_windows = 0;
+    for (uint32_t i = 0; i < b->n_actions; i++) {
+        const struct action_plan *a = &b->actions[i];
+        for (entity_id id = a->first; id - a->first < a->count; id++) {
+            if (s->records[id].condition == 0) {
+                s->records[id].condition = s->n_conditions;
+                open_windows(s, id, &s->conditions[s->n_conditions++], &n_windows);
+            }
+        }
+    }
+}
+
+static void schedule(struct sim *s, entity_id id, enum action_kind kind, sim_time at)
+{
+    if (at > s->options.end) {
+        return;
+    }
+    struct record *r = &s->records[id];
+    uint32_t slot = evq_new(&s->queue);
+    struct event *e = evq_event(&s->queue, slot);
+    *e = (struct event){.time = at,
+                        .order = order_key(s, at, CLASS_ACTION, r),
+                        .target = id,
+                        .kind = EVENT_ACTION,
+                        .msg = {.status = (uint16_t)kind}};
+    evq_push(&s->queue, slot, 0);
+}
+
+void actions_reset(struct sim *s)
+{
+    for (uint32_t i = 0; i < s->n_conditions; i++) {
+        s->conditions[i].slow = 1.0;
+        s->conditions[i].epoch = 0;
+        s->conditions[i].down = false;
+    }
+    for (uint32_t i = 0; i < s->plan->n_actions; i++) {
+        const struct action_plan *a = &s->plan->actions[i];
+        for (entity_id id = a->first; id - a->first < a->count; id++) {
+            schedule(s, id, a->kind, a->from);
+            schedule(s, id, a->kind == ACTION_CRASH ? ACTION_RESTART : a->kind, a->to);
+        }
+    }
+}
+
+/* Scratch that a crashed caller loses with everything else. */
+static void forget_loads(struct sim *s, const struct record *r)
+{
+    uint32_t ports = s->plan->groups[r->group].ports;
+    for (uint32_t p = 0; p < ports; p++) {
+        const struct port_plan *port = &s->plan->ports[r->first_port + p];
+        s->turns[r->first_port + p] = 0;
+        for (uint32_t w = 0; w < port->wires; w++) {
+            s->wires[port->first_wire + w].load = 0;
+        }
+    }
+}
+
+bool actions_apply(struct sim *s, struct record *r, struct event *e)
+{
+    struct condition *k = &s->conditions[r->condition];
+    double slow = 1.0;
+    bool down = false;
+    for (uint32_t i = 0; i < s->plan->n_actions; i++) {
+        const struct action_plan *a = &s->plan->actions[i];
+        if (!concerns(a, e->target) || s->now < a->from || s->now >= a->to) {
+            continue;
+        }
+        slow *= a->kind == ACTION_SLOW ? a->factor : 1.0;
+        down |= a->kind == ACTION_CRASH;
+    }
+    bool turned = down != k->down, changed = turned || slow != k->slow;
+    /* Several actions at one instant take effect at the first one's event, whichever that is: the
+     * type is told what has become of it. */
+    e->msg.status = !turned ? ACTION_SLOW : down ? ACTION_CRASH : ACTION_RESTART;
+    if (down && !k->down) {
+        k->epoch++;
+        forget_loads(s, r);
+    }
+    k->slow = slow;
+    k->down = down;
+    return changed;
+}

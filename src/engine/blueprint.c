@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/blueprint.h"
+
+#include <stdio.h>
+
+#include "base/check.h"
+#include "base/hash.h"
+
+const struct group_plan *blueprint_group(const struct blueprint *b, entity_id id)
+{
+    CHECK(id < b->n_entities, "entity %u of %u", id, b->n_entities);
+    uint32_t low = 0, high = b->n_groups; /* groups[low].first <= id < groups[high].first */
+    while (high - low > 1) {
+        uint32_t middle = low + (high - low) / 2;
+        if (b->groups[middle].first <= id) {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    return &b->groups[low];
+}
+
+int blueprint_name(const struct blueprint *b, entity_id id, char *text, size_t size)
+{
+    const struct group_plan *g = blueprint_group(b, id);
+    if (!g->indexed) {
+        return snprintf(text, size, "%s", g->name);
+    }
+    return snprintf(text, size, "%s[%u]", g->name, id - g->first);
+}
+
+uint64_t blueprint_name_hash(const struct blueprint *b, entity_id id)
+{
+    char name[256];
+    int length = blueprint_name(b, id, name, sizeof name);
+    CHECK(length >= 0 && (size_t)length < sizeof name, "a name of %d letters: %s...", length, name);
+    return hash_text(name);
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A blueprint is a model as the engine needs it: plain arrays of groups, ports, wires and timed
+ * actions. model/graph.c draws it from a configuration; tests draw small ones by hand. It is
+ * never written to while a simulation uses it, and may be shared by many.
+ *
+ * A group is `count` instances of one entity type with the same parameters. Entities are numbered
+ * through all groups: instance i of group g is entity groups[g].first + i.
+ */
+#ifndef SQUALL_ENGINE_BLUEPRINT_H
+#define SQUALL_ENGINE_BLUEPRINT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/event.h"
+#include "rng/dist.h"
+
+struct entity_type;
+
+struct group_plan {
+    const char *name; /* as in the configuration; not owned */
+    const struct entity_type *type;
+    const void *params; /* of type->params; not owned */
+    entity_id first;
+    uint32_t count;
+    bool indexed;        /* instances are called name[0], name[1], ...; else there is one, `name` */
+    bool sampled;        /* keeps time series */
+    uint16_t ports;      /* outgoing ports of each instance */
+    uint32_t first_port; /* instance i, port p: ports[first_port + i * ports + p] */
+};
+
+/* The wires that leave one entity by one port; more than one when the target is a group. */
+struct port_plan {
+    wire_id first_wire;
+    uint32_t wires;
+};
+
+struct wire_plan {
+    entity_id from, to;
+    uint32_t spec;
+    uint16_t port; /* of `from` */
+};
+
+/* How messages travel, each way: loss is tested first, then the message takes
+ * latency + jitter + bytes / bandwidth. Messages on one wire do not queue for each other. */
+struct wire_spec {
+    struct dist latency, jitter;
+    double loss;      /* probability that a message vanishes */
+    double bandwidth; /* [B/s]; INFINITY: size does not matter */
+};
+
+enum action_kind {
+    ACTION_SLOW,    /* service takes `factor` times as long while it lasts; several multiply */
+    ACTION_RATE,    /* arrivals come `factor` times as fast while it lasts; several multiply */
+    ACTION_CRASH,   /* down from `from` to `to`: work in hand is lost, messages vanish */
+    ACTION_RESTART, /* in events only: the end of the last of overlapping crashes */
+};
+
+/* A timed action on the entities first .. first + count - 1, in force from <= t < to. */
+struct action_plan {
+    enum action_kind kind;
+    sim_time from, to; /* [ns]; to may be SIM_TIME_NEVER */
+    double factor;
+    entity_id first;
+    uint32_t count;
+};
+
+struct blueprint {
+    const struct group_plan *groups;
+    uint32_t n_groups;
+    uint32_t n_entities;
+    const struct port_plan *ports;
+    uint32_t n_ports;
+    const struct wire_plan *wires;
+    uint32_t n_wires;
+    const struct wire_spec *specs;
+    uint32_t n_specs;
+    const struct action_plan *actions;
+    uint32_t n_actions;
+};
+
+/* The group of an entity, by bisection. */
+const struct group_plan *blueprint_group(const struct blueprint *b, entity_id id);
+
+/* Writes "web" or "web[3]" into `text` (always terminated) and returns its length. */
+int blueprint_name(const struct blueprint *b, entity_id id, char *text, size_t size);
+
+/* Hash of that name: the `who` of the entity's random streams. */
+uint64_t blueprint_name_hash(const struct blueprint *b, entity_id id);
+
+#endif

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The contract between the engine and an entity type: the descriptor that a type ends with, and
+ * the calls that its handlers may make.
+ *
+ * Rules for handlers:
+ * - State lies in `ctx->state`, which is zero before init. It holds indices and tokens, no
+ *   pointers to other state, and nothing is allocated with malloc.
+ * - Time passes only by sim_send, sim_reply and sim_timer. What they set going runs after the
+ *   handler has returned, even at zero delay.
+ * - Chance comes from the type's own streams, one per purpose, and nowhere else.
+ */
+#ifndef SQUALL_ENGINE_ENTITY_H
+#define SQUALL_ENGINE_ENTITY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/schema.h"
+#include "base/slab.h"
+#include "engine/blueprint.h"
+#include "engine/event.h"
+#include "rng/stream.h"
+#include "stats/stat_spec.h"
+
+struct sim;
+struct rate_window;
+
+/* Every type of src/entities, sorted by name; ends with NULL. Written by the build. */
+extern const struct entity_type *const entity_registry[];
+
+enum { ENTITY_SLABS = 2 };
+
+struct ctx {
+    struct sim *sim;
+    sim_time now; /* [ns] */
+    entity_id self;
+    const void *params;
+    void *state;
+    void *stats;
+    struct rng_stream *streams; /* in the order of the type's `streams` */
+    struct slab *slabs;         /* of the type: in the order of the type's `slabs` */
+};
+
+struct entity_type {
+    const char *name, *summary;
+    bool answers;   /* takes requests; only such types can be targets */
+    unsigned heeds; /* 1u << ACTION_SLOW, 1u << ACTION_RATE: what changes how it behaves */
+    /* Why one with these parameters does not heed such an action all the same, as the end of a
+     * sentence that begins with its name; else NULL. The function may be NULL. */
+    const char *(*exempt)(const void *params, enum action_kind kind);
+    const struct schema *params;
+    const struct stat_spec *stats;
+    size_t stats_size;
+    size_t state_size;
+    const char *const *streams; /* purposes of its random streams; ends with NULL */
+    size_t slabs[ENTITY_SLABS]; /* sizes of the slots it takes at run time; 0: unused */
+    void (*init)(struct ctx *); /* at time 0; may be NULL */
+    void (*handle)(struct ctx *, const struct event *); /* every event */
+    void (*finish)(struct ctx *);                       /* at the end of the run; may be NULL */
+};
+
+/* Sends `m` as a request over one of the sender's wires and sets m->wire. False when the wire lost
+ * it, which the sender may count but must not act upon. */
+bool sim_send(struct ctx *, wire_id wire, struct message *m);
+
+/* Answers a request. `reply` says status and bytes; request, token, attempt
+ * and wire are copied from the request. False when the wire lost it. */
+bool sim_reply(struct ctx *, const struct message *request, struct message *reply);
+
+enum timer_flags {
+    TIMER_FIRST = 1,    /* a timeout: goes before everything else of its instant */
+    TIMER_CONSTANT = 2, /* `delay` is a constant of the model, so such timers come due in the
+                           order they are set: they cost less */
+};
+
+/* An event of kind EVENT_TIMER + n for this entity after `delay` >= 0 [ns]; with zero delay it
+ * runs in this instant, after whatever was set going before. Returns a handle for sim_cancel
+ * (0 for SIM_TIME_NEVER, which sets nothing going). A crash of the entity cancels its timers. */
+uint64_t sim_timer(struct ctx *, uint16_t kind, sim_time delay, uint64_t token, unsigned flags);
+
+/* Cancels a timer that has not run. False: it has (or the handle is 0), nothing happens. */
+bool sim_cancel(struct ctx *, uint64_t timer);
+
+/* The wires of one of the entity's ports. */
+const struct port_plan *sim_port(const struct ctx *, uint16_t port);
+
+/* Requests that the entity counts as outstanding on a wire of its own: a scratch number for
+ * balancing, zero at the start and after a crash. */
+uint32_t *sim_wire_load(struct ctx *, wire_id wire);
+/* Likewise for a port: the place of round robin. */
+uint32_t *sim_port_turn(struct ctx *, uint16_t port);
+
+/* Adds a value to a histogram of the entity's stats. */
+void sim_record(struct ctx *, struct histogram *h, sim_time value);
+
+/* By how much service is slowed at this moment: the product of the actions in force, 1 without. */
+double sim_slowdown(const struct ctx *);
+
+/* The rate actions on this entity, for policies/arrivals.h; `*n` of them. */
+const struct rate_window *sim_rate_windows(const struct ctx *, uint32_t *n);
+
+#endif

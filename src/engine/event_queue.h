@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The pending events of one rank, in the order of (time, order). Time only moves forward: nothing
+ * is ever pushed before the event that was popped last.
+ *
+ * Three structures share the work (figures in src/README.md):
+ * - lanes: FIFO lists for events that come due in the order they were made (a wire of constant
+ *   latency, timeouts of one duration). Only the head of a lane is in the queue proper, and a
+ *   cancelled event is unlinked at once.
+ * - the front: a short sorted array of what is due next.
+ * - the far part: a radix heap of buckets by the highest bit in which a key (time + 1, so that
+ *   something is below the start) differs from `base`;
+ *   an entry is touched a few times before it reaches the front, always in sequence.
+ *
+ * Events live in slots that never move. A slot is taken by evq_new, filled, pushed, popped, and
+ * given back by evq_give after its handler has run. Growth commits reserved memory; nothing
+ * calls malloc.
+ */
+#ifndef SQUALL_ENGINE_EVENT_QUEUE_H
+#define SQUALL_ENGINE_EVENT_QUEUE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/region.h"
+#include "engine/event.h"
+
+#define EVQ_NONE UINT32_MAX
+
+enum {
+    EVQ_TABLE = 4096, /* slots of the table that finds lanes */
+    EVQ_LANES = 1024, /* most lanes; whoever asks for more gets the queue proper */
+    EVQ_BUCKETS = 63, /* one for each bit of a time */
+};
+
+struct evq_link {
+    uint32_t next, prev; /* in the lane, or the free list */
+    uint32_t generation; /* of the slot; odd while an event waits in it */
+    uint16_t lane;       /* 1-based; 0: in the queue proper */
+    uint16_t dead;       /* cancelled, but still in front or a bucket */
+};
+
+struct evq_lane {
+    sim_time delay;  /* [ns] identifies the lane */
+    uint64_t class_; /* likewise */
+    uint32_t head, tail;
+    sim_time last_time; /* key of the newest event ever appended */
+    uint64_t last_order;
+};
+
+struct evq_bucket {
+    uint32_t chunk; /* newest chunk, or EVQ_NONE */
+    uint32_t count;
+};
+
+struct event_queue {
+    struct region events, links, front, chunks;
+    uint32_t n_slots, free_slot;
+    uint32_t n_front, most_front, spill_at;
+    uint32_t n_chunks, free_chunk;
+    uint32_t n_dead;    /* cancelled entries still in front or buckets */
+    uint64_t n_far;     /* entries in buckets */
+    uint64_t n_pending; /* live events */
+    uint64_t mask;      /* buckets that are not empty */
+    uint64_t base;      /* front: keys up to this; buckets: above */
+    struct evq_bucket buckets[EVQ_BUCKETS];
+    struct evq_lane lanes[EVQ_LANES + 1]; /* the last one: what runs in this instant */
+    uint16_t lane_table[EVQ_TABLE];       /* by hash of (delay, class): lane, or 0 */
+    uint32_t n_lanes;
+};
+
+void evq_open(struct event_queue *q);
+void evq_close(struct event_queue *q);
+void evq_reset(struct event_queue *q); /* drops all events; lanes stay defined */
+
+/* The lane for events of this class that are due `delay` after they are made, 1-based; 0 when
+ * there are too many lanes. The same arguments give the same lane. */
+uint16_t evq_lane(struct event_queue *q, sim_time delay, enum event_class class_);
+
+uint32_t evq_grow(struct event_queue *q);
+
+static inline struct event *evq_event(const struct event_queue *q, uint32_t slot)
+{
+    return (struct event *)(void *)q->events.base + slot;
+}
+static inline struct evq_link *evq_link(const struct event_queue *q, uint32_t slot)
+{
+    return (struct evq_link *)(void *)q->links.base + slot;
+}
+
+/* An empty slot, to be filled (time and order included) and pushed. */
+static inline uint32_t evq_new(struct event_queue *q)
+{
+    uint32_t slot = q->free_slot;
+    if (__builtin_expect(slot != EVQ_NONE, 1)) {
+        q->free_slot = evq_link(q, slot)->next;
+    } else {
+        slot = evq_grow(q);
+    }
+    return slot;
+}
+
+static inline void evq_give(struct event_queue *q, uint32_t slot)
+{
+    evq_link(q, slot)->next = q->free_slot;
+    q->free_slot = slot;
+}
+
+/* Pushes the event in `slot`. `lane` 0: into the queue proper. An event that comes before its
+ * lane's newest (a tie between sources) goes there, too. */
+void evq_push(struct event_queue *q, uint32_t slot, uint16_t lane);
+
+/* Pushes the event in `slot`, whose time is that of the event popped last, behind everything that
+ * was pushed this way: it runs in this instant, before any other event. */
+void evq_push_now(struct event_queue *q, uint32_t slot);
+
+/* Names a pushed event for evq_cancel; never 0. */
+static inline uint64_t evq_handle(const struct event_queue *q, uint32_t slot)
+{
+    return (uint64_t)evq_link(q, slot)->generation << 32 | slot;
+}
+
+/* False when the event was popped or cancelled before. */
+bool evq_cancel(struct event_queue *q, uint64_t handle);
+
+/* Time of the first event; SIM_TIME_NEVER when there is none. */
+sim_time evq_next_time(struct event_queue *q);
+
+/* Takes the first event out if it is due before `limit`, else EVQ_NONE. Its slot stays valid until
+ * evq_give. */
+uint32_t evq_pop_before(struct event_queue *q, sim_time limit);
+
+/* Memory in use [B]: what was touched since reset. */
+size_t evq_memory(const struct event_queue *q);
+
+#endif

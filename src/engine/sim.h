@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One rank's world: the entities of a blueprint, their pending events, and the only event loop.
+ * The engine knows nothing of MPI. A sequential run is "run until the end"; a parallel run will
+ * be "run until the window".
+ *
+ * Life: open once per model, then for each replication reset, run, finish, read, and close.
+ * Nothing is allocated with malloc between reset and finish.
+ */
+#ifndef SQUALL_ENGINE_SIM_H
+#define SQUALL_ENGINE_SIM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/blueprint.h"
+#include "engine/entity.h"
+#include "stats/series.h"
+
+struct sim;
+
+struct sim_options {
+    sim_time end;      /* [ns] events at t <= end run */
+    sim_time warmup;   /* [ns] statistics before this are dropped */
+    sim_time interval; /* [ns] of the time series; SIM_TIME_NEVER: none */
+    bool summary_only; /* histograms keep count, sum, min, max but no buckets */
+};
+
+/* `b` must outlive the simulation. */
+struct sim *sim_open(const struct blueprint *b, const struct sim_options *options);
+void sim_close(struct sim *s);
+
+/* Starts a replication from nothing: state zeroed, streams keyed, init called for every entity. */
+void sim_reset(struct sim *s, uint64_t seed, uint64_t replication);
+
+/* Time of the next event, SIM_TIME_NEVER when there is none. */
+sim_time sim_next_time(struct sim *s);
+
+/* Runs every event with time < limit and time <= end; takes the samples and ends the warm-up on
+ * the way. Stops early after work worth about `budget` events (0: no limit), and for good when the
+ * model is stuck. True when nothing below the limit is left. */
+bool sim_run_until(struct sim *s, sim_time limit, uint64_t budget);
+
+/* True when more events have run without time passing than any model has business with (ten
+ * million, and a hundred an entity): the model loops, as users do who think for no time and are
+ * rejected at once. */
+bool sim_stuck(const struct sim *s);
+
+/* Ends the replication at options.end: gauges and series are brought up to
+ * it. */
+void sim_finish(struct sim *s);
+
+/* Reading. Addresses are valid until the next reset. */
+const struct blueprint *sim_blueprint(const struct sim *s);
+const struct sim_options *sim_options(const struct sim *s);
+uint64_t sim_events(const struct sim *s); /* handled since reset */
+sim_time sim_now(const struct sim *s);
+const void *sim_stats(const struct sim *s, entity_id id); /* struct of the type's stats */
+const struct hist_pool *sim_histograms(const struct sim *s);
+/* The series that watches an entity of a sampled group, and the column of its first row; NULL when
+ * the entity keeps none. */
+const struct series *sim_series(const struct sim *s, entity_id id, uint32_t *first_column);
+
+/* A number that two runs share only if every entity handled the same events in the same order.
+ * The sum over the ranks does not depend on the partition. */
+uint64_t sim_digest(const struct sim *s);
+
+/* Memory in use [B]: what was touched since reset, the blueprint not counted. */
+size_t sim_memory(const struct sim *s);
+
+#endif

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Inside of struct sim; for the files of engine/ only.
+ *
+ * All that changes during a replication is made of the blocks named here. Every block is zero at
+ * the start of a replication by contract, so that a reset is to clear them and call the types'
+ * init: cheaper than copying an initial image, and half the memory for idle entities.
+ */
+#ifndef SQUALL_ENGINE_WORLD_H
+#define SQUALL_ENGINE_WORLD_H
+
+#include "engine/event_queue.h"
+#include "engine/sim.h"
+#include "policies/profile.h"
+
+/* One entity: what leads to everything it owns. */
+struct record {
+    const struct entity_type *type;
+    const void *params;
+    unsigned char *state;
+    unsigned char *stats;
+    struct rng_stream *streams;
+    uint64_t digest; /* of the events handled */
+    uint32_t count;  /* events made; the low bits go into their order */
+    uint32_t first_port;
+    uint32_t condition; /* in sim->conditions; 0: nothing ever happens to it */
+    uint32_t group;
+    uint32_t tie; /* in place of the id where order must not depend on other entities */
+};
+
+struct wire {
+    entity_id from, to;
+    uint32_t spec;
+    uint32_t stream; /* of the request half, the reply half is the next; UINT32_MAX: no chance */
+    uint32_t load;   /* scratch of the caller */
+    uint16_t port;
+};
+
+/* A wire's specification, made ready. */
+struct route {
+    struct wire_spec spec;
+    bool plain;     /* neither chance nor size matter: every message takes `delay` */
+    sim_time delay; /* [ns] */
+    uint16_t lane;
+    double ns_per_byte;
+};
+
+/* What timed actions have done to an entity. */
+struct condition {
+    double slow;
+    uint32_t first_window, windows; /* rate actions, in sim->windows */
+    uint16_t epoch;                 /* timers set in an earlier one are void */
+    bool down;
+};
+
+struct group {
+    struct slab slabs[ENTITY_SLABS]; /* owned by the first group of a type ... */
+    struct slab *shared;             /* ... and shared by all */
+    bool sampled;
+    uint32_t first_column; /* of the first instance, in sim->series */
+};
+
+struct sim {
+    const struct blueprint *plan;
+    struct sim_options options;
+    uint64_t seed, replication;
+    uint64_t tie_key;
+    sim_time now;
+    sim_time boundary; /* next end of an interval or of the warm-up */
+    uint64_t events;
+    uint64_t instant, instant_most; /* events since time last moved, and where that is a loop */
+    struct record *records;
+    struct wire *wires;
+    struct route *routes;
+    struct rng_stream *wire_streams;
+    uint32_t n_wire_streams;
+    uint32_t *turns; /* one a port */
+    struct group *groups;
+    struct condition *conditions;
+    uint32_t n_conditions;
+    struct rate_window *windows;
+    struct ctx ctx; /* of the event being handled */
+    struct record *current;
+    const struct event *event;
+    struct hist_pool histograms;
+    struct series series; /* of all entities of sampled groups */
+    struct event_queue queue;
+    struct region memory;              /* everything above */
+    size_t mutable_from, mutable_size; /* of `memory`: states and statistics, cleared by reset */
+};
+
+/* The event's order; see engine/event.h. */
+static inline uint64_t order_key(const struct sim *s, sim_time time, enum event_class class_,
+                                 struct record *source)
+{
+    /* Odd factors and shifts make this a bijection of the source for every key; a key is as good
+     * as another, so it needs only to differ from instant to instant. */
+    uint64_t key = ((uint64_t)time ^ s->tie_key) * UINT64_C(0x9e3779b97f4a7c15);
+    uint32_t x = source->tie ^ (uint32_t)(key >> 32), count = source->count++;
+    x *= UINT32_C(0x7feb352d);
+    x ^= x >> 15;
+    x += (uint32_t)(key >> 16);
+    x *= UINT32_C(0x846ca68b);
+    x ^= x >> 16;
+    return (uint64_t)class_ << 62 | (uint64_t)x << 30 | (count & ((UINT32_C(1) << 30) - 1));
+}
+
+/* engine/actions.c */
+size_t actions_size(const struct blueprint *b); /* [B] that actions_open takes at most */
+void actions_open(struct sim *s);               /* conditions and windows, from the blueprint */
+void actions_reset(struct sim *s);              /* schedules what the timeline does to whom */
+/* Computes the entity's condition. True: it has changed, and `e` says how; tell the type. */
+bool actions_apply(struct sim *s, struct record *r, struct event *e);
+
+/* Makes `r`, which is entity `id`, the one that handlers are called for. */
+void sim_enter(struct sim *s, struct record *r, entity_id id);
+
+#endif
