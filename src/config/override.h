@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * `--set PATH=VALUE`: one value of the tree replaced or added before it is read.
+ *
+ * PATH is keys joined by dots, with places of sequences in brackets: `users.call.timeout`,
+ * `timeline[0].at`. `entities.` may be left out in front of the name of an entity. Mappings on the
+ * way that are not there yet are made. VALUE is YAML: `web.service_time={exponential: 20ms}`.
+ *
+ * The nodes' file is the whole option ("--set web.concurrency=0") and their line 0, so messages
+ * read `--set web.concurrency=0: entities.web.concurrency: 0 is below 1`.
+ */
+#ifndef SQUALL_CONFIG_OVERRIDE_H
+#define SQUALL_CONFIG_OVERRIDE_H
+
+#include <stdbool.h>
+
+#include "base/arena.h"
+#include "base/diag.h"
+#include "base/tree.h"
+
+/* Whether it changes policies or which of them are used, so that it must be applied before they are
+ * expanded: it leads into `policies`, or to a `policy`. */
+bool override_of_policies(const char *assignment);
+
+/* `top_keys`, ended by NULL, are the keys that may stand at the root, whether they do or not. */
+bool override_apply(struct node *root, const char *assignment, const char *const *top_keys,
+                    struct arena *arena, struct diag *diag);
+
+#endif
