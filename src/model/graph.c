@@ -1,0 +1,525 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "model/graph.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/hash.h"
+#include "config/form.h"
+#include "engine/target.h"
+#include "model/graph_draft.h"
+
+enum {
+    MOST_HINTS = 1000, /* names among which a similar one is looked for */
+    MOST_LISTED = 8,   /* names listed in a message */
+    MOST_INDEX = 18,   /* digits of an index */
+};
+
+/* Groups by name: open addressing with linear probing, at most half full; 0: free, else the
+ * group's number + 1. */
+static void open_names(struct draft *d)
+{
+    d->slots = 16;
+    while (d->slots < 2 * (size_t)d->study->n_groups) {
+        d->slots *= 2;
+    }
+    d->names = arena_take(&d->scratch, d->slots * sizeof *d->names);
+    for (uint32_t g = 0; g < d->study->n_groups; g++) {
+        const char *name = d->study->groups[g].name;
+        size_t i = hash_text(name) & (d->slots - 1);
+        while (d->names[i]) {
+            i = (i + 1) & (d->slots - 1);
+        }
+        d->names[i] = g + 1;
+    }
+}
+
+static bool find_group(const struct draft *d, const char *name, size_t length, uint32_t *group)
+{
+    size_t i = hash_bytes(0, name, length) & (d->slots - 1);
+    for (; d->names[i]; i = (i + 1) & (d->slots - 1)) {
+        const char *other = d->study->groups[d->names[i] - 1].name;
+        if (strncmp(other, name, length) == 0 && other[length] == '\0') {
+            *group = d->names[i] - 1;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void refuse_name(struct draft *d, const struct name_ref *ref)
+{
+    uint32_t n = d->study->n_groups;
+    const char **names = arena_take(&d->scratch, (MOST_HINTS + 1) * sizeof *names);
+    const char *list = "";
+    for (uint32_t g = 0; g < n && n <= MOST_HINTS; g++) {
+        names[g] = d->study->groups[g].name;
+        if (n <= MOST_LISTED) {
+            list = arena_format(&d->scratch, "%s%s%s", list, g ? ", " : "; there are ", names[g]);
+        }
+    }
+    char base[STUDY_LONGEST_NAME + 1];
+    snprintf(base, sizeof base, "%.*s", (int)strcspn(ref->name, "["), ref->name);
+    const char *nearest = diag_nearest(base, names);
+    if (nearest) {
+        diag_error(d->diag, ref->at, "there is no entity '%s' (did you mean '%s'?)%s", ref->name,
+                   nearest, list);
+    } else {
+        diag_error(d->diag, ref->at, "there is no entity '%s'%s", ref->name, list);
+    }
+}
+
+/* The number between brackets that end the name, or false when it is not written like one. */
+static bool read_index(const char *bracket, uint64_t *index)
+{
+    size_t digits = strspn(bracket + 1, "0123456789");
+    if (digits == 0 || digits > MOST_INDEX || strcmp(bracket + 1 + digits, "]") != 0) {
+        return false;
+    }
+    *index = strtoull(bracket + 1, NULL, 10);
+    return true;
+}
+
+bool draft_find(struct draft *d, const struct name_ref *ref, struct name_range *range)
+{
+    if (!ref->name) {
+        return false; /* It could not be read, which was reported. */
+    }
+    const char *bracket = strchr(ref->name, '[');
+    size_t length = bracket ? (size_t)(bracket - ref->name) : strlen(ref->name);
+    uint64_t index = 0;
+    if (bracket && !read_index(bracket, &index)) {
+        diag_error(d->diag, ref->at, "'%s' is neither a group nor an instance such as %.*s[0]",
+                   ref->name, (int)length, ref->name);
+        return false;
+    }
+    if (!find_group(d, ref->name, length, &range->group)) {
+        refuse_name(d, ref);
+        return false;
+    }
+    const struct study_group *g = &d->study->groups[range->group];
+    const struct group_plan *plan = &d->groups[range->group];
+    range->first = plan->first + (uint32_t)index;
+    range->count = bracket ? 1 : plan->count;
+    range->at = ref->at;
+    if (!bracket || !g->params) {
+        return true;
+    }
+    if (!plan->indexed) {
+        diag_error(d->diag, ref->at, "'%s' is one entity without a count; call it '%s'", g->name,
+                   g->name);
+    } else if (index >= plan->count) {
+        diag_error(d->diag, ref->at, "the last of '%s' is %s[%u]", g->name, g->name,
+                   plan->count - 1);
+    }
+    return plan->indexed && index < plan->count;
+}
+
+static void place_groups(struct draft *d)
+{
+    uint64_t n = 0;
+    const struct study *s = d->study;
+    d->groups = arena_take(&d->study->memory, s->n_groups * sizeof *d->groups);
+    for (uint32_t g = 0; g < s->n_groups; g++) {
+        const struct study_group *from = &s->groups[g];
+        bool indexed = from->settings.count != STUDY_SINGLE;
+        uint64_t count = indexed && from->params ? (uint64_t)from->settings.count : 1;
+        d->groups[g] = (struct group_plan){.name = from->name,
+                                           .type = from->type,
+                                           .params = from->params,
+                                           .first = (entity_id)n,
+                                           .count = (uint32_t)count,
+                                           .indexed = indexed};
+        n += count;
+        if (n >= UINT32_MAX) {
+            diag_error_key(d->diag, from->at, "more than %u entities", UINT32_MAX - 1);
+            n = 0;
+        }
+    }
+    d->n_entities = n;
+}
+
+/* Walking the rows of a type for targets, and along with them the nodes they were read from, which
+ * are NULL where a default was. */
+struct walk {
+    struct draft *draft;
+    uint32_t group;
+    struct port_draft *first, *last;
+    uint32_t ports;
+};
+
+static void walk_rows(struct walk *w, const struct param_spec *rows, unsigned char *base,
+                      const struct form *form, bool common);
+
+static int by_first(const void *a, const void *b)
+{
+    const struct name_range *x = *(const struct name_range *const *)a;
+    const struct name_range *y = *(const struct name_range *const *)b;
+    return x->first != y->first ? (x->first < y->first ? -1 : 1) : (x > y) - (x < y);
+}
+
+/* Sorted by place, two names overlap exactly when neighbours do. */
+static void refuse_twice(struct draft *d, const struct port_draft *p)
+{
+    const struct name_range **sorted = malloc((p->n_ranges + 1) * sizeof *sorted);
+    CHECK(sorted, "out of memory (%u names)", p->n_ranges);
+    for (uint32_t i = 0; i < p->n_ranges; i++) {
+        sorted[i] = &p->ranges[i];
+    }
+    qsort(sorted, p->n_ranges, sizeof *sorted, by_first);
+    for (uint32_t i = 1, widest = 0; i < p->n_ranges; i++) {
+        const struct name_range *a = sorted[widest], *b = sorted[i];
+        if (b->first - a->first < a->count) {
+            diag_error(d->diag, a > b ? a->at : b->at, "this entity is named twice");
+        }
+        widest = b->first + b->count > a->first + a->count ? i : widest;
+    }
+    free(sorted);
+}
+
+static void visit_target(struct walk *w, struct target *target, const struct node *at,
+                         bool required)
+{
+    struct draft *d = w->draft;
+    struct port_draft *p = arena_take(&d->scratch, sizeof *p);
+    p->ranges = arena_take(&d->scratch, target->to.count * sizeof *p->ranges);
+    for (uint32_t i = 0; i < target->to.count; i++) {
+        const struct name_ref *ref = &target->to.items[i].name;
+        struct name_range *r = &p->ranges[p->n_ranges];
+        if (!draft_find(d, ref, r)) {
+            continue;
+        }
+        const struct study_group *to = &d->study->groups[r->group];
+        if (r->group == w->group) {
+            diag_error(d->diag, ref->at, "'%s' would call itself", to->name);
+            continue;
+        }
+        if (to->type && !to->type->answers) {
+            diag_error(d->diag, ref->at, "'%s' is a %s, which answers no requests", to->name,
+                       to->type->name);
+            continue;
+        }
+        p->wires += r->count;
+        p->n_ranges++;
+    }
+    if (target->to.count == 0 && required) {
+        diag_error(d->diag, at ? at : d->study->groups[w->group].at, "nobody is named");
+    }
+    refuse_twice(d, p);
+    target->port = (uint16_t)w->ports++;
+    *(w->last ? &w->last->next : &w->first) = p;
+    w->last = p;
+}
+
+static void walk_schema(struct walk *w, const struct schema *schema, void *base,
+                        const struct node *at, bool required)
+{
+    struct form form = {.rows = schema->rows};
+    if (schema == &target_schema) {
+        visit_target(w, base, at, required);
+    } else {
+        form = at ? form_of_block(schema, at) : form;
+        walk_rows(w, schema->rows, base, &form, false);
+    }
+}
+
+static void walk_items(struct walk *w, const struct param_spec *row, const struct list *list,
+                       const struct node *at)
+{
+    bool bare = at && row->kind == PARAM_LIST && !form_is_items(row->schema, at);
+    unsigned char *items = list->items;
+    const struct node *item = at && !bare ? at->first : at;
+    for (uint32_t i = 0; i < list->count; i++) {
+        walk_schema(w, row->schema, items + i * row->schema->size, item, true);
+        item = item ? item->next : NULL;
+    }
+}
+
+static void walk_choice(struct walk *w, const struct choice *choice, unsigned char *base,
+                        const struct node *at)
+{
+    int tag;
+    memcpy(&tag, base + choice->tag_offset, sizeof tag);
+    const struct alternative *a = choice->alternatives;
+    while (a->tag != tag) {
+        a++;
+        CHECK(a->name, "no alternative of '%s' has the tag %d", choice->name, tag);
+    }
+    struct form form = {.rows = NULL};
+    form = at ? form_of_choice(choice, at) : form;
+    form.rows = a->rows;
+    if (a->rows) {
+        walk_rows(w, a->rows, base, &form, false);
+    }
+    if (choice->common) {
+        walk_rows(w, choice->common, base, &form, true);
+    }
+}
+
+static void walk_rows(struct walk *w, const struct param_spec *rows, unsigned char *base,
+                      const struct form *form, bool common)
+{
+    for (const struct param_spec *row = rows; row->name; row++) {
+        unsigned char *member = base + row->offset;
+        const struct node *at = form_value(form, row, common);
+        if (row->kind == PARAM_BLOCK) {
+            walk_schema(w, row->schema, member, at, !row->fallback);
+        } else if (row->kind == PARAM_LIST || row->kind == PARAM_MAP) {
+            walk_items(w, row, (const struct list *)(const void *)member, at);
+        } else if (row->kind == PARAM_CHOICE) {
+            walk_choice(w, row->choice, member, at);
+        }
+    }
+}
+
+static void find_ports(struct draft *d)
+{
+    d->ports = arena_take(&d->scratch, d->study->n_groups * sizeof *d->ports);
+    for (uint32_t g = 0; g < d->study->n_groups; g++) {
+        const struct study_group *from = &d->study->groups[g];
+        if (!from->params) {
+            continue;
+        }
+        struct walk w = {.draft = d, .group = g};
+        const struct form form = {.keys = from->at, .rows = from->type->params->rows};
+        walk_rows(&w, form.rows, from->params, &form, false);
+        d->ports[g] = w.first;
+        d->groups[g].ports = (uint16_t)w.ports;
+        if (w.ports > UINT16_MAX) {
+            diag_error_key(d->diag, from->at, "more than %u targets", UINT16_MAX);
+        }
+    }
+}
+
+/* Refuses what cannot be numbered, or cannot be held by this machine. */
+static void check_size(struct draft *d)
+{
+    for (uint32_t g = 0; g < d->study->n_groups; g++) {
+        uint64_t wires = 0;
+        for (const struct port_draft *p = d->ports[g]; p; p = p->next) {
+            wires += p->wires;
+        }
+        d->n_ports += (uint64_t)d->groups[g].ports * d->groups[g].count;
+        d->n_wires += wires * d->groups[g].count;
+        if (d->n_ports >= UINT32_MAX || d->n_wires >= WIRE_NONE) {
+            diag_error_key(d->diag, d->study->groups[g].at,
+                           "with this, more than %u pairs of entities would call each other",
+                           WIRE_NONE - 1);
+            return;
+        }
+    }
+    double need = (double)d->n_ports * sizeof(struct port_plan) +
+                  (double)d->n_wires * sizeof(struct wire_plan) +
+                  (double)d->n_entities * sizeof(uint32_t);
+    double have = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    if (need > have) {
+        diag_error(d->diag, d->study->blocks.entities,
+                   "%.0f entities and %.0f pairs that call each other take %.1f GB; this machine "
+                   "has %.1f GB",
+                   (double)d->n_entities, (double)d->n_wires, need / 1e9, have / 1e9);
+    }
+}
+
+static void lay_group(struct draft *d, struct group_plan *g, struct port_draft *first)
+{
+    draft_choose_rules(d, g, first);
+    g->first_port = d->next_port;
+    for (uint32_t i = 0; i < g->count; i++) {
+        entity_id from = g->first + i;
+        draft_enter(d, g, from);
+        uint16_t port = 0;
+        for (const struct port_draft *p = first; p; p = p->next, port++) {
+            d->port_plans[d->next_port++] =
+                (struct port_plan){.first_wire = d->next_wire, .wires = (uint32_t)p->wires};
+            for (uint32_t r = 0; r < p->n_ranges; r++) {
+                const struct name_range *range = &p->ranges[r];
+                for (uint32_t k = 0; k < range->count; k++) {
+                    d->wires[d->next_wire++] =
+                        (struct wire_plan){.from = from,
+                                           .to = range->first + k,
+                                           .spec = draft_spec(d, range, range->first + k),
+                                           .port = port};
+                }
+            }
+        }
+    }
+}
+
+static void lay_wires(struct draft *d)
+{
+    struct arena *memory = &d->study->memory;
+    d->port_plans = arena_take(memory, d->n_ports * sizeof *d->port_plans);
+    d->wires = arena_take(memory, d->n_wires * sizeof *d->wires);
+    draft_open_rules(d);
+    for (uint32_t g = 0; g < d->study->n_groups; g++) {
+        lay_group(d, &d->groups[g], d->ports[g]);
+    }
+    struct blueprint *b = &d->study->blueprint;
+    b->groups = d->groups;
+    b->n_groups = d->study->n_groups;
+    b->n_entities = (uint32_t)d->n_entities;
+    b->ports = d->port_plans;
+    b->n_ports = (uint32_t)d->n_ports;
+    b->wires = d->wires;
+    b->n_wires = (uint32_t)d->n_wires;
+    b->specs = d->specs;
+    b->n_specs = d->n_specs;
+}
+
+/* "delay, server": the types that heed actions of a kind. */
+static const char *who_heeds(struct draft *d, enum action_kind kind)
+{
+    const char *list = "";
+    for (const struct entity_type *const *t = d->study->registry; *t; t++) {
+        if ((*t)->heeds & 1u << kind) {
+            list = arena_format(&d->scratch, "%s%s%s", list, *list ? ", " : "", (*t)->name);
+        }
+    }
+    return *list ? list : "none";
+}
+
+/* Refuses an action that would do nothing. All heed a crash. */
+static void check_heeded(struct draft *d, const struct timed_action *t, uint32_t group)
+{
+    static const char *const words[] = {[ACTION_SLOW] = "has no service that could be slowed",
+                                        [ACTION_RATE] = "has no arrivals that a rate could change"};
+    const struct study_group *g = &d->study->groups[group];
+    if (!g->type || t->kind == ACTION_CRASH) {
+        return;
+    }
+    if (!(g->type->heeds & 1u << t->kind)) {
+        diag_error(d->diag, t->whom.at, "'%s' is a %s, which %s (types that have: %s)", g->name,
+                   g->type->name, words[t->kind], who_heeds(d, t->kind));
+        return;
+    }
+    const char *why = g->params && g->type->exempt ? g->type->exempt(g->params, t->kind) : NULL;
+    if (why) {
+        diag_error(d->diag, t->whom.at, "'%s' %s", g->name, why);
+    }
+}
+
+static void place_actions(struct draft *d)
+{
+    struct study *s = d->study;
+    uint32_t n = s->settings.timeline.count;
+    struct action_plan *actions = arena_take(&s->memory, n * sizeof *actions);
+    for (uint32_t i = 0; i < n; i++) {
+        const struct timed_action *t = &s->settings.timeline.items[i];
+        struct name_range range;
+        if (!draft_find(d, &t->whom, &range)) {
+            continue;
+        }
+        check_heeded(d, t, range.group);
+        /* A duration that could not be read is 0, and was reported. */
+        if (s->settings.duration > 0 && t->at > s->settings.duration) {
+            diag_warning(d->diag, t->whom.at, "this begins after the end of the run");
+        }
+        actions[i] = (struct action_plan){.kind = t->kind,
+                                          .from = t->at,
+                                          .to = sim_time_add(t->at, t->lasts),
+                                          .factor = t->factor,
+                                          .first = range.first,
+                                          .count = range.count};
+        d->named[range.group] = true;
+    }
+    s->blueprint.actions = actions;
+    s->blueprint.n_actions = n;
+}
+
+static void find_called(struct draft *d)
+{
+    for (uint32_t g = 0; g < d->study->n_groups; g++) {
+        for (const struct port_draft *p = d->ports[g]; p; p = p->next) {
+            for (uint32_t r = 0; r < p->n_ranges; r++) {
+                d->called[p->ranges[r].group] = true;
+            }
+        }
+    }
+}
+
+/* Warns of those who wait for requests in vain. Types that answer none make some by themselves;
+ * were there no such types, the others could be anything. */
+static void check_called(struct draft *d)
+{
+    bool known = false, asked = false;
+    for (const struct entity_type *const *t = d->study->registry; *t; t++) {
+        known = known || !(*t)->answers;
+    }
+    for (uint32_t g = 0; g < d->study->n_groups; g++) {
+        asked = asked || !d->study->groups[g].type->answers;
+    }
+    if (!known) {
+        return;
+    }
+    if (!asked) {
+        diag_warning(d->diag, d->study->blocks.entities, "nobody here makes requests by itself");
+        return;
+    }
+    for (uint32_t g = 0; g < d->study->n_groups; g++) {
+        const struct study_group *group = &d->study->groups[g];
+        if (group->type->answers && !d->called[g]) {
+            diag_warning(d->diag, group->at, "nobody calls this");
+        }
+    }
+}
+
+/* By default: whoever is called by nobody (they make the load), and whoever the timeline names. */
+static void default_series(struct draft *d)
+{
+    struct study *s = d->study;
+    struct study_output *o = &s->settings.output;
+    o->series.items = arena_take(&s->memory, s->n_groups * sizeof *o->series.items);
+    o->series.count = 0;
+    for (uint32_t g = 0; g < s->n_groups; g++) {
+        if (d->named[g] || !d->called[g]) {
+            o->series.items[o->series.count++].name = (struct name_ref){.name = s->groups[g].name};
+        }
+    }
+}
+
+static void choose_series(struct draft *d)
+{
+    const struct study_settings *s = &d->study->settings;
+    const struct node *written = node_child(node_child(d->study->root, "output"), "series");
+    if (s->interval == SIM_TIME_NEVER && s->output.series.count > 0) {
+        diag_warning(d->diag, written, "without an interval nobody keeps series");
+    }
+    if (s->interval != SIM_TIME_NEVER && !written) {
+        default_series(d);
+    }
+    for (uint32_t i = 0; i < s->output.series.count; i++) {
+        struct name_range range;
+        if (draft_find(d, &s->output.series.items[i].name, &range)) {
+            d->groups[range.group].sampled = s->interval != SIM_TIME_NEVER;
+        }
+    }
+}
+
+void graph_draw(struct study *s, bool bound, struct diag *diag)
+{
+    struct draft d = {.study = s, .diag = diag};
+    size_t errors = diag->errors;
+    open_names(&d);
+    d.named = arena_take(&d.scratch, s->n_groups * sizeof *d.named);
+    d.called = arena_take(&d.scratch, s->n_groups * sizeof *d.called);
+    place_groups(&d);
+    find_ports(&d);
+    find_called(&d);
+    place_actions(&d);
+    choose_series(&d);
+    draft_check_patterns(&d);
+    if (bound && diag->errors == errors) {
+        check_size(&d);
+    }
+    if (bound && diag->errors == errors) {
+        lay_wires(&d);
+        draft_find_cycles(&d);
+        draft_check_rules(&d);
+        check_called(&d);
+        draft_close_rules(&d);
+    }
+    arena_close(&d.scratch);
+}

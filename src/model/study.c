@@ -1,0 +1,477 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "model/study.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "config/bind.h"
+#include "config/override.h"
+#include "config/policies.h"
+#include "config/yaml.h"
+#include "model/graph.h"
+#include "model/presets.h"
+
+/* Bounds of rows. */
+#define LONGEST    1e18 /* [ns] the ceiling of every duration but those of laws of chance */
+#define MOST_SEEDS 9e18
+
+/* Of the name of a study. */
+#define NAME_LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
+
+static const struct param_spec limited_rows[] = {
+    P_REAL(throughput, rate, NULL, 1, 1e15, "B/s", "Bytes a second."), P_END};
+
+static const struct alternative throughput_alternatives[] = {
+    {.name = "unlimited", .summary = "Size does not matter.", .tag = THROUGHPUT_UNLIMITED},
+    {.name = "limited",
+     .summary = "So many bytes a second.",
+     .tag = THROUGHPUT_LIMITED,
+     .rows = limited_rows},
+    {.name = NULL}};
+
+static const struct choice throughput = {.name = "throughput",
+                                         .summary = "How fast data is carried.",
+                                         .size = sizeof(struct throughput),
+                                         .tag_offset = offsetof(struct throughput, kind),
+                                         .scalar = "limited",
+                                         .alternatives = throughput_alternatives};
+
+static void merge_preset(void *params, const struct node *at, struct diag *d, struct arena *a);
+
+static const struct param_spec network_rule_rows[] = {
+    P_REF(network_rule, from, "'*'",
+          "Who calls: a group or an instance; * is any letters, ? any one."),
+    P_REF(network_rule, to, "'*'", "Who is called, likewise."),
+    P_WORD(network_rule, preset, preset_words, "none",
+           "Named conditions, as defaults for the other keys of the rule."),
+    P_CHOICE(network_rule, latency, dist_duration, "0s", "Time every message takes."),
+    P_CHOICE(network_rule, jitter, dist_duration, "0s", "Time added to the latency."),
+    P_REAL(network_rule, loss, "0", 0, 1, "1", "Probability that a message vanishes."),
+    P_CHOICE(network_rule, bandwidth, throughput, "unlimited",
+             "The size of a message divided by it is added to the latency."),
+    P_END};
+
+const struct schema network_rule_schema = {
+    .name = "network_rule",
+    .summary = "How messages travel between two entities, each way; the first rule that matches "
+               "both decides, and without one they take no time.",
+    .size = sizeof(struct network_rule),
+    .rows = network_rule_rows,
+    .derive = merge_preset};
+
+/* Members that the rule does not write itself are those of its preset. */
+static void merge_preset(void *params, const struct node *at, struct diag *d, struct arena *a)
+{
+    struct network_rule *rule = params, preset;
+    rule->at = at;
+    if (rule->preset == 0) {
+        return;
+    }
+    const struct preset *p = &presets[rule->preset];
+    struct binder binder = {a, d};
+    const struct node *text = yaml_parse_line(p->name, p->text, 1, a, d);
+    CHECK(text && bind_block(&network_rule_schema, text, &preset, &binder), "preset %s", p->name);
+    rule->latency = node_child(at, "latency") ? rule->latency : preset.latency;
+    rule->jitter = node_child(at, "jitter") ? rule->jitter : preset.jitter;
+    rule->loss = node_child(at, "loss") ? rule->loss : preset.loss;
+    rule->bandwidth = node_child(at, "bandwidth") ? rule->bandwidth : preset.bandwidth;
+}
+
+static void choose_action(void *params, const struct node *at, struct diag *d, struct arena *a);
+
+static const struct param_spec timed_action_rows[] = {
+    P_DURATION(timed_action, at, NULL, 0, LONGEST, "When it begins."),
+    P_MAYBE_DURATION_AS(timed_action, lasts, "for", "none", 1, LONGEST,
+                        "How long it lasts; none: to the end of the run."),
+    P_TEXT(timed_action, slow, "", "An entity whose service takes `factor` times as long."),
+    P_TEXT(timed_action, crash, "",
+           "An entity that is down: work in hand is lost, messages vanish."),
+    P_TEXT(timed_action, rate, "", "An entity whose arrivals come `factor` times as fast."),
+    P_REAL(timed_action, factor, "1", 0, 1e9, "1",
+           "How many times as long (slow) or as fast (rate); both need it."),
+    P_END};
+
+const struct schema timed_action_schema = {
+    .name = "timed_action",
+    .summary = "Something that happens at a given time to a group or an instance: one of slow, "
+               "crash and rate. Overlapping ones multiply and unwind exactly.",
+    .size = sizeof(struct timed_action),
+    .rows = timed_action_rows,
+    .derive = choose_action};
+
+static void choose_action(void *params, const struct node *at, struct diag *d, struct arena *a)
+{
+    (void)a;
+    struct timed_action *t = params;
+    const struct {
+        const char *key, *whom;
+        enum action_kind kind;
+        bool factor;
+    } kinds[] = {{"slow", t->slow, ACTION_SLOW, true},
+                 {"crash", t->crash, ACTION_CRASH, false},
+                 {"rate", t->rate, ACTION_RATE, true}};
+    int given = 0;
+    bool takes_factor = false;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        if (kinds[i].whom[0]) {
+            given++;
+            t->whom = (struct name_ref){kinds[i].whom, node_child(at, kinds[i].key)};
+            t->kind = kinds[i].kind;
+            takes_factor = kinds[i].factor;
+        }
+    }
+    const struct node *factor = node_child(at, "factor");
+    if (given != 1) {
+        diag_error(d, at, "expected exactly one of slow, crash and rate");
+    } else if (takes_factor && !factor) {
+        diag_error(d, at, "'factor' is missing");
+    } else if (!takes_factor && t->factor != 1.0) {
+        diag_error(d, factor, "a crash has no factor");
+    } else if (t->kind == ACTION_SLOW && t->factor <= 0.0) {
+        diag_error(d, factor, "service cannot take no time at all; expected more than 0");
+    }
+}
+
+static const struct param_spec series_name_rows[] = {
+    P_REF(series_name, name, NULL, "A group; an instance stands for its group."), P_END};
+
+static const struct schema series_name_schema = {.name = "series_name",
+                                                 .summary = "Who keeps time series.",
+                                                 .size = sizeof(struct series_name),
+                                                 .rows = series_name_rows,
+                                                 .shorthand = true};
+
+static const char *const histogram_words[] = {"per_entity", "none", NULL};
+
+static const struct param_spec output_rows[] = {
+    P_WORD(study_output, histograms, histogram_words, "per_entity",
+           "Which latency histograms are kept; none: only count, sum, least and largest value."),
+    P_LIST(study_output, series, series_name_schema, "[]",
+           "Who keeps time series, when there is an interval; by default everyone who is called "
+           "by nobody and everyone named in the timeline."),
+    P_END};
+
+static const struct schema output_schema = {.name = "output",
+                                            .summary = "What is kept of a run.",
+                                            .size = sizeof(struct study_output),
+                                            .rows = output_rows};
+
+static void check_settings(void *params, const struct node *at, struct diag *d, struct arena *a);
+
+static const struct param_spec study_rows[] = {
+    P_COUNT(study_settings, squall, NULL, STUDY_LANGUAGE, STUDY_LANGUAGE,
+            "Version of the language of this file."),
+    P_TEXT(study_settings, name, "",
+           "What the results are called, in letters, digits, '.', '_' and '-'; by default as the "
+           "file, without its extension."),
+    P_DURATION(study_settings, duration, NULL, 1, LONGEST, "Simulated time of one replication."),
+    P_DURATION(study_settings, warmup, "0s", 0, LONGEST,
+               "The figures of a run begin here; time series show the warm-up, too."),
+    P_MAYBE_DURATION(study_settings, interval, "none", 1, LONGEST,
+                     "Resolution of the time series; none: no series."),
+    P_COUNT(study_settings, seed, "1", 0, MOST_SEEDS, "Where all chance comes from."),
+    P_COUNT(study_settings, replications, "1", 1, 1e9, "Independent repetitions."),
+    P_LIST(study_settings, network, network_rule_schema, "[]", "How messages travel."),
+    P_LIST(study_settings, timeline, timed_action_schema, "[]", "What happens when."),
+    P_BLOCK(study_settings, output, output_schema, "{}", "What is kept of a run."),
+    P_END};
+
+const struct schema study_schema = {
+    .name = "study",
+    .summary = "A configuration file: how long, how often, over which network, and "
+               "what happens when.",
+    .size = sizeof(struct study_settings),
+    .rows = study_rows,
+    .derive = check_settings};
+
+static const struct param_spec study_blocks_rows[] = {
+    P_RAW(study_blocks, policies, "{}",
+          "Keys that several blocks share, under a name: a block with `policy: NAME`, or a list of "
+          "names, takes over those that it does not have itself."),
+    P_RAW(study_blocks, entities, NULL,
+          "Who takes part: names, each with the keys of an entity and of its type."),
+    P_END};
+
+const struct schema study_blocks_schema = {
+    .name = "blocks",
+    .summary = "What a configuration file declares beside the keys of "
+               "the study.",
+    .size = sizeof(struct study_blocks),
+    .rows = study_blocks_rows};
+
+static const struct param_spec group_type_rows[] = {
+    P_TEXT(group_settings, type, NULL, "What it is."), P_END};
+
+const struct schema group_type_schema = {.name = "entity_type",
+                                         .summary =
+                                             "What an entity is; the other keys follow from it.",
+                                         .size = sizeof(struct group_settings),
+                                         .rows = group_type_rows};
+
+static const struct param_spec group_rows[] = {
+    {.name = "count",
+     .doc =
+         "How many there are, called name[0], name[1], ...; none: one, called by the name alone.",
+     .unit = "1",
+     .fallback = "none",
+     .absent = "none",
+     .low = 1,
+     .high = UINT32_MAX - 1,
+     .kind = PARAM_COUNT,
+     .offset = SCHEMA_OFFSET(int64_t, group_settings, count)},
+    P_END};
+
+const struct schema group_schema = {
+    .name = "entity",
+    .summary = "What every entity may say beside its type and the keys of that.",
+    .size = sizeof(struct group_settings),
+    .rows = group_rows};
+
+/* Results are called by the name, so it must be nothing that a shell or a path takes apart. */
+static bool is_file_name(const char *name)
+{
+    return name[0] != '.' && name[0] != '-' && name[strspn(name, NAME_LETTERS)] == '\0';
+}
+
+/* The file's own name without its extension, and _ for whatever a name must not have: the resolved
+ * text, which says the name, is read again. */
+static const char *name_of_file(const char *file, struct arena *arena)
+{
+    const char *slash = strrchr(file, '/');
+    const char *base = slash ? slash + 1 : file;
+    const char *dot = strrchr(base, '.');
+    size_t length = dot && dot > base ? (size_t)(dot - base) : strlen(base);
+    char *name = arena_text(arena, base, length < STUDY_LONGEST_NAME ? length : STUDY_LONGEST_NAME);
+    for (char *p = name; *p; p++) {
+        bool leads = p == name && (*p == '.' || *p == '-');
+        *p = strchr(NAME_LETTERS, *p) && !leads ? *p : '_';
+    }
+    return name;
+}
+
+static void check_settings(void *params, const struct node *at, struct diag *d, struct arena *a)
+{
+    struct study_settings *s = params;
+    if (!s->name[0]) {
+        s->name = name_of_file(at->file, a);
+    } else if (!is_file_name(s->name)) {
+        diag_error(d, node_child(at, "name"),
+                   "a name has only letters, digits, '.', '_' and '-', and starts with neither '.' "
+                   "nor '-'");
+    } else if (strlen(s->name) > STUDY_LONGEST_NAME) {
+        diag_error(d, node_child(at, "name"), "a name has at most %d letters", STUDY_LONGEST_NAME);
+    }
+    if (s->warmup >= s->duration) {
+        const struct node *warmup = node_child(at, "warmup");
+        diag_error(d, warmup ? warmup : at, "the warm-up does not end before the run does");
+    }
+    if (s->interval != SIM_TIME_NEVER && s->duration / s->interval >= STUDY_MOST_INTERVALS) {
+        diag_error(d, node_child(at, "interval"), "the run has more than %d intervals",
+                   STUDY_MOST_INTERVALS);
+    }
+}
+
+static const struct entity_type *find_type(const struct entity_type *const *registry,
+                                           const char *name)
+{
+    while (*registry && strcmp((*registry)->name, name) != 0) {
+        registry++;
+    }
+    return *registry;
+}
+
+static void refuse_type(const struct study *s, const struct node *at, struct diag *d)
+{
+    struct arena scratch = {0};
+    size_t n = 0;
+    const char *list = "";
+    for (; s->registry[n]; n++) {
+        list = arena_format(&scratch, "%s%s%s", list, n ? ", " : "", s->registry[n]->name);
+    }
+    const char **names = arena_take(&scratch, (n + 1) * sizeof *names);
+    for (size_t i = 0; i < n; i++) {
+        names[i] = s->registry[i]->name;
+    }
+    const char *nearest = diag_nearest(at->text, names);
+    if (nearest) {
+        diag_error(d, at, "'%s' is none of %s (did you mean '%s'?)", at->text, list, nearest);
+    } else {
+        diag_error(d, at, "'%s' is none of %s", at->text, list);
+    }
+    arena_close(&scratch);
+}
+
+static void check_name(const struct node *at, struct diag *d)
+{
+    const char *p = at->key;
+    bool good = isalpha((unsigned char)*p);
+    for (; *p; p++) {
+        good = good && (isalnum((unsigned char)*p) || *p == '_' || *p == '-');
+    }
+    if (!good) {
+        diag_error_key(d, at, "a name starts with a letter and has only letters, digits, _ and -");
+    } else if (p - at->key > STUDY_LONGEST_NAME) {
+        diag_error_key(d, at, "a name has at most %d letters", STUDY_LONGEST_NAME);
+    }
+}
+
+/* With an unknown type nothing else in the mapping can be judged, but its name is known. */
+static void bind_group(struct study *s, struct study_group *g, const struct node *at,
+                       struct binder *binder)
+{
+    *g = (struct study_group){.name = at->key, .at = at, .settings = {.count = STUDY_SINGLE}};
+    check_name(at, binder->diag);
+    const struct node *type = node_child(at, "type");
+    if (at->kind != NODE_MAPPING) {
+        diag_error(binder->diag, at, "expected a mapping with a type");
+        return;
+    }
+    if (!type) {
+        diag_error(binder->diag, at, "'type' is missing");
+        return;
+    }
+    if (type->kind == NODE_SCALAR) {
+        g->type = find_type(s->registry, type->text);
+        if (!g->type) {
+            refuse_type(s, type, binder->diag);
+            return;
+        }
+    }
+    const struct schema *schemas[] = {&group_type_schema, &group_schema,
+                                      g->type ? g->type->params : NULL, NULL};
+    void *params = arena_take(&s->memory, g->type ? g->type->params->size : 0);
+    void *outs[] = {&g->settings, &g->settings, params, NULL};
+    if (bind_rows(schemas, outs, at, binder) && g->type) {
+        g->params = params;
+    }
+}
+
+static void bind_groups(struct study *s, struct binder *binder)
+{
+    const struct node *entities = s->blocks.entities;
+    if (!entities) {
+        return;
+    }
+    if (entities->kind != NODE_MAPPING || entities->count == 0) {
+        diag_error(binder->diag, entities, "expected a mapping from names to entities");
+        return;
+    }
+    s->groups = arena_take(&s->memory, entities->count * sizeof *s->groups);
+    for (const struct node *n = entities->first; n; n = n->next) {
+        bind_group(s, &s->groups[s->n_groups++], n, binder);
+    }
+}
+
+static const char *const *copy_overrides(struct arena *arena, const char *const *overrides)
+{
+    size_t n = 0;
+    while (overrides && overrides[n]) {
+        n++;
+    }
+    const char **copy = arena_take(arena, (n + 1) * sizeof *copy);
+    for (size_t i = 0; i < n; i++) {
+        copy[i] = arena_copy(arena, overrides[i]);
+    }
+    return copy;
+}
+
+/* The keys at the top of a configuration; ends with NULL. */
+static const char *const *top_keys(struct arena *arena)
+{
+    size_t n = 0;
+    const char **keys = arena_take(arena, (sizeof study_rows / sizeof study_rows[0] +
+                                           sizeof study_blocks_rows / sizeof study_blocks_rows[0]) *
+                                              sizeof *keys);
+    for (const struct param_spec *row = study_rows; row->name; row++) {
+        keys[n++] = row->name;
+    }
+    for (const struct param_spec *row = study_blocks_rows; row->name; row++) {
+        keys[n++] = row->name;
+    }
+    return keys;
+}
+
+/* A policy gives only what its user does not write, and an override is no writing: it changes what
+ * came of a policy. */
+static void change(struct study *s, struct node *root, struct diag *d)
+{
+    const char *const *keys = top_keys(&s->memory);
+    for (const char *const *o = s->overrides; *o; o++) {
+        if (override_of_policies(*o)) {
+            override_apply(root, *o, keys, &s->memory, d);
+        }
+    }
+    struct policies *policies = policies_open(root, &s->memory, d);
+    if (policies) {
+        policies_expand(policies);
+    }
+    for (const char *const *o = s->overrides; *o; o++) {
+        if (override_of_policies(*o)) {
+            continue;
+        }
+        /* Its value may name policies, too. */
+        if (override_apply(root, *o, keys, &s->memory, d) && policies) {
+            policies_expand(policies);
+        }
+    }
+    if (policies) {
+        policies_close(policies);
+    }
+}
+
+static void read_study(struct study *s, const char *file, struct diag *d)
+{
+    size_t errors = d->errors;
+    struct node *root = yaml_parse(file, s->text, s->length, &s->memory, d);
+    if (!root) {
+        return;
+    }
+    change(s, root, d);
+    s->root = root;
+    struct binder binder = {&s->memory, d};
+    const struct schema *schemas[] = {&study_schema, &study_blocks_schema, NULL};
+    void *outs[] = {&s->settings, &s->blocks, NULL};
+    bind_rows(schemas, outs, root, &binder);
+    bind_groups(s, &binder);
+    graph_draw(s, d->errors == errors, d);
+}
+
+struct study *study_parse(const char *file, const char *text, size_t length,
+                          const char *const *overrides, const struct entity_type *const *registry,
+                          struct diag *d)
+{
+    size_t errors = d->errors;
+    struct study *s = calloc(1, sizeof *s);
+    CHECK(s, "out of memory (%zu bytes)", sizeof *s);
+    s->registry = registry;
+    s->text = arena_text(&s->memory, text, length);
+    s->length = length;
+    s->overrides = copy_overrides(&s->memory, overrides);
+    read_study(s, file, d);
+    if (d->errors > errors) {
+        study_close(s);
+        return NULL;
+    }
+    return s;
+}
+
+struct study *study_load(const char *path, const char *const *overrides,
+                         const struct entity_type *const *registry, struct diag *d)
+{
+    struct arena scratch = {0};
+    size_t length;
+    const char *text = yaml_read_file(path, &length, &scratch, d);
+    struct study *s = text ? study_parse(path, text, length, overrides, registry, d) : NULL;
+    arena_close(&scratch);
+    return s;
+}
+
+void study_close(struct study *s)
+{
+    if (s) {
+        arena_close(&s->memory);
+        free(s);
+    }
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A study is everything one configuration says: how long, how often, which entities, over which
+ * network, and what happens when. It is bound from the rows below and from those of the entity
+ * types, and owns the blueprint that model/graph.c draws from it.
+ *
+ * All mistakes of a configuration are reported in one go: those of its syntax, of every block and
+ * entity, and of the graph.
+ */
+#ifndef SQUALL_MODEL_STUDY_H
+#define SQUALL_MODEL_STUDY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/schema.h"
+#include "engine/blueprint.h"
+#include "engine/entity.h"
+
+enum throughput_kind { THROUGHPUT_UNLIMITED, THROUGHPUT_LIMITED };
+
+struct throughput {
+    int kind;    /* enum throughput_kind */
+    double rate; /* [B/s] when limited */
+};
+
+/* How the wires between two entities behave: the first rule that matches both decides. */
+struct network_rule {
+    struct name_ref from, to; /* patterns: `*` any letters, `?` any one */
+    int preset;               /* place in `presets`, already merged into the members below */
+    struct dist latency, jitter;
+    double loss;
+    struct throughput bandwidth;
+    const struct node *at; /* the rule itself */
+};
+
+/* Something that happens at a given time. */
+struct timed_action {
+    sim_time at, lasts;              /* [ns]; lasts may be SIM_TIME_NEVER */
+    const char *slow, *crash, *rate; /* whom; two of them are empty */
+    double factor;
+    struct name_ref whom;  /* the one of the three that is written */
+    enum action_kind kind; /* likewise */
+};
+
+enum study_histograms { STUDY_HISTOGRAMS_PER_ENTITY, STUDY_HISTOGRAMS_NONE };
+
+struct study_output {
+    int histograms; /* enum study_histograms */
+    LIST_OF(struct series_name) series;
+};
+struct series_name {
+    struct name_ref name;
+};
+
+/* Everything but the entities. */
+struct study_settings {
+    int64_t squall;
+    const char *name;
+    sim_time duration, warmup, interval; /* [ns]; interval may be SIM_TIME_NEVER */
+    int64_t seed, replications;
+    LIST_OF(struct network_rule) network;
+    LIST_OF(struct timed_action) timeline;
+    struct study_output output; /* with the entities that keep series, also by default */
+};
+
+/* What is bound later, by other rows. */
+struct study_blocks {
+    const struct node *policies, *entities;
+};
+
+/* What every mapping under `entities` says, whatever its type. */
+struct group_settings {
+    const char *type;
+    int64_t count; /* STUDY_SINGLE: one instance, called by the name alone */
+};
+#define STUDY_SINGLE INT64_MAX
+
+/* One mapping under `entities`. */
+struct study_group {
+    const char *name;
+    const struct node *at;
+    const struct entity_type *type; /* NULL when unknown */
+    struct group_settings settings;
+    void *params; /* of type->params; NULL after errors */
+};
+
+enum {
+    STUDY_LANGUAGE = 1,              /* version of the language understood */
+    STUDY_LONGEST_NAME = 128,        /* letters of an entity's name */
+    STUDY_MOST_INTERVALS = 100000000 /* of a time series */
+};
+
+struct study {
+    struct arena memory; /* owned: everything below */
+    struct study_settings settings;
+    struct study_blocks blocks;
+    struct study_group *groups; /* in the order written */
+    uint32_t n_groups;
+    struct blueprint blueprint;
+    const struct entity_type *const *registry; /* not owned */
+    const struct node *root;                   /* with overrides and policies merged in */
+    const char *text;                          /* the configuration as given */
+    size_t length;                             /* [B] of the text */
+    const char *const *overrides;              /* "path=value", in order; ends with NULL */
+};
+
+extern const struct schema study_schema;        /* struct study_settings */
+extern const struct schema study_blocks_schema; /* struct study_blocks */
+extern const struct schema group_type_schema;   /* struct group_settings: type */
+extern const struct schema group_schema;        /* struct group_settings: all others */
+extern const struct schema network_rule_schema;
+extern const struct schema timed_action_schema;
+
+/* Reads a configuration and draws its blueprint. `overrides` ("path=value", ending with NULL; may
+ * be NULL) are applied in order. NULL after errors, which are all in `diag`. The registry must
+ * outlive the study. */
+struct study *study_load(const char *path, const char *const *overrides,
+                         const struct entity_type *const *registry, struct diag *diag);
+
+/* The same for a text in memory; `file` is what messages call it. */
+struct study *study_parse(const char *file, const char *text, size_t length,
+                          const char *const *overrides, const struct entity_type *const *registry,
+                          struct diag *diag);
+
+void study_close(struct study *s);
+
+#endif
