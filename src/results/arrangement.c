@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "results/arrangement.h"
+
+#include <stdlib.h>
+
+#include "base/check.h"
+
+static struct arranged_type *find_type(struct arrangement *s, const struct entity_type *type)
+{
+    for (uint32_t i = 0; i < s->n_types; i++) {
+        if (s->types[i].type == type) {
+            return &s->types[i];
+        }
+    }
+    struct arranged_type *t = &s->types[s->n_types++];
+    t->type = type;
+    t->first_row = s->n_rows;
+    while (type->stats[t->n_rows].name) {
+        t->n_rows++;
+    }
+    s->n_rows += t->n_rows;
+    return t;
+}
+
+void arrangement_open(struct arrangement *s, const struct results_meta *meta)
+{
+    const struct blueprint *b = meta->blueprint;
+    *s = (struct arrangement){.meta = meta};
+    s->types = calloc(b->n_groups + 1, sizeof *s->types);
+    s->groups = calloc(b->n_groups + 1, sizeof *s->groups);
+    CHECK(s->types && s->groups, "out of memory for results");
+    uint32_t n_sampled = 0;
+    for (uint32_t g = 0; g < b->n_groups; g++) {
+        const struct group_plan *plan = &b->groups[g];
+        struct arranged_type *t = find_type(s, plan->type);
+        s->groups[g] = (struct arranged_group){.type = (uint32_t)(t - s->types),
+                                               .first = t->n_entities,
+                                               .first_sampled = t->n_sampled};
+        t->n_entities += plan->count;
+        t->n_sampled += plan->sampled ? plan->count : 0;
+        n_sampled += plan->sampled ? plan->count : 0;
+    }
+    if (n_sampled > 0 && meta->interval != SIM_TIME_NEVER && meta->interval > 0) {
+        s->n_intervals =
+            (uint64_t)meta->end / (uint64_t)meta->interval + (meta->end % meta->interval > 0);
+    }
+}
+
+void arrangement_close(struct arrangement *s)
+{
+    free(s->types);
+    free(s->groups);
+    *s = (struct arrangement){0};
+}

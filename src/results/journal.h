@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The journal keeps every finished replication of a running study. It is a directory of files
+ * that are only ever appended to, one for each writing rank:
+ *
+ *   NAME.journal/rank-000000.sqj, rank-000001.sqj, ...
+ *
+ * A file is a header (magic, format, plan hash, struct results_meta) and one frame for each
+ * replication: magic, checksum of the frame's header, length, point, replication, wall time, and
+ * checksum of the payload; then the payload, a record of results/record.h. Numbers are
+ * little-endian, checksums are CRC-32C.
+ *
+ * Which file a rank writes says nothing about which replications are in it. A resumed study may
+ * have any number of ranks: rank k goes on with file k or makes it, and the files of ranks that
+ * are no more are read as they are. A file being written is locked (flock), so that a second
+ * program at work on the same study is refused instead of mixing its frames in. Shards of a study
+ * that run at the same time have a directory each; reading takes any number of directories.
+ *
+ * A kill at any moment leaves at worst one torn frame at the end of a file, which reading passes
+ * over and appending cuts off. A frame that was damaged later is passed over, too: its
+ * replication counts as not run.
+ *
+ * Nothing here is collective. One process appends to a file; any number may read.
+ */
+#ifndef SQUALL_RESULTS_JOURNAL_H
+#define SQUALL_RESULTS_JOURNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "results/buffer.h"
+#include "results/error.h"
+#include "results/meta.h"
+
+struct journal; /* one file, open for appending */
+
+/* Makes the directory of a new study. Fails where one stands already, for it holds work. */
+bool journal_create(const char *dir, struct results_error *e);
+
+/* Opens the file of `writer` (a rank) for appending: made with `meta` when it is not there, else
+ * checked against it and freed of a torn end. NULL: see `e`. */
+struct journal *journal_open_append(const char *dir, uint32_t writer,
+                                    const struct results_meta *meta, struct results_error *e);
+
+/* Appends one replication in one write. When this returns, it survives the end of the program; it
+ * survives the end of the machine from the next sync on, at most a second of appending later.
+ * After a failure the file ends where it ended before, and every later append fails alike. */
+bool journal_append(struct journal *j, uint64_t point, uint64_t replication, uint64_t wall_ns,
+                    const void *payload, size_t size, struct results_error *e);
+
+/* Has the system put everything appended on the disk. */
+bool journal_sync(struct journal *j, struct results_error *e);
+
+/* Syncs, unlocks and frees, also when false is returned. NULL is allowed. */
+bool journal_close(struct journal *j, struct results_error *e);
+
+/* Deletes a journal that is no longer needed, its files first. Only files of journals are touched:
+ * a directory that holds anything else stays. */
+bool journal_remove(const char *dir, struct results_error *e);
+
+struct journal_entry {
+    uint64_t point, replication;
+    uint64_t wall_ns; /* [ns] time that running it took */
+    uint64_t offset;  /* [B] of the payload in its file */
+    uint64_t size;    /* [B] of the payload */
+    uint32_t file;
+    uint32_t crc; /* of the payload */
+};
+
+/* What is in a journal, sorted by (point, replication), each once. */
+struct journal_index {
+    struct journal_entry *entries; /* owned */
+    size_t n;
+    struct journal_file *files; /* owned */
+    size_t n_files, n_open;
+    uint64_t torn;       /* [B] at ends of files, passed over */
+    uint64_t damaged;    /* frames passed over */
+    uint64_t duplicates; /* replications met again with the same bytes */
+};
+
+/* Reads all files of the directories. Refuses files of another plan, of a newer format, or that
+ * are no journals, and a replication recorded twice with different results. The index is to be
+ * closed also when false is returned. */
+bool journal_scan(const char *const *dirs, size_t n_dirs, uint64_t plan_hash,
+                  struct journal_index *index, struct results_error *e);
+void journal_index_close(struct journal_index *index);
+
+/* Where (point, replication) is in the index, or index->n: it was not run. */
+size_t journal_find(const struct journal_index *index, uint64_t point, uint64_t replication);
+
+/* Reads the payload of entry `i` into `payload`, replacing what it held. */
+bool journal_read(struct journal_index *index, size_t i, struct buffer *payload,
+                  struct results_error *e);
+
+/* The study a journal belongs to, texts in `arena`. */
+bool journal_meta(const char *dir, struct arena *arena, struct results_meta *meta,
+                  struct results_error *e);
+
+#endif

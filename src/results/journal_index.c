@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "results/journal.h"
+#include "results/journal_file.h"
+
+enum { MOST_OPEN = 128 }; /* files held open for reading: well below the usual limit of 1024 */
+
+struct journal_file {
+    char *path; /* owned */
+    int fd;     /* -1: not open */
+};
+
+static void *grow(void *old, size_t n, size_t size)
+{
+    /* Powers of two, so that appending one by one stays cheap. */
+    if (n & (n - 1)) {
+        return old;
+    }
+    void *p = realloc(old, (n ? 2 * n : 1) * size);
+    CHECK(p != NULL, "out of memory for %zu replications", n);
+    return p;
+}
+
+static bool file_open(struct journal_index *index, uint32_t file, struct results_error *e)
+{
+    struct journal_file *f = &index->files[file];
+    if (f->fd >= 0) {
+        return true;
+    }
+    if (index->n_open == MOST_OPEN) {
+        for (size_t i = 0; i < index->n_files; i++) {
+            if (index->files[i].fd >= 0) {
+                close(index->files[i].fd);
+                index->files[i].fd = -1;
+            }
+        }
+        index->n_open = 0;
+    }
+    f->fd = open(f->path, O_RDONLY | O_CLOEXEC);
+    if (f->fd < 0) {
+        return results_fail(e, "cannot open %s: %s", f->path, strerror(errno));
+    }
+    index->n_open++;
+    return true;
+}
+
+static int by_path(const void *a, const void *b)
+{
+    return strcmp(((const struct journal_file *)a)->path, ((const struct journal_file *)b)->path);
+}
+
+static bool is_journal(const char *name)
+{
+    size_t n = strlen(name), suffix = strlen(JOURNAL_SUFFIX);
+    return n > suffix && strcmp(name + n - suffix, JOURNAL_SUFFIX) == 0;
+}
+
+/* Adds the journal files of a directory, in the order of their names. */
+static bool list_files(struct journal_index *index, const char *dir, struct results_error *e)
+{
+    DIR *d = opendir(dir);
+    if (!d) {
+        return results_fail(e, "cannot open the journal %s: %s", dir, strerror(errno));
+    }
+    size_t first = index->n_files;
+    for (struct dirent *entry; (entry = readdir(d));) {
+        if (is_journal(entry->d_name)) {
+            struct journal_file *f;
+            index->files = grow(index->files, index->n_files, sizeof *index->files);
+            f = &index->files[index->n_files++];
+            f->fd = -1;
+            CHECK(asprintf(&f->path, "%s/%s", dir, entry->d_name) > 0, "out of memory for a path");
+        }
+    }
+    closedir(d);
+    if (index->n_files > first) {
+        qsort(index->files + first, index->n_files - first, sizeof *index->files, by_path);
+    }
+    return true;
+}
+
+static bool scan_frames(struct journal_index *index, uint32_t file, uint64_t start,
+                        uint64_t file_size, struct buffer *payload, struct results_error *e)
+{
+    const struct journal_file *f = &index->files[file];
+    uint64_t at = start;
+    while (at < file_size) {
+        struct journal_frame frame;
+        enum journal_state state =
+            journal_frame_read(f->fd, f->path, at, file_size, &frame, payload, e);
+        if (state == JOURNAL_FAILED) {
+            return false;
+        }
+        if (state == JOURNAL_TORN) {
+            index->torn += file_size - at;
+            break;
+        }
+        if (state == JOURNAL_DAMAGED) {
+            index->damaged++;
+        } else {
+            index->entries = grow(index->entries, index->n, sizeof *index->entries);
+            index->entries[index->n++] = (struct journal_entry){.point = frame.point,
+                                                                .replication = frame.replication,
+                                                                .wall_ns = frame.wall_ns,
+                                                                .offset = at + JOURNAL_FRAME,
+                                                                .size = frame.size,
+                                                                .file = file,
+                                                                .crc = frame.crc};
+        }
+        at += JOURNAL_FRAME + frame.size;
+    }
+    return true;
+}
+
+static bool scan_file(struct journal_index *index, uint32_t file, uint64_t plan_hash,
+                      struct buffer *scratch, struct results_error *e)
+{
+    if (!file_open(index, file, e)) {
+        return false;
+    }
+    const struct journal_file *f = &index->files[file];
+    struct stat status;
+    if (fstat(f->fd, &status) != 0) {
+        return results_fail(e, "cannot read %s: %s", f->path, strerror(errno));
+    }
+    uint64_t size = (uint64_t)status.st_size;
+    struct journal_head head;
+    enum journal_state state = journal_head_read(f->fd, f->path, size, &head, scratch, e);
+    if (state == JOURNAL_TORN) {
+        index->torn += size;
+        return true;
+    }
+    if (state != JOURNAL_WHOLE) {
+        return false;
+    }
+    if (head.plan_hash != plan_hash) {
+        return journal_other_plan(e, f->path, head.plan_hash, plan_hash);
+    }
+    return scan_frames(index, file, JOURNAL_HEAD + head.meta_size, size, scratch, e);
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const struct journal_entry *x = a, *y = b;
+    if (x->point != y->point) {
+        return x->point < y->point ? -1 : 1;
+    }
+    if (x->replication != y->replication) {
+        return x->replication < y->replication ? -1 : 1;
+    }
+    if (x->file != y->file) {
+        return x->file < y->file ? -1 : 1;
+    }
+    return x->offset < y->offset ? -1 : x->offset > y->offset;
+}
+
+static bool same_place(const struct journal_entry *x, const struct journal_entry *y)
+{
+    return x->point == y->point && x->replication == y->replication;
+}
+
+/* Two records of one replication must agree to the byte, else the program is not reproducible
+ * where it ran, and no result can be trusted. */
+static bool compare(struct journal_index *index, size_t i, size_t k, struct results_error *e)
+{
+    const struct journal_entry *x = &index->entries[i], *y = &index->entries[k];
+    struct buffer a = {0}, b = {0};
+    bool ok = journal_read(index, i, &a, e) && journal_read(index, k, &b, e);
+    if (ok && (a.size != b.size || (a.size > 0 && memcmp(a.data, b.data, a.size) != 0))) {
+        ok = results_fail(e,
+                          "point %" PRIu64 ", replication %" PRIu64
+                          " was recorded twice with different results, in %s and %s",
+                          x->point, x->replication, index->files[x->file].path,
+                          index->files[y->file].path);
+    }
+    buffer_close(&a);
+    buffer_close(&b);
+    return ok;
+}
+
+static bool drop_duplicates(struct journal_index *index, struct results_error *e)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < index->n; i++) {
+        if (kept > 0 && same_place(&index->entries[kept - 1], &index->entries[i])) {
+            if (!compare(index, kept - 1, i, e)) {
+                return false;
+            }
+            index->duplicates++;
+        } else {
+            index->entries[kept++] = index->entries[i];
+        }
+    }
+    index->n = kept;
+    return true;
+}
+
+bool journal_scan(const char *const *dirs, size_t n_dirs, uint64_t plan_hash,
+                  struct journal_index *index, struct results_error *e)
+{
+    *index = (struct journal_index){0};
+    for (size_t i = 0; i < n_dirs; i++) {
+        if (!list_files(index, dirs[i], e)) {
+            return false;
+        }
+    }
+    struct buffer scratch = {0};
+    bool ok = true;
+    for (size_t i = 0; ok && i < index->n_files; i++) {
+        ok = scan_file(index, (uint32_t)i, plan_hash, &scratch, e);
+    }
+    buffer_close(&scratch);
+    if (ok && index->n > 0) {
+        qsort(index->entries, index->n, sizeof *index->entries, by_place);
+    }
+    return ok && drop_duplicates(index, e);
+}
+
+void journal_index_close(struct journal_index *index)
+{
+    for (size_t i = 0; i < index->n_files; i++) {
+        if (index->files[i].fd >= 0) {
+            close(index->files[i].fd);
+        }
+        free(index->files[i].path);
+    }
+    free(index->files);
+    free(index->entries);
+    *index = (struct journal_index){0};
+}
+
+size_t journal_find(const struct journal_index *index, uint64_t point, uint64_t replication)
+{
+    size_t low = 0, high = index->n;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        const struct journal_entry *entry = &index->entries[mid];
+        if (entry->point < point || (entry->point == point && entry->replication < replication)) {
+            low = mid + 1;
+        } else {
+            high = mid;
+        }
+    }
+    bool found = low < index->n && index->entries[low].point == point &&
+                 index->entries[low].replication == replication;
+    return found ? low : index->n;
+}
+
+bool journal_read(struct journal_index *index, size_t i, struct buffer *payload,
+                  struct results_error *e)
+{
+    const struct journal_entry *entry = &index->entries[i];
+    if (!file_open(index, entry->file, e)) {
+        return false;
+    }
+    const struct journal_file *f = &index->files[entry->file];
+    payload->size = 0;
+    buffer_reserve(payload, (size_t)entry->size);
+    if (!journal_pread(f->fd, payload->data, entry->size, entry->offset)) {
+        return results_fail(e, "cannot read %s: %s", f->path,
+                            errno ? strerror(errno) : "it has become shorter");
+    }
+    payload->size = (size_t)entry->size;
+    return crc32c(payload->data, payload->size) == entry->crc ||
+           results_fail(e, "%s has changed while it was being read", f->path);
+}
+
+/* The meta of the first file that has one. */
+static bool first_meta(struct journal_index *index, struct arena *arena, struct results_meta *meta,
+                       struct buffer *scratch, struct results_error *e)
+{
+    for (size_t i = 0; i < index->n_files; i++) {
+        const struct journal_file *f = &index->files[i];
+        struct journal_head head;
+        struct stat status;
+        if (!file_open(index, (uint32_t)i, e)) {
+            return false;
+        }
+        if (fstat(f->fd, &status) != 0) {
+            return results_fail(e, "cannot read %s: %s", f->path, strerror(errno));
+        }
+        enum journal_state state =
+            journal_head_read(f->fd, f->path, (uint64_t)status.st_size, &head, scratch, e);
+        if (state == JOURNAL_TORN) {
+            continue;
+        }
+        if (state != JOURNAL_WHOLE) {
+            return false;
+        }
+        struct bytes bytes = {.at = scratch->data, .end = scratch->data + scratch->size};
+        return meta_decode(&bytes, arena, meta) ||
+               results_fail(e, "%s has a header that cannot be understood", f->path);
+    }
+    return results_fail(e, "the journal holds nothing: no replication was ever begun");
+}
+
+bool journal_meta(const char *dir, struct arena *arena, struct results_meta *meta,
+                  struct results_error *e)
+{
+    struct journal_index index = {0};
+    struct buffer scratch = {0};
+    bool ok = list_files(&index, dir, e) && first_meta(&index, arena, meta, &scratch, e);
+    buffer_close(&scratch);
+    journal_index_close(&index);
+    return ok;
+}

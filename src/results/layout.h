@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What stands where in a results file. The datasets of statistics follow from the rows of the
+ * entity types; this is the only place that knows how, for the writer, the reader and
+ * `squall describe`.
+ *
+ *   /                        attributes: what kind of file, seed, hashes, digest of all results
+ *   /provenance              when, where and by which command it was made, and wall times: the only
+ *                            part that differs when a study is run again
+ *   /config, /overrides, /config_resolved, /plan
+ *   /point, /replication     dimensions
+ *   /runs/NAME               [point, replication]
+ *   /entities/TYPE/          `entity`, the dimension (names); id, group, instance
+ *   /stats/TYPE/ROW          [point, replication, entity], counters
+ *   /gauges/TYPE/ROW/        time_integral, max, shaped alike
+ *   /histograms/TYPE/ROW/    total, sum, min, max, shaped alike; and compressed rows, see below
+ *   /histograms/edges        lower edges of the buckets, and the upper edge of the last
+ *   /series/interval         dimension: starts of the intervals; /series/interval_length
+ *   /series/TYPE/ROW         [point, replication, entity, interval], counters; gauges and
+ *                            histograms as groups, the latter's rows merged over replications
+ *
+ * A group in which a dataset stands links to the dimensions of its datasets, so that each can be
+ * opened by itself in software for netCDF-4 and has labels on all axes.
+ *
+ * Compressed rows: `offsets` has one number more than there are rows. Row k, the histogram of
+ * (point p, replication r, entity e) with k = (p * replications + r) * entities + e, consists of
+ * bin[i], count[i] for offsets[k] <= i < offsets[k + 1]. In /series row k is that of (point p,
+ * entity e, interval t) with k = (p * entities + e) * intervals + t.
+ *
+ * What was measured in nanoseconds has the units "ns", which readers of time leave alone: such
+ * numbers stay integers.
+ */
+#ifndef SQUALL_RESULTS_LAYOUT_H
+#define SQUALL_RESULTS_LAYOUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "stats/stat_spec.h"
+
+#define LAYOUT_FILETYPE "squall-results"
+enum {
+    LAYOUT_MAJOR = 1, /* readers need the same */
+    LAYOUT_MINOR = 0, /* readers need none: what a higher one adds can be passed over */
+};
+
+/* One dataset of a statistics row. */
+struct layout_column {
+    const char *section; /* the group below the root; ends a list when NULL */
+    const char *leaf;    /* below the row's group; NULL: the dataset is called by the row */
+    const char *what;    /* of the row is in it; NULL: the row's own doc says it */
+    const char *unit;    /* NULL: the row's; LAYOUT_INTEGRAL: the row's times ns */
+    const char *merge;   /* how two of them make one: "sum", "min", "max" */
+};
+#define LAYOUT_INTEGRAL "*"
+
+/* The columns of a row, of the whole run or by interval; ends with a section of NULL. */
+const struct layout_column *layout_columns(enum stat_kind kind, bool series);
+
+/* Each writes into `text` (always terminated) and returns it. */
+char *layout_path(const struct layout_column *c, const char *type, const char *row, char *text,
+                  size_t size);
+char *layout_unit(const struct layout_column *c, const struct stat_spec *row, char *text,
+                  size_t size);
+char *layout_long_name(const struct layout_column *c, const struct stat_spec *row, char *text,
+                       size_t size);
+
+/* The group of a row's compressed rows, in "histograms" or "series". */
+char *layout_rows_path(bool series, const char *type, const char *row, char *text, size_t size);
+
+/* A dataset that does not come from a row. */
+struct layout_named {
+    const char *path, *unit, *long_name;
+};
+enum layout_run {
+    LAYOUT_STATUS, /* place in run_status_names */
+    LAYOUT_EVENTS,
+    LAYOUT_SIM_END,
+    LAYOUT_DIGEST,
+    LAYOUT_WALL,
+    LAYOUT_RUNS
+};
+extern const struct layout_named layout_runs[LAYOUT_RUNS]; /* [point, replication] */
+
+enum layout_rows { LAYOUT_OFFSETS, LAYOUT_BIN, LAYOUT_COUNT, LAYOUT_ROWS };
+extern const struct layout_named layout_rows[LAYOUT_ROWS]; /* paths below the rows' group */
+
+enum { LAYOUT_PATH = 512 }; /* [B] room for any path, unit or long name */
+
+#endif

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Opens a results file and gives what tables are made of: values by replication, so that means and
+ * percentiles get their intervals from replications, and histograms to be read by percentile.
+ * Nothing is kept in memory but names and runs; numbers are read when asked for.
+ */
+#ifndef SQUALL_RESULTS_READER_H
+#define SQUALL_RESULTS_READER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "results/error.h"
+#include "results/meta.h"
+#include "results/record.h"
+#include "stats/histogram.h"
+#include "stats/stat_spec.h"
+
+struct results_type {
+    const char *name;
+    uint64_t n_entities;
+    const char *const *entities; /* names, in the order of the dimension */
+    const char *const *groups;   /* name of the group of each */
+    struct stat_spec *rows;      /* end with a name of NULL; offsets mean nothing here */
+    uint32_t n_rows;
+};
+
+struct results_run {
+    enum run_status status;
+    uint64_t events;
+    sim_time sim_end; /* [ns] */
+    uint64_t digest;
+    uint64_t wall_ns; /* [ns] */
+};
+
+/* An open file. Texts and arrays live as long. */
+struct results {
+    struct results_meta meta;   /* without a blueprint */
+    const char *created, *host; /* provenance */
+    const char *digest;         /* of all results */
+    uint64_t major, minor;      /* of the schema */
+    struct results_type *types;
+    uint32_t n_types;
+    struct arena memory;
+    struct h5 *file;
+};
+
+/* False: see `e`; nothing is left open. */
+bool results_open(const char *path, struct results *r, struct results_error *e);
+void results_close(struct results *r);
+
+const struct results_type *results_find_type(const struct results *r, const char *name);
+/* The row of this name, or NULL. */
+const struct stat_spec *results_find_row(const struct results_type *t, const char *name);
+
+/* Neighbouring entities of a type, whose numbers are taken together. */
+struct results_range {
+    uint64_t first, count;
+};
+struct results_range results_all(const struct results_type *t);
+/* A group of the type; `count` 0 when it has none of this name. */
+struct results_range results_group(const struct results_type *t, const char *group);
+
+/* How the replications of a point ended: meta.n_replications of them. */
+bool results_runs(struct results *r, uint64_t point, struct results_run *run,
+                  struct results_error *e);
+
+/* A counter by replication, summed over entities. */
+bool results_counter(struct results *r, const struct results_type *t, const struct stat_spec *row,
+                     uint64_t point, struct results_range range, uint64_t *value,
+                     struct results_error *e);
+
+/* A gauge by replication: integrals summed over entities, and the largest maximum. */
+bool results_gauge(struct results *r, const struct results_type *t, const struct stat_spec *row,
+                   uint64_t point, struct results_range range, struct record_gauge *value,
+                   struct results_error *e);
+
+#define RESULTS_POOLED UINT64_MAX
+
+/* Adds a histogram to `to` (zero at first), merged over entities: that of one replication, or of
+ * all (RESULTS_POOLED). Of a file whose buckets do not add up nothing can be read. */
+bool results_histogram(struct results *r, const struct results_type *t, const struct stat_spec *row,
+                       uint64_t point, uint64_t replication, struct results_range range,
+                       struct hist_counts *to, struct results_error *e);
+
+/* Whether quantiles can be read of it: studies that keep no buckets have only the exact figures. */
+bool results_has_buckets(const struct hist_counts *h);
+
+#endif

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A record is one finished replication as bytes, the payload of a journal's frame:
+ *
+ *   format, point, replication, status, events, end of the run, digest,
+ *   then for every entity, in the order of ids, every row of its type's statistics:
+ *     counter    value
+ *     gauge      time integral, maximum
+ *     histogram  total, sum, min, max, number of buckets in use, then for each of them how many
+ *                buckets were passed over and its count
+ *   then for every entity that keeps time series the number of intervals, and for each interval
+ *   every row once more, as it was within the interval (of histograms only the buckets).
+ *
+ * All numbers are varints. Nothing in a record depends on where or when the replication ran, so
+ * one that ran twice has the same bytes.
+ */
+#ifndef SQUALL_RESULTS_RECORD_H
+#define SQUALL_RESULTS_RECORD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/blueprint.h"
+#include "engine/sim.h"
+#include "results/buffer.h"
+#include "results/error.h"
+
+/* How a replication ended; its place is written to files, so it never changes. */
+enum run_status {
+    RUN_OK,
+    RUN_EVENT_LIMIT,    /* it took more events than allowed */
+    RUN_WATCHDOG,       /* it took more time than allowed */
+    RUN_BUDGET_TRIPPED, /* its failure budget was spent */
+    RUN_FAILED,         /* for another reason */
+    RUN_MISSING,        /* not run; only in results files */
+    RUN_STATUSES
+};
+extern const char *const run_status_names[RUN_STATUSES];
+
+struct record_head {
+    uint64_t point, replication;
+    enum run_status status;
+    uint64_t events;  /* handled */
+    sim_time sim_end; /* [ns] up to which it ran */
+    uint64_t digest;  /* of the events; see sim_digest */
+};
+
+/* Where the numbers of a replication lie. One simulation has them all (record_of_sim); whoever
+ * gathers a partitioned run fills this in himself. */
+struct record_source {
+    const struct blueprint *blueprint;
+    const struct hist_pool *pool;
+    const void *(*stats)(const void *context, entity_id id);
+    /* The series that watches an entity of a sampled group, and the column of its first row. */
+    const struct series *(*series)(const void *context, entity_id id, uint32_t *first_column);
+    const void *context;
+};
+struct record_source record_of_sim(const struct sim *s);
+
+/* Appends the record to `to`. */
+void record_encode(const struct record_head *head, const struct record_source *source,
+                   struct buffer *to);
+
+struct record_gauge {
+    uint64_t integral; /* [level x ns] */
+    int64_t max;
+};
+struct record_histogram {
+    uint64_t total;
+    uint64_t sum, min,
+        max;               /* 0 while total is 0, and within an interval, where nobody keeps them */
+    uint32_t n;            /* buckets in use; 0 also when only the figures above were kept */
+    const uint32_t *bin;   /* ascending */
+    const uint64_t *count; /* none is 0; their sum is `total` */
+};
+
+/* Whose number a visitor is given. */
+struct record_place {
+    uint32_t group, instance;
+    uint32_t row;      /* of the type's statistics */
+    uint32_t interval; /* RECORD_WHOLE: of the whole run, not of the series */
+};
+#define RECORD_WHOLE UINT32_MAX
+
+/* What becomes of the numbers, in the order written. Memory of a histogram is valid during the
+ * call. */
+struct record_visitor {
+    void (*counter)(void *context, const struct record_place *place, uint64_t value);
+    void (*gauge)(void *context, const struct record_place *place, const struct record_gauge *g);
+    void (*histogram)(void *context, const struct record_place *place,
+                      const struct record_histogram *h);
+    void *context;
+};
+
+/* Reads the head of a record alone. */
+bool record_head_decode(const void *data, size_t size, struct record_head *head,
+                        struct results_error *e);
+
+/* Walks a whole record. Any bytes may be given: those that are no record of this blueprint yield
+ * false, possibly after some numbers were given to the visitor. */
+bool record_decode(const void *data, size_t size, const struct blueprint *blueprint,
+                   const struct record_visitor *visitor, struct record_head *head,
+                   struct results_error *e);
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Compressed rows (see results/layout.h) being written, one after another. Only for the writer.
+ */
+#ifndef SQUALL_RESULTS_ROWS_H
+#define SQUALL_RESULTS_ROWS_H
+
+#include "results/h5.h"
+#include "results/layout.h"
+
+struct rows {
+    struct h5_append part[LAYOUT_ROWS];
+    char path[LAYOUT_ROWS][LAYOUT_PATH]; /* of the datasets */
+    char nonzero[LAYOUT_PATH];           /* the dimension along bin and count */
+    uint64_t n_values;                   /* in bin and count so far */
+};
+
+/* In the group at `path`, `n` rows. To be closed also when false is returned. */
+bool rows_open(struct h5 *h, const char *path, uint64_t n, struct rows *r);
+bool rows_put(struct h5 *h, struct rows *r, uint32_t n, const uint32_t *bin, const uint64_t *count);
+bool rows_skip(struct h5 *h, struct rows *r, uint64_t n); /* `n` empty rows */
+bool rows_close(struct h5 *h, struct rows *r);
+
+#endif

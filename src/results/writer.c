@@ -1,0 +1,535 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One pass over the journal in the order of (point, replication). What belongs to a dataset with a
+ * dimension of replications is gathered in a block of so many replications that chunks are written
+ * whole and once; compressed rows are appended as they come. A second pass, over the index only,
+ * follows for /provenance, which must come last.
+ */
+#include "results/writer.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/hash.h"
+#include "results/arrangement.h"
+#include "results/durable.h"
+#include "results/h5.h"
+#include "results/layout.h"
+#include "results/record.h"
+#include "results/rows.h"
+#include "results/skeleton.h"
+
+static const uint64_t block_bytes = UINT64_C(1) << 25; /* of all blocks together */
+
+/* A dataset whose first dimensions are point and replication. */
+struct column {
+    hid_t dataset;
+    char path[LAYOUT_PATH];
+    struct h5_shape shape;
+    uint64_t width;  /* numbers of one replication */
+    uint64_t *block; /* owned; [replication of the block][width] */
+};
+
+/* A statistics row. */
+struct writer_row {
+    uint32_t column, series_column;  /* first of its columns */
+    struct rows *rows, *series_rows; /* owned; histograms only */
+    struct histogram *merged;        /* owned; [sampled entity][interval], of one point */
+};
+
+struct writer {
+    struct h5 h5;
+    struct arrangement study;
+    struct journal_index *index; /* not owned */
+    struct buffer payload;       /* of the replication being read */
+    struct arena memory;
+    struct column *columns; /* owned; runs first */
+    uint32_t n_columns;
+    struct writer_row *rows; /* owned; of all types */
+    struct hist_pool pool;   /* of merged histograms */
+    uint64_t block;          /* replications in a block */
+    uint64_t at;             /* place in the block of the one being read */
+    uint64_t digest;
+    uint64_t early; /* replications that did not end well */
+};
+
+static uint64_t power_below(uint64_t n)
+{
+    return n < 2 ? 1 : UINT64_C(1) << (63 - __builtin_clzll(n));
+}
+
+static const struct arranged_type *type_of(const struct writer *w, const struct record_place *place)
+{
+    return &w->study.types[w->study.groups[place->group].type];
+}
+
+static struct writer_row *row_of(const struct writer *w, const struct record_place *place)
+{
+    return &w->rows[type_of(w, place)->first_row + place->row];
+}
+
+/* A sample beyond the last interval is taken at its very end and belongs to it. */
+static uint64_t series_place(const struct writer *w, const struct record_place *place)
+{
+    uint64_t n = w->study.n_intervals, k = place->interval < n ? place->interval : n - 1;
+    return (w->study.groups[place->group].first_sampled + place->instance) * n + k;
+}
+
+/* The number of a column that `place` stands for. */
+static uint64_t *cell(const struct writer *w, const struct record_place *place, uint32_t leaf)
+{
+    const struct writer_row *row = row_of(w, place);
+    bool whole = place->interval == RECORD_WHOLE;
+    const struct column *c = &w->columns[(whole ? row->column : row->series_column) + leaf];
+    uint64_t in_run =
+        whole ? w->study.groups[place->group].first + place->instance : series_place(w, place);
+    return &c->block[w->at * c->width + in_run];
+}
+
+static bool is_kept(const struct writer *w, const struct record_place *place)
+{
+    return place->interval == RECORD_WHOLE || w->study.n_intervals > 0;
+}
+
+static void take_counter(void *context, const struct record_place *place, uint64_t value)
+{
+    const struct writer *w = context;
+    if (is_kept(w, place)) {
+        *cell(w, place, 0) += value;
+    }
+}
+
+static void take_gauge(void *context, const struct record_place *place,
+                       const struct record_gauge *g)
+{
+    const struct writer *w = context;
+    if (is_kept(w, place)) {
+        uint64_t *max = cell(w, place, 1);
+        *cell(w, place, 0) += g->integral;
+        *max = (uint64_t)g->max > *max ? (uint64_t)g->max : *max;
+    }
+}
+
+static void merge_bins(struct hist_pool *pool, struct histogram *h,
+                       const struct record_histogram *from)
+{
+    h->total += from->total;
+    for (uint32_t i = 0; i < from->n; i++) {
+        uint32_t octave = from->bin[i] >> HIST_SUB_BITS;
+        uint64_t *count = hist_octave(pool, h, octave);
+        count = count ? count : hist_grow(pool, h, octave);
+        count[from->bin[i] & (HIST_PAGE - 1)] += from->count[i];
+    }
+}
+
+static void take_histogram(void *context, const struct record_place *place,
+                           const struct record_histogram *h)
+{
+    struct writer *w = context;
+    if (!is_kept(w, place)) {
+        return;
+    }
+    *cell(w, place, 0) += h->total;
+    if (place->interval != RECORD_WHOLE) {
+        merge_bins(&w->pool, &row_of(w, place)->merged[series_place(w, place)], h);
+        return;
+    }
+    *cell(w, place, 1) = h->sum;
+    *cell(w, place, 2) = h->min;
+    *cell(w, place, 3) = h->max;
+    if (!w->h5.error->text[0]) {
+        rows_put(&w->h5, row_of(w, place)->rows, h->n, h->bin, h->count);
+    }
+}
+
+static void plan_column(struct writer *w, const char *path, int rank, uint64_t entities)
+{
+    struct column *c = &w->columns[w->n_columns++];
+    const struct results_meta *m = w->study.meta;
+    const hsize_t dims[H5_RANK] = {m->n_points, m->n_replications, entities, w->study.n_intervals};
+    *c = (struct column){.dataset = -1, .width = 1, .shape = {.rank = rank}};
+    snprintf(c->path, sizeof c->path, "%s", path);
+    for (int i = 0; i < rank; i++) {
+        c->shape.dims[i] = dims[i];
+        c->width *= i >= 2 ? dims[i] : 1;
+    }
+}
+
+/* The shape of every column, before anything is made: the block's size follows from all. */
+static void plan_columns(struct writer *w)
+{
+    char path[LAYOUT_PATH];
+    for (int i = 0; i < LAYOUT_RUNS; i++) {
+        plan_column(w, layout_runs[i].path, 2, 1);
+    }
+    for (uint32_t i = 0; i < w->study.n_types; i++) {
+        const struct arranged_type *t = &w->study.types[i];
+        for (uint32_t k = 0; k < t->n_rows; k++) {
+            const struct stat_spec *row = &t->type->stats[k];
+            struct writer_row *out = &w->rows[t->first_row + k];
+            const struct layout_column *c = layout_columns(row->kind, false);
+            out->column = w->n_columns;
+            for (; c->section; c++) {
+                layout_path(c, t->type->name, row->name, path, sizeof path);
+                plan_column(w, path, 3, t->n_entities);
+            }
+            out->series_column = w->n_columns;
+            c = layout_columns(row->kind, true);
+            for (; c->section && w->study.n_intervals > 0 && t->n_sampled > 0; c++) {
+                layout_path(c, t->type->name, row->name, path, sizeof path);
+                plan_column(w, path, 4, t->n_sampled);
+            }
+        }
+    }
+}
+
+/* Chunks are powers of two along replications and no larger than a block, so that none is ever
+ * written in two goes. */
+static void plan_blocks(struct writer *w)
+{
+    uint64_t width = 0, replications = w->study.meta->n_replications;
+    for (uint32_t i = 0; i < w->n_columns; i++) {
+        width += w->columns[i].width;
+    }
+    uint64_t most = power_below(block_bytes / (width * sizeof(uint64_t)));
+    w->block = most < replications ? most : power_below(2 * replications - 1);
+    for (uint32_t i = 0; i < w->n_columns; i++) {
+        struct column *c = &w->columns[i];
+        uint64_t left = H5_CHUNK;
+        for (int d = c->shape.rank - 1; d >= 2; d--) {
+            c->shape.chunk[d] = c->shape.dims[d] < left ? c->shape.dims[d] : left;
+            left /= c->shape.chunk[d];
+        }
+        left = power_below(left) < w->block ? power_below(left) : w->block;
+        c->shape.chunk[1] = left < replications ? left : replications;
+        c->shape.chunk[0] = 1;
+        c->block = calloc(w->block * c->width, sizeof *c->block);
+        CHECK(c->block != NULL, "out of memory for results");
+    }
+}
+
+static bool open_column(struct writer *w, struct column *c, const char *type, const char *unit,
+                        const char *long_name, const char *merge)
+{
+    return skeleton_dimensions(&w->h5, &w->memory, c->path, type, c->shape.rank == H5_RANK,
+                               c->shape.rank, c->shape.scales) &&
+           h5_dataset(&w->h5, c->path, H5T_STD_U64LE, &c->shape, &c->dataset) &&
+           h5_describe(&w->h5, c->dataset, unit, long_name) &&
+           (!merge || h5_attr_text(&w->h5, c->dataset, "merge", merge));
+}
+
+static bool open_run(struct writer *w, int i)
+{
+    const struct layout_named *run = &layout_runs[i];
+    return open_column(w, &w->columns[i], NULL, run->unit, run->long_name, NULL);
+}
+
+static bool open_runs(struct writer *w)
+{
+    for (int i = 0; i < LAYOUT_WALL; i++) {
+        if (!open_run(w, i)) {
+            return false;
+        }
+    }
+    uint64_t value[RUN_STATUSES];
+    char meanings[256] = "";
+    for (size_t i = 0; i < RUN_STATUSES; i++) {
+        size_t n = strlen(meanings);
+        value[i] = i;
+        snprintf(meanings + n, sizeof meanings - n, "%s%s", n ? " " : "", run_status_names[i]);
+    }
+    hid_t status = w->columns[LAYOUT_STATUS].dataset;
+    return h5_attr_numbers(&w->h5, status, "flag_values", value, RUN_STATUSES) &&
+           h5_attr_text(&w->h5, status, "flag_meanings", meanings);
+}
+
+static bool open_columns(struct writer *w, const struct arranged_type *t,
+                         const struct stat_spec *row, uint32_t first, bool series)
+{
+    const struct layout_column *spec = layout_columns(row->kind, series);
+    for (struct column *c = &w->columns[first]; spec->section; c++, spec++) {
+        char unit[LAYOUT_PATH], long_name[LAYOUT_PATH];
+        layout_unit(spec, row, unit, sizeof unit);
+        layout_long_name(spec, row, long_name, sizeof long_name);
+        if (!open_column(w, c, t->type->name, unit, long_name, spec->merge)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool open_rows(struct writer *w, const struct arranged_type *t, const char *row, bool series,
+                      uint64_t n, struct rows **rows)
+{
+    char path[LAYOUT_PATH];
+    layout_rows_path(series, t->type->name, row, path, sizeof path);
+    *rows = calloc(1, sizeof **rows);
+    CHECK(*rows != NULL, "out of memory for results");
+    return rows_open(&w->h5, path, n, *rows);
+}
+
+static bool open_row(struct writer *w, const struct arranged_type *t, uint32_t k)
+{
+    const struct stat_spec *row = &t->type->stats[k];
+    struct writer_row *out = &w->rows[t->first_row + k];
+    uint64_t runs = w->study.meta->n_points * w->study.meta->n_replications;
+    bool ok = open_columns(w, t, row, out->column, false);
+    if (ok && row->kind == STAT_HISTOGRAM) {
+        ok = open_rows(w, t, row->name, false, runs * t->n_entities, &out->rows);
+    }
+    return ok;
+}
+
+static bool open_series_row(struct writer *w, const struct arranged_type *t, uint32_t k)
+{
+    const struct stat_spec *row = &t->type->stats[k];
+    struct writer_row *out = &w->rows[t->first_row + k];
+    uint64_t n = t->n_sampled * w->study.n_intervals;
+    bool ok = open_columns(w, t, row, out->series_column, true);
+    if (ok && row->kind == STAT_HISTOGRAM) {
+        out->merged = calloc(n, sizeof *out->merged);
+        CHECK(out->merged != NULL, "out of memory for results");
+        ok = open_rows(w, t, row->name, true, w->study.meta->n_points * n, &out->series_rows);
+    }
+    return ok;
+}
+
+static bool open_all(struct writer *w)
+{
+    bool ok = open_runs(w);
+    for (uint32_t i = 0; i < w->study.n_types; i++) {
+        const struct arranged_type *t = &w->study.types[i];
+        bool sampled = w->study.n_intervals > 0 && t->n_sampled > 0;
+        for (uint32_t k = 0; ok && k < t->n_rows; k++) {
+            ok = open_row(w, t, k) && (!sampled || open_series_row(w, t, k));
+        }
+    }
+    return ok;
+}
+
+/* Writes the replications first .. first + n - 1 of a point and clears the block. */
+static bool flush_column(struct writer *w, struct column *c, uint64_t point, uint64_t first,
+                         uint64_t n)
+{
+    hsize_t start[H5_RANK] = {point, first}, count[H5_RANK] = {1, n};
+    count[2] = c->shape.dims[2];
+    count[3] = c->shape.dims[3];
+    hid_t space = H5Dget_space(c->dataset);
+    hid_t memory = H5Screate_simple(c->shape.rank, count, NULL);
+    H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL);
+    herr_t status = H5Dwrite(c->dataset, H5T_NATIVE_UINT64, memory, space, H5P_DEFAULT, c->block);
+    bool ok = status >= 0 || h5_failed(&w->h5, c->path);
+    H5Sclose(memory);
+    H5Sclose(space);
+    memset(c->block, 0, w->block * c->width * sizeof *c->block);
+    return ok;
+}
+
+static bool skip_replication(struct writer *w)
+{
+    bool ok = true;
+    w->columns[LAYOUT_STATUS].block[w->at] = RUN_MISSING;
+    for (uint32_t i = 0; i < w->study.n_types; i++) {
+        const struct arranged_type *t = &w->study.types[i];
+        for (uint32_t k = t->first_row; k < t->first_row + t->n_rows && ok; k++) {
+            ok = !w->rows[k].rows || rows_skip(&w->h5, w->rows[k].rows, t->n_entities);
+        }
+    }
+    return ok;
+}
+
+/* `entry` is NULL for a replication that is missing. */
+static bool take_replication(struct writer *w, const struct journal_entry *entry)
+{
+    const struct record_visitor visitor = {
+        .counter = take_counter, .gauge = take_gauge, .histogram = take_histogram, .context = w};
+    struct record_head head;
+    struct buffer *payload = &w->payload;
+    struct results_error *e = w->h5.error;
+    if (!entry) {
+        return skip_replication(w);
+    }
+    if (!journal_read(w->index, (size_t)(entry - w->index->entries), payload, e) ||
+        !record_decode(payload->data, payload->size, w->study.meta->blueprint, &visitor, &head,
+                       e) ||
+        e->text[0]) {
+        return false;
+    }
+    w->digest = hash_bytes(w->digest, payload->data, payload->size);
+    w->early += head.status != RUN_OK;
+    w->columns[LAYOUT_STATUS].block[w->at] = head.status;
+    w->columns[LAYOUT_EVENTS].block[w->at] = head.events;
+    w->columns[LAYOUT_SIM_END].block[w->at] = (uint64_t)head.sim_end;
+    w->columns[LAYOUT_DIGEST].block[w->at] = head.digest;
+    return true;
+}
+
+static bool take_wall(struct writer *w, const struct journal_entry *entry)
+{
+    w->columns[LAYOUT_WALL].block[w->at] = entry ? entry->wall_ns : 0;
+    return true;
+}
+
+struct gathered {
+    uint32_t n;
+    uint32_t bin[HIST_BINS];
+    uint64_t count[HIST_BINS];
+};
+
+static void gather_bin(uint32_t bin, uint64_t count, void *context)
+{
+    struct gathered *g = context;
+    g->bin[g->n] = bin;
+    g->count[g->n++] = count;
+}
+
+/* Writes the histograms merged over a point's replications and forgets them. */
+static bool flush_merged(struct writer *w)
+{
+    struct gathered g;
+    for (uint32_t i = 0; i < w->study.n_types; i++) {
+        const struct arranged_type *t = &w->study.types[i];
+        uint64_t n = t->n_sampled * w->study.n_intervals;
+        for (uint32_t k = t->first_row; k < t->first_row + t->n_rows; k++) {
+            struct writer_row *row = &w->rows[k];
+            for (uint64_t m = 0; row->merged && m < n; m++) {
+                g.n = 0;
+                hist_each(&w->pool, &row->merged[m], gather_bin, &g);
+                if (!rows_put(&w->h5, row->series_rows, g.n, g.bin, g.count)) {
+                    return false;
+                }
+                row->merged[m] = (struct histogram){0};
+            }
+        }
+    }
+    hist_pool_reset(&w->pool);
+    return true;
+}
+
+static bool flush_blocks(struct writer *w, uint64_t point, uint64_t first, uint64_t n)
+{
+    bool ok = true;
+    for (uint32_t i = 0; ok && i < w->n_columns; i++) {
+        ok = i == LAYOUT_WALL || flush_column(w, &w->columns[i], point, first, n);
+    }
+    return ok && (first + n < w->study.meta->n_replications || flush_merged(w));
+}
+
+static bool flush_wall(struct writer *w, uint64_t point, uint64_t first, uint64_t n)
+{
+    return flush_column(w, &w->columns[LAYOUT_WALL], point, first, n);
+}
+
+/* Takes every replication of the study, there or missing, and flushes where a block ends. */
+static bool walk(struct writer *w, bool (*take)(struct writer *, const struct journal_entry *),
+                 bool (*flush)(struct writer *, uint64_t point, uint64_t first, uint64_t n))
+{
+    const struct results_meta *m = w->study.meta;
+    size_t n = 0;
+    bool ok = true;
+    for (uint64_t p = 0; ok && p < m->n_points; p++) {
+        for (uint64_t r = 0; ok && r < m->n_replications; r++) {
+            const struct journal_entry *next = n < w->index->n ? &w->index->entries[n] : NULL;
+            bool there = next && next->point == p && next->replication == r;
+            w->at = r % w->block;
+            ok = take(w, there ? next : NULL);
+            n += there;
+            if (ok && (w->at == w->block - 1 || r == m->n_replications - 1)) {
+                ok = flush(w, p, r - w->at, w->at + 1);
+            }
+        }
+    }
+    return ok && (n == w->index->n ||
+                  results_fail(w->h5.error,
+                               "the journal holds point %llu, replication %llu, which "
+                               "this study does not have",
+                               (unsigned long long)w->index->entries[n].point,
+                               (unsigned long long)w->index->entries[n].replication));
+}
+
+/* Closing writes, too: what was left in buffers. Also to be called after a failure. */
+static bool close_datasets(struct writer *w)
+{
+    bool ok = true;
+    for (uint32_t i = 0; i < w->study.n_rows; i++) {
+        struct writer_row *row = &w->rows[i];
+        ok = (!row->rows || rows_close(&w->h5, row->rows)) && ok;
+        ok = (!row->series_rows || rows_close(&w->h5, row->series_rows)) && ok;
+        free(row->rows);
+        free(row->series_rows);
+        free(row->merged);
+        *row = (struct writer_row){0};
+    }
+    for (uint32_t i = 0; i < w->n_columns; i++) {
+        struct column *c = &w->columns[i];
+        bool closed = c->dataset < 0 || H5Dclose(c->dataset) >= 0;
+        ok = (closed || h5_failed(&w->h5, c->path)) && ok;
+        c->dataset = -1;
+    }
+    return ok;
+}
+
+static bool write_provenance(struct writer *w)
+{
+    return skeleton_provenance(&w->h5, w->study.meta) && open_run(w, LAYOUT_WALL) &&
+           walk(w, take_wall, flush_wall);
+}
+
+/* Closes everything that was opened, also after a failure. */
+static bool close_all(struct writer *w)
+{
+    bool ok = close_datasets(w);
+    ok = h5_close(&w->h5) && ok;
+    for (uint32_t i = 0; i < w->n_columns; i++) {
+        free(w->columns[i].block);
+    }
+    free(w->columns);
+    free(w->rows);
+    buffer_close(&w->payload);
+    hist_pool_close(&w->pool);
+    arrangement_close(&w->study);
+    arena_close(&w->memory);
+    return ok;
+}
+
+static bool write_file(const char *path, const struct results_meta *meta,
+                       struct journal_index *index, uint64_t *early, struct results_error *e)
+{
+    struct writer w = {.index = index};
+    arrangement_open(&w.study, meta);
+    hist_pool_open(&w.pool);
+    /* A histogram has most columns: four, and one by interval. */
+    w.columns = calloc(LAYOUT_RUNS + 5 * (size_t)w.study.n_rows, sizeof *w.columns);
+    w.rows = calloc((size_t)w.study.n_rows + 1, sizeof *w.rows);
+    CHECK(w.columns && w.rows, "out of memory for results");
+    plan_columns(&w);
+    plan_blocks(&w);
+    bool ok = h5_create(&w.h5, path, e) && skeleton_write(&w.h5, &w.study) && open_all(&w) &&
+              walk(&w, take_replication, flush_blocks) && close_datasets(&w) &&
+              skeleton_finish(&w.h5, w.digest) && write_provenance(&w);
+    if (early) {
+        *early = w.early;
+    }
+    return close_all(&w) && ok;
+}
+
+bool results_write(const char *path, const struct results_meta *meta, struct journal_index *index,
+                   uint64_t *early, struct results_error *e)
+{
+    char *temporary;
+    CHECK(asprintf(&temporary, "%s.tmp", path) > 0, "out of memory for a path");
+    unlink(temporary);
+    bool ok = write_file(temporary, meta, index, early, e) && durable_file(temporary, e);
+    if (ok && rename(temporary, path) != 0) {
+        ok = results_fail(e, "cannot rename %s to %s: %s", temporary, path, strerror(errno));
+    }
+    if (!ok) {
+        unlink(temporary);
+    }
+    free(temporary);
+    return ok && durable_name(path, e);
+}
