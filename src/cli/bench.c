@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * squall bench: how fast this program is on this machine, as medians of several runs. The two
+ * sides of a ratio are run in turn, so that a machine that changes speed changes both.
+ */
+#include "cli/bench.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/verb.h"
+
+enum { MOST_RUNS = 99, KEY_RUNS = 'n' };
+
+struct bench_options {
+    int runs;
+    const char *only; /* case to be run, NULL: all */
+};
+
+struct sample {
+    double values[MOST_RUNS];
+    int n;
+};
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(struct sample *s)
+{
+    qsort(s->values, (size_t)s->n, sizeof *s->values, by_value);
+    return s->n % 2 ? s->values[s->n / 2] : 0.5 * (s->values[s->n / 2 - 1] + s->values[s->n / 2]);
+}
+
+static void add(struct sample *s, double value)
+{
+    s->values[s->n++] = value;
+}
+
+static double ns_each(struct bench_run r)
+{
+    return r.seconds * 1e9 / (double)r.work;
+}
+
+static double mib(uint64_t bytes)
+{
+    return (double)bytes / 1048576.0;
+}
+
+static void bench_limit(const struct bench_options *o, const struct entity_type *const *registry)
+{
+    static const double rates[] = {500.0, 900.0, 1010.0};
+    static const double requests[] = {9e5, 9e5,
+                                      2.5e5}; /* the last rate collapses: its queue grows */
+    for (int k = 0; k < 3; k++) {
+        char rate[64], duration[64];
+        snprintf(rate, sizeof rate, "users.arrivals.rate=%g/s", rates[k]);
+        snprintf(duration, sizeof duration, "duration=%gs", requests[k] / rates[k]);
+        const char *overrides[] = {rate, duration, NULL};
+        struct sample mine = {.n = 0}, special = {.n = 0}, ratio = {.n = 0};
+        uint64_t bytes = 0;
+        for (int i = -1; i < o->runs; i++) { /* the first pair only warms up */
+            struct bench_run a = bench_study(bench_limit_text, overrides, "logical_requests",
+                                             (uint64_t)(i + 1), registry);
+            struct bench_run b = bench_limit_special(a.work, rates[k], (uint64_t)(i + 1));
+            if (i >= 0) {
+                add(&mine, ns_each(a));
+                add(&special, ns_each(b));
+                add(&ratio, ns_each(a) / ns_each(b));
+                bytes = a.bytes;
+            }
+        }
+        printf("limit    %4.0f requests/s: %6.1f ns a request; specialised program %6.1f; ratio "
+               "%.2f; %.1f MiB\n",
+               rates[k], median(&mine), median(&special), median(&ratio), mib(bytes));
+    }
+}
+
+static void bench_queue(const struct bench_options *o, const struct entity_type *const *registry)
+{
+    (void)registry;
+    for (uint64_t pending = 10; pending <= 1000000; pending *= 10) {
+        struct sample distinct = {.n = 0}, tied = {.n = 0};
+        uint64_t bytes = 0;
+        for (int i = 0; i < o->runs; i++) {
+            struct bench_run run = bench_hold(pending, 2000000, 0);
+            add(&distinct, ns_each(run));
+            bytes = run.bytes;
+            add(&tied, ns_each(bench_hold(pending, 2000000, 1)));
+        }
+        printf(
+            "queue    %7llu pending: %6.1f ns a pop and push, %6.1f with ties; %.0f B an event\n",
+            (unsigned long long)pending, median(&distinct), median(&tied),
+            (double)bytes / (double)pending);
+    }
+}
+
+static void bench_random(const struct bench_options *o, const struct entity_type *const *registry)
+{
+    (void)registry;
+    struct sample uniform = {.n = 0}, exponential = {.n = 0};
+    for (int i = 0; i < o->runs; i++) {
+        add(&uniform, ns_each(bench_uniform(20000000)));
+        add(&exponential, ns_each(bench_exponential(20000000)));
+    }
+    printf("random   uniform %.1f ns, exponential %.1f ns a draw\n", median(&uniform),
+           median(&exponential));
+}
+
+static void bench_entities(const struct bench_options *o, const struct entity_type *const *registry)
+{
+    for (uint64_t count = 1000; count <= 1000000; count *= 1000) {
+        struct sample seconds = {.n = 0};
+        struct bench_run run = {0};
+        for (int i = 0; i < o->runs; i++) {
+            run = bench_idle(count, registry);
+            add(&seconds, run.seconds);
+        }
+        printf("idle     %7llu entities: opened in %.3f s, %.0f B an entity\n",
+               (unsigned long long)count, median(&seconds), (double)run.bytes / (double)count);
+    }
+}
+
+static const struct bench_case {
+    const char *name, *summary;
+    void (*run)(const struct bench_options *, const struct entity_type *const *);
+} cases[] = {{"limit", "a retry model against a program written for it alone", bench_limit},
+             {"queue", "the event queue alone", bench_queue},
+             {"random", "random numbers", bench_random},
+             {"idle", "opening models of many entities", bench_entities}};
+enum { CASES = sizeof cases / sizeof *cases };
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+    struct bench_options *o = state->input;
+    switch (key) {
+    case KEY_RUNS:
+        o->runs = atoi(arg);
+        if (o->runs < 1 || o->runs > MOST_RUNS) {
+            argp_error(state, "--runs takes 1 to %d", MOST_RUNS);
+        }
+        return 0;
+    case ARGP_KEY_ARG:
+        o->only = arg;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp_option rows[] = {
+    {.name = "runs", .key = KEY_RUNS, .arg = "N", .doc = "Runs of which the median is told (5)"},
+    {.name = NULL}};
+static const struct argp argp = {
+    .options = rows,
+    .parser = parse_option,
+    .args_doc = "[CASE]",
+    .doc = "Measures this program on this machine. Cases: limit, queue, random, idle."};
+
+static enum exit_status run_bench(int argc, char **argv, const struct entity_type *const *registry)
+{
+    struct bench_options o = {.runs = 5};
+    verb_parse(&argp, argc, argv, &o);
+    bool any = false;
+    for (int i = 0; i < CASES; i++) {
+        if (!o.only || strcmp(o.only, cases[i].name) == 0) {
+            cases[i].run(&o, registry);
+            any = true;
+        }
+    }
+    if (any) {
+        return EXIT_DONE;
+    }
+    fprintf(stderr, "squall bench: there is no case '%s'; there are:\n", o.only);
+    for (int i = 0; i < CASES; i++) {
+        fprintf(stderr, "  %-8s %s\n", cases[i].name, cases[i].summary);
+    }
+    return EXIT_WRONG_INPUT;
+}
+
+const struct verb verb_bench = {"bench", "[CASE]", "measure this program on this machine",
+                                run_bench};

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The cases of `squall bench`. Times on one machine mean little by themselves, so cases come with
+ * something to divide by: a program written for one model alone, or the same case at another size.
+ */
+#ifndef SQUALL_CLI_BENCH_H
+#define SQUALL_CLI_BENCH_H
+
+#include <stdint.h>
+
+#include "engine/entity.h"
+
+/* What one run of a case did. */
+struct bench_run {
+    double seconds; /* [s] */
+    uint64_t work;  /* requests, events, draws, entities, ... */
+    uint64_t bytes; /* memory in use at the end, or 0 */
+};
+
+/* A Poisson client with timeout and four attempts before an M/M/10 queue, as a configuration of
+ * squall ("limit model") and as a program that can do nothing else. */
+extern const char bench_limit_text[];
+struct bench_run bench_limit_special(uint64_t requests, double rate, uint64_t seed);
+
+/* Runs one replication of a configuration; `work` is the value of a counter of its first group. */
+struct bench_run bench_study(const char *text, const char *const *overrides, const char *counter,
+                             uint64_t replication, const struct entity_type *const *registry);
+
+/* Pops and pushes on the event queue with `pending` events in it ("hold model", exponential
+ * increments); `ties`: all increments are whole multiples of the mean, so that events meet. */
+struct bench_run bench_hold(uint64_t pending, uint64_t steps, int ties);
+
+/* Draws from one stream. */
+struct bench_run bench_uniform(uint64_t draws);
+struct bench_run bench_exponential(uint64_t draws);
+
+/* Opens a model of `count` idle entities and resets it once. */
+struct bench_run bench_idle(uint64_t count, const struct entity_type *const *registry);
+
+#endif

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Figures as CSV or JSON, in full precision.
+ */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/inspect.h"
+
+static void print_csv_text(const char *text)
+{
+    if (!strpbrk(text, ",\"\r\n")) {
+        fputs(text, stdout);
+        return;
+    }
+    putchar('"');
+    for (; *text; text++) {
+        fputs(*text == '"' ? "\"\"" : (char[]){*text, '\0'}, stdout);
+    }
+    putchar('"');
+}
+
+static void print_json_text(const char *name, const char *text)
+{
+    printf("\"%s\": \"", name);
+    for (; *text; text++) {
+        if ((unsigned char)*text < ' ') {
+            printf("\\u%04x", (unsigned)*text);
+        } else {
+            printf("%s%c", *text == '"' || *text == '\\' ? "\\" : "", *text);
+        }
+    }
+    fputs("\", ", stdout);
+}
+
+/* What is not a number is left empty. */
+static void print_number(const char *before, double value, const char *otherwise)
+{
+    fputs(before, stdout);
+    if (isfinite(value)) {
+        printf("%.17g", value);
+    } else {
+        fputs(otherwise, stdout);
+    }
+}
+
+static const char csv_head[] =
+    "file,point,group,statistic,measure,value,unit,half_width,confidence,replications,bound";
+
+static void print_csv(const struct view *v, const struct lot *lot, const char *statistic,
+                      const struct figure *f)
+{
+    print_csv_text(v->path);
+    printf(",%" PRIu64 ",", v->point);
+    print_csv_text(lot->name);
+    printf(",%s,%s", statistic, f->measure);
+    print_number(",", f->value, "");
+    printf(",%s", f->unit);
+    print_number(",", f->half_width, "");
+    print_number(",", v->options->confidence, "");
+    printf(",%" PRIu64, f->replications);
+    print_number(",", f->bound, "");
+    putchar('\n');
+}
+
+static void print_json(const struct view *v, const struct lot *lot, const char *statistic,
+                       const struct figure *f)
+{
+    fputs(v->notes->figures ? ",\n {" : " {", stdout);
+    v->notes->figures = true;
+    print_json_text("file", v->path);
+    printf("\"point\": %" PRIu64 ", ", v->point);
+    print_json_text("group", lot->name);
+    print_json_text("statistic", statistic);
+    print_json_text("measure", f->measure);
+    print_number("\"value\": ", f->value, "null");
+    fputs(", ", stdout);
+    print_json_text("unit", f->unit);
+    print_number("\"half_width\": ", f->half_width, "null");
+    print_number(", \"confidence\": ", v->options->confidence, "null");
+    printf(", \"replications\": %" PRIu64, f->replications);
+    print_number(", \"bound\": ", f->bound, "null");
+    putchar('}');
+}
+
+void inspect_export_begin(enum form form)
+{
+    puts(form == FORM_CSV ? csv_head : "[");
+}
+
+void inspect_export(const struct view *v, const struct lot *lot, const char *statistic,
+                    const struct figure *f)
+{
+    (v->options->form == FORM_CSV ? print_csv : print_json)(v, lot, statistic, f);
+}
+
+void inspect_export_end(enum form form)
+{
+    if (form == FORM_JSON) {
+        puts("\n]");
+    }
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Figures of a results file with their intervals.
+ *
+ * Replications are independent, what happens within one is not, so every interval comes from
+ * replications: those that ended well, with one value from each.
+ *   means, rates   mean of the values, and the half width of its interval by Student's t
+ *   quantiles      the quantile of all values together, because that of a small sample is biased in
+ *                  the tail; the interval by sectioning (Asmussen and Glynn, "Stochastic
+ *                  Simulation", 2007; Nakayama, ACM TOMACS 24(4), 2014): Student's t with the
+ *                  deviations of the replications' quantiles taken from that quantile instead of
+ *                  from their own mean, so that this bias widens it
+ *   min, max       of all values; exact
+ * Buckets make a quantile uncertain, too. CSV and JSON have that bound beside the half width;
+ * tables show the larger of the two.
+ */
+#include "cli/inspect.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "stats/summary.h"
+
+static struct figure figure_of(const struct view *v, const char *measure, const char *unit,
+                               const struct summary *s)
+{
+    return (struct figure){.measure = measure,
+                           .unit = unit,
+                           .value = s->n > 0 ? s->mean : NAN,
+                           .half_width = summary_half_width(s, v->options->confidence),
+                           .replications = s->n};
+}
+
+static struct figure exact_figure(const char *measure, const char *unit, const struct summary *s,
+                                  double value)
+{
+    return (struct figure){.measure = measure,
+                           .unit = unit,
+                           .value = s->n > 0 ? value : NAN,
+                           .half_width = NAN,
+                           .replications = s->n};
+}
+
+static void begin_entry(struct view *v, struct entry *e, size_t n)
+{
+    e->figures = arena_take(&v->lot, n * sizeof *e->figures);
+    e->n = n;
+}
+
+static const char *per_second(struct view *v, const char *unit)
+{
+    return arena_format(&v->lot, "%s/s", unit);
+}
+
+static bool read_counter(struct view *v, const struct lot *lot, struct entry *e)
+{
+    uint64_t n = v->results.meta.n_replications;
+    uint64_t *value = arena_take(&v->lot, n * sizeof *value);
+    if (!results_counter(&v->results, lot->type, e->row, v->point, lot->range, value, &v->error)) {
+        return false;
+    }
+    struct summary number = {0}, rate = {0};
+    for (uint64_t r = 0; r < n; r++) {
+        if (v->observed[r] > 0.0) {
+            summary_add(&number, (double)value[r]);
+            summary_add(&rate, (double)value[r] / v->observed[r]);
+        }
+    }
+    begin_entry(v, e, 2);
+    e->figures[0] = figure_of(v, "mean", e->row->unit, &number);
+    e->figures[1] = figure_of(v, "rate", per_second(v, e->row->unit), &rate);
+    e->zero = !(number.max > 0.0);
+    return true;
+}
+
+static bool read_gauge(struct view *v, const struct lot *lot, struct entry *e)
+{
+    uint64_t n = v->results.meta.n_replications;
+    struct record_gauge *value = arena_take(&v->lot, n * sizeof *value);
+    if (!results_gauge(&v->results, lot->type, e->row, v->point, lot->range, value, &v->error)) {
+        return false;
+    }
+    struct summary level = {0}, most = {0};
+    for (uint64_t r = 0; r < n; r++) {
+        if (v->observed[r] > 0.0) {
+            summary_add(&level, (double)value[r].integral / (double)SIM_TIME_S / v->observed[r]);
+            summary_add(&most, (double)value[r].max);
+        }
+    }
+    begin_entry(v, e, 2);
+    e->figures[0] = figure_of(v, "mean", e->row->unit, &level);
+    e->figures[1] = exact_figure("max", e->row->unit, &most, most.max);
+    e->zero = !(level.max > 0.0 || most.max > 0.0);
+    return true;
+}
+
+/* What the replications say of a histogram. */
+struct digest {
+    struct summary count, mean, *quantiles;
+    bool bare; /* its buckets were not kept */
+};
+
+static void add_replication(struct view *v, struct digest *d)
+{
+    struct hist_counts *part = v->part;
+    summary_add(&d->count, (double)part->total);
+    if (part->total == 0) {
+        return;
+    }
+    summary_add(&d->mean, (double)part->sum / (double)part->total);
+    d->bare = d->bare || !results_has_buckets(part);
+    for (size_t q = 0; !d->bare && q < v->options->n_quantiles; q++) {
+        summary_add(&d->quantiles[q], hist_quantile(part, v->options->quantiles[q].p, NULL));
+    }
+    hist_counts_merge(v->pooled, part);
+}
+
+static struct figure quantile_figure(const struct view *v, const struct digest *d, size_t q,
+                                     const char *unit)
+{
+    const struct quantile *wanted = &v->options->quantiles[q];
+    if (d->bare || v->pooled->total == 0) {
+        return exact_figure(wanted->name, unit, &(struct summary){0}, NAN);
+    }
+    double bound, value = hist_quantile(v->pooled, wanted->p, &bound);
+    /* Sectioning: squares about the value shown. */
+    struct summary s = d->quantiles[q];
+    s.squares += (double)s.n * (s.mean - value) * (s.mean - value);
+    s.mean = value;
+    struct figure figure = figure_of(v, wanted->name, unit, &s);
+    figure.bound = bound;
+    double outer = wanted->p > 0.5 ? wanted->p : 1.0 - wanted->p;
+    figure.thin = v->pooled->total < summary_quantile_least(outer, v->options->confidence);
+    return figure;
+}
+
+static bool read_histogram(struct view *v, const struct lot *lot, struct entry *e)
+{
+    size_t n = v->options->n_quantiles;
+    struct digest d = {.bare = false};
+    d.quantiles = arena_take(&v->lot, n * sizeof *d.quantiles);
+    memset(v->pooled, 0, sizeof *v->pooled);
+    for (uint64_t r = 0; r < v->results.meta.n_replications; r++) {
+        if (!(v->observed[r] > 0.0)) {
+            continue;
+        }
+        memset(v->part, 0, sizeof *v->part);
+        if (!results_histogram(&v->results, lot->type, e->row, v->point, r, lot->range, v->part,
+                               &v->error)) {
+            return false;
+        }
+        add_replication(v, &d);
+    }
+    d.bare = d.bare || !results_has_buckets(v->pooled);
+    const char *unit = e->row->unit;
+    begin_entry(v, e, n + 4);
+    e->figures[0] = figure_of(v, "count", "1", &d.count);
+    e->figures[1] = figure_of(v, "mean", unit, &d.mean);
+    e->figures[2] = exact_figure("min", unit, &d.mean, (double)v->pooled->min);
+    for (size_t q = 0; q < n; q++) {
+        e->figures[3 + q] = quantile_figure(v, &d, q, unit);
+    }
+    e->figures[3 + n] = exact_figure("max", unit, &d.mean, (double)v->pooled->max);
+    e->zero = v->pooled->total == 0;
+    return true;
+}
+
+bool inspect_read(struct view *v, const struct lot *lot, struct entry *e)
+{
+    switch (e->row->kind) {
+    case STAT_COUNTER:
+        return read_counter(v, lot, e);
+    case STAT_GAUGE:
+        return read_gauge(v, lot, e);
+    case STAT_HISTOGRAM:
+        break;
+    }
+    return read_histogram(v, lot, e);
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Figures as tables for the terminal.
+ */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+
+#include "base/units.h"
+#include "cli/inspect.h"
+#include "cli/table.h"
+
+static void put_figure(struct view *v, struct table *t, const struct figure *f)
+{
+    /* A NAN stays one: neither comparison holds. */
+    double uncertainty = f->bound > f->half_width ? f->bound : f->half_width;
+    struct notes *notes = v->notes;
+    notes->figures = true;
+    notes->none = notes->none || isnan(f->value);
+    notes->thin = notes->thin || f->thin;
+    notes->unknown = notes->unknown || (isinf(uncertainty) && !isnan(f->value));
+    table_figure(t, f->value, uncertainty, f->unit, f->thin ? "*" : "");
+}
+
+static size_t rows_of_kind(enum stat_kind kind, const struct entry *entries, size_t n)
+{
+    size_t found = 0;
+    for (size_t i = 0; i < n; i++) {
+        found += entries[i].row && entries[i].row->kind == kind;
+    }
+    return found;
+}
+
+/* Histograms side by side, so that one can be read downwards and two be compared. */
+static void tabulate_histograms(struct view *v, struct table *t, const struct entry *entries,
+                                size_t n)
+{
+    const struct entry *any = NULL;
+    if (rows_of_kind(STAT_HISTOGRAM, entries, n) == 0) {
+        return;
+    }
+    table_head(t, "histograms");
+    for (const struct entry *e = entries; e < entries + n; e++) {
+        if (e->row && e->row->kind == STAT_HISTOGRAM) {
+            table_text(t, e->row->name);
+            any = e;
+        }
+    }
+    for (size_t m = 0; m < any->n; m++) {
+        table_row(t, any->figures[m].measure);
+        for (const struct entry *e = entries; e < entries + n; e++) {
+            if (e->row && e->row->kind == STAT_HISTOGRAM) {
+                put_figure(v, t, &e->figures[m]);
+            }
+        }
+    }
+}
+
+/* Counters or gauges: a row of two figures for each. */
+static void tabulate(struct view *v, struct table *t, enum stat_kind kind, const char *const *head,
+                     const struct entry *entries, size_t n)
+{
+    if (rows_of_kind(kind, entries, n) == 0) {
+        return;
+    }
+    table_head(t, head[0]);
+    table_text(t, head[1]);
+    table_text(t, head[2]);
+    for (const struct entry *e = entries; e < entries + n; e++) {
+        if (e->row && e->row->kind == kind) {
+            table_row(t, e->row->name);
+            put_figure(v, t, &e->figures[0]);
+            put_figure(v, t, &e->figures[1]);
+        }
+    }
+}
+
+void inspect_print_tables(struct view *v, const struct lot *lot, const struct entry *entries,
+                          size_t n)
+{
+    static const char *const counters[] = {"counters", "per replication", "per second"};
+    static const char *const gauges[] = {"gauges", "mean over time", "max"};
+    printf("\n%s (%s", lot->name, lot->type->name);
+    if (lot->range.count > 1) {
+        printf(", %" PRIu64 " instances: counters and gauge means are sums, maxima of one",
+               lot->range.count);
+    }
+    puts(")");
+    struct table t = {.rows = NULL};
+    tabulate_histograms(v, &t, entries, n);
+    tabulate(v, &t, STAT_COUNTER, counters, entries, n);
+    tabulate(v, &t, STAT_GAUGE, gauges, entries, n);
+    table_print(&t, stdout);
+    table_close(&t);
+}
+
+/* How the replications ended: "8 ok", "6 ok, 2 missing". */
+void inspect_print_runs(const struct view *v)
+{
+    const char *separator = "";
+    printf("  %-14s", "replications");
+    for (int status = 0; status < RUN_STATUSES; status++) {
+        uint64_t n = 0;
+        for (uint64_t r = 0; r < v->results.meta.n_replications; r++) {
+            n += v->runs[r].status == (enum run_status)status;
+        }
+        if (n > 0) {
+            printf("%s%" PRIu64 " %s", separator, n, run_status_names[status]);
+            separator = ", ";
+        }
+    }
+    puts(v->n_ok == 0                               ? "; there is nothing to show"
+         : v->n_ok < v->results.meta.n_replications ? "; only those that are ok count below"
+                                                    : "");
+}
+
+void inspect_print_head(const struct view *v)
+{
+    const struct results *r = &v->results;
+    const struct results_meta *m = &r->meta;
+    printf("%s (%s)\n", m->name, v->path);
+    if (m->end != SIM_TIME_NEVER) {
+        printf("  %-14s%s", "observed", units_write_duration(m->end - m->warmup).text);
+        printf(" of simulated time in each replication%s%s\n",
+               m->warmup > 0 ? ", after a warm-up of " : "",
+               m->warmup > 0 ? units_write_duration(m->warmup).text : "");
+    }
+    printf("  %-14s%" PRIu64 "\n", "seed", m->seed);
+    printf("  %-14s%s (%s), %s\n", "software", m->software, m->git, r->created);
+    printf("  %-14s%s\n", "digest", r->digest);
+    if (m->n_points > 1) {
+        printf("  %-14s%" PRIu64 "\n", "points", m->n_points);
+    }
+}
+
+void inspect_print_foot(const struct inspect_options *o, const struct notes *notes)
+{
+    if (notes->figures || notes->left_out > 0) {
+        puts("");
+    }
+    if (notes->left_out > 0) {
+        printf("Statistics left out because they are zero throughout: %" PRIu64
+               " (--all shows them).\n",
+               notes->left_out);
+    }
+    if (!notes->figures) {
+        return;
+    }
+    printf("Counts and means are averages over replications, ± half their %g %% confidence "
+           "intervals\n(Student's t). Quantiles are of all values; their ± comes from how far the "
+           "replications' own\nlie from them, and is at least the error of the histogram's "
+           "buckets.\n",
+           100.0 * o->confidence);
+    if (notes->none) {
+        puts("- stands where there were no values, or where their histogram was not kept.");
+    }
+    if (notes->unknown) {
+        puts("±? is unknown: it takes two replications with such values to tell.");
+    }
+    if (notes->thin) {
+        puts("* marks quantiles of too few values: the true one may well be further out.");
+    }
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "experiment/run_parts.h"
+#include "model/resolved.h"
+#include "results/journal.h"
+#include "results/writer.h"
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t n = strlen(text), m = strlen(end);
+    return n >= m && strcmp(text + n - m, end) == 0;
+}
+
+/* NAME.h5 goes with NAME.journal. */
+static void name_files(struct run *run)
+{
+    const struct run_request *q = run->request;
+    const char *from = q->output ? q->output : q->journal;
+    if (!from) {
+        run->output = arena_format(&run->memory, "%s.h5", run->meta.name);
+        run->journal = arena_format(&run->memory, "%s.journal", run->meta.name);
+        return;
+    }
+    size_t n = strlen(from);
+    while (!q->output && n > 1 && from[n - 1] == '/') {
+        n--; /* of the journal: a directory may be named with a slash behind */
+    }
+    char *stem = arena_text(&run->memory, from, n);
+    const char *end = q->output ? ".h5" : ".journal";
+    if (ends_with(stem, end)) {
+        stem[strlen(stem) - strlen(end)] = '\0';
+    }
+    run->output = q->output ? q->output : arena_format(&run->memory, "%s.h5", stem);
+    run->journal = q->journal ? q->journal : arena_format(&run->memory, "%s.journal", stem);
+}
+
+/* The user's journal is that of another plan: says what differs. */
+static enum exit_status refuse_plan(struct run *run, const struct results_meta *old)
+{
+    fprintf(stderr, "squall: %s belongs to another plan; what has changed since:\n", run->journal);
+    const char *const *changes = resolved_changes(old->resolved, run->meta.resolved, &run->memory);
+    for (size_t i = 0; changes[i]; i++) {
+        fprintf(stderr, "  %s\n", changes[i]);
+    }
+    fprintf(stderr, "Give the new study another --output, or remove the journal.\n");
+    return EXIT_WRONG_INPUT;
+}
+
+/* A run that was killed in its first moments leaves a journal that does not say of what. */
+static bool is_blank(const char *journal)
+{
+    struct results_error error = {.text = ""};
+    struct journal_index index = {0};
+    bool blank = journal_scan(&journal, 1, 0, &index, &error) && index.n == 0;
+    journal_index_close(&index);
+    return blank;
+}
+
+static enum exit_status open_existing(struct run *run)
+{
+    const struct run_request *q = run->request;
+    struct results_meta old;
+    if (!journal_meta(run->journal, &run->memory, &old, &run->error)) {
+        if (!is_blank(run->journal)) {
+            return run_complain(run, EXIT_WRONG_INPUT);
+        }
+        run->error.text[0] = '\0';
+        return EXIT_DONE;
+    }
+    if (old.plan_hash != run->meta.plan_hash) {
+        return refuse_plan(run, &old);
+    }
+    if (!q->journal && !q->resume) {
+        results_fail(&run->error,
+                     "an unfinished run of this study is in %s: 'squall resume %s' goes "
+                     "on with it, --force starts anew",
+                     run->journal, run->journal);
+        return run_complain(run, EXIT_WRONG_INPUT);
+    }
+    return EXIT_DONE;
+}
+
+/* Decides where results go, and that nothing is lost by it. */
+static enum exit_status prepare_files(struct run *run)
+{
+    const struct run_request *q = run->request;
+    name_files(run);
+    struct stat there_is;
+    if (stat(run->output, &there_is) == 0 && S_ISDIR(there_is.st_mode)) {
+        results_fail(&run->error, "%s is a directory; --output names a file", run->output);
+        return run_complain(run, EXIT_WRONG_INPUT);
+    }
+    if (access(run->output, F_OK) == 0 && !q->force) {
+        results_fail(&run->error, "%s exists; --force overwrites it, --output names another",
+                     run->output);
+        return run_complain(run, EXIT_WRONG_INPUT);
+    }
+    bool there = access(run->journal, F_OK) == 0;
+    if (there && q->force && !q->journal && !q->resume) {
+        if (!journal_remove(run->journal, &run->error)) {
+            return run_complain(run, EXIT_TROUBLE);
+        }
+        there = false;
+    }
+    if (there || q->journal) {
+        return open_existing(run);
+    }
+    if (!journal_create(run->journal, &run->error)) {
+        return run_complain(run, EXIT_WRONG_INPUT);
+    }
+    return EXIT_DONE;
+}
+
+/* Lists the replications that the journal lacks. */
+static enum exit_status list_tasks(struct run *run)
+{
+    struct journal_index index = {0};
+    bool ok = journal_scan(&run->journal, 1, run->meta.plan_hash, &index, &run->error);
+    uint64_t all = run->meta.n_points * run->meta.n_replications;
+    if (ok) {
+        run->tasks = malloc((all ? all : 1) * sizeof *run->tasks);
+        CHECK(run->tasks, "out of memory for %" PRIu64 " tasks", all);
+        size_t have = 0; /* entries are in the order of tasks */
+        for (uint64_t t = 0; t < all; t++) {
+            bool done = have < index.n &&
+                        index.entries[have].point == t / run->meta.n_replications &&
+                        index.entries[have].replication == t % run->meta.n_replications;
+            have += done;
+            if (!done) {
+                run->tasks[run->n_tasks++] = t;
+            }
+        }
+    }
+    journal_index_close(&index);
+    return ok ? EXIT_DONE : run_complain(run, EXIT_WRONG_INPUT);
+}
+
+enum exit_status run_open_files(struct run *run)
+{
+    enum exit_status status = prepare_files(run);
+    return status == EXIT_DONE ? list_tasks(run) : status;
+}
+
+enum exit_status run_write_results(struct run *run)
+{
+    struct journal_index index = {0};
+    uint64_t all = run->meta.n_points * run->meta.n_replications, early = 0;
+    bool ok = journal_scan(&run->journal, 1, run->meta.plan_hash, &index, &run->error);
+    if (ok && index.n != all) {
+        ok = results_fail(&run->error,
+                          "%s has only %zu of %" PRIu64 " replications: was it changed meanwhile?",
+                          run->journal, index.n, all);
+    }
+    ok = ok && results_write(run->output, &run->meta, &index, &early, &run->error);
+    journal_index_close(&index);
+    if (!ok) {
+        fprintf(stderr,
+                "squall: %s\nFinished replications are in %s: 'squall resume %s' writes the "
+                "results again.\n",
+                run->error.text, run->journal, run->journal);
+        return EXIT_TROUBLE;
+    }
+    if (!journal_remove(run->journal, &run->error)) {
+        return run_complain(run, EXIT_TROUBLE);
+    }
+    if (!run->request->quiet) {
+        printf("%s\n", run->output);
+    }
+    return early > 0 ? EXIT_ENDED_EARLY : EXIT_DONE;
+}

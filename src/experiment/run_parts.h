@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The parts of run.c: where results go (run_files.c), and the work of a rank (run_work.c). Only for
+ * these three.
+ */
+#ifndef SQUALL_EXPERIMENT_RUN_PARTS_H
+#define SQUALL_EXPERIMENT_RUN_PARTS_H
+
+#include "experiment/crew.h"
+#include "experiment/progress.h"
+#include "experiment/run.h"
+#include "model/study.h"
+#include "results/error.h"
+#include "results/meta.h"
+
+/* A study being run; the parts marked 0 are those of rank 0. */
+struct run {
+    const struct run_request *request;
+    int rank;
+    struct arena memory;
+    struct study *study;
+    struct results_meta meta;
+    const char *output;  /* 0 */
+    const char *journal; /* directory */
+    uint64_t *tasks;     /* 0: replications not yet run */
+    uint64_t n_tasks;    /* 0 */
+    struct progress progress;
+    struct results_error error;
+};
+
+/* Prints the error and returns `status`. */
+enum exit_status run_complain(struct run *run, enum exit_status status);
+
+/* Rank 0: decides where results go and that nothing is lost by it, and lists what is to be run. */
+enum exit_status run_open_files(struct run *run);
+
+/* Rank 0: makes the results file of a complete journal, and removes the journal. */
+enum exit_status run_write_results(struct run *run);
+
+/* Runs and records the replications that this rank is given. */
+void run_work(struct run *run, struct crew *crew);
+
+#endif
