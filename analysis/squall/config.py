@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The configuration that a results file carries, in which every default is written out."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+_SECONDS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def parse_duration(text: str) -> float:
+    """Seconds of a duration such as `250us`, `1.5s` or `2m`; infinite for `none`."""
+    if text == "none":
+        return math.inf
+    found = re.fullmatch(r"([0-9.]+(?:e[-+]?[0-9]+)?)(ns|us|ms|s|m|h|d)", text)
+    if not found:
+        raise ValueError(f"'{text}' is not a duration")
+    return float(found[1]) * _SECONDS[found[2]]
+
+
+@dataclass(frozen=True)
+class Action:
+    """Something that happens in a run: one row of the timeline."""
+
+    kind: str  # the key that names whom: slow, crash, rate
+    whom: str  # a group or an instance
+    at_s: float  # [s]
+    lasts_s: float  # [s]; infinite: to the end
+    factor: float | None  # None where there is none
+
+    def __str__(self) -> str:
+        factor = f" × {self.factor:g}" if self.factor is not None else ""
+        return f"{self.kind} {self.whom}{factor}"
+
+
+class Config:
+    """A resolved configuration. Scalars are texts, as written: `tree["duration"]` is "5m"."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.tree: dict[str, Any] = yaml.load(text, Loader=yaml.BaseLoader)
+
+    def timeline(self) -> list[Action]:
+        """What happens when, in the order written."""
+        rows = self.tree.get("timeline") or []
+        return [_action(row) for row in rows]
+
+    def leaves(self) -> dict[str, str]:
+        """Every scalar by its path, as `--set` takes it: {"users.call.timeout": "300ms", ...}."""
+        found: dict[str, str] = {}
+        _collect(self.tree, "", found)
+        return {path.removeprefix("entities."): value for path, value in found.items()}
+
+
+def differences(configs: list[Config]) -> list[dict[str, str]]:
+    """For each configuration, its values of the keys in which they differ ("" where it has none).
+    The name of the study and what was kept of it (`output`) do not count."""
+    leaves = [config.leaves() for config in configs]
+    passed = re.compile(r"name$|output\b")
+    paths = dict.fromkeys(path for one in leaves for path in one if not passed.match(path))
+    differing = [path for path in paths if len({one.get(path, "") for one in leaves}) > 1]
+    return [{path: one.get(path, "") for path in differing} for one in leaves]
+
+
+def _action(row: dict[str, str]) -> Action:
+    times = {"at", "for", "factor"}
+    kind = next(key for key, value in row.items() if key not in times and value)
+    takes_factor = kind in ("slow", "rate")
+    return Action(
+        kind=kind,
+        whom=row[kind],
+        at_s=parse_duration(row["at"]),
+        lasts_s=parse_duration(row.get("for", "none")),
+        factor=float(row["factor"]) if takes_factor else None,
+    )
+
+
+def _collect(node: Any, path: str, found: dict[str, str]) -> None:
+    if isinstance(node, dict):
+        for key, value in node.items():
+            _collect(value, f"{path}.{key}" if path else key, found)
+    elif isinstance(node, list):
+        for place, value in enumerate(node):
+            _collect(value, f"{path}[{place}]", found)
+    else:
+        found[path] = node

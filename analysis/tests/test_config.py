@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+import math
+import pathlib
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+
+from squall.config import Action, Config, differences, parse_duration
+
+import tiny
+
+
+class Durations(unittest.TestCase):
+    def test_units(self):
+        for text, seconds in {
+            "0s": 0,
+            "250us": 250e-6,
+            "1.5s": 1.5,
+            "7ns": 7e-9,
+            "300ms": 0.3,
+            "2m": 120,
+            "1h": 3600,
+            "1e3s": 1000,
+        }.items():
+            self.assertAlmostEqual(parse_duration(text), seconds, places=12, msg=text)
+        self.assertEqual(parse_duration("none"), math.inf)
+
+    def test_others_are_refused(self):
+        for text in ("", "5", "s", "5 s", "fast"):
+            with self.assertRaises(ValueError, msg=text):
+                parse_duration(text)
+
+
+class Timeline(unittest.TestCase):
+    def test_actions(self):
+        config = Config(
+            tiny.CONFIG.replace(
+                "entities:",
+                '  - {at: 3s, for: none, slow: "", crash: web, rate: "", factor: 1}\nentities:',
+            )
+        )
+        slow, crash = config.timeline()
+        self.assertEqual(slow, Action("slow", "web", 1.0, 1.0, 2.0))
+        self.assertEqual(crash, Action("crash", "web", 3.0, math.inf, None))
+        self.assertEqual((str(slow), str(crash)), ("slow web × 2", "crash web"))
+
+    def test_none(self):
+        self.assertEqual(Config("timeline: []\n").timeline(), [])
+
+
+class Differences(unittest.TestCase):
+    def test_only_what_differs(self):
+        other = tiny.CONFIG.replace("300ms", "1s").replace("name: tiny", "name: other")
+        other += "output:\n  histograms: none\n"
+        found = differences([Config(tiny.CONFIG), Config(other)])
+        self.assertEqual(found, [{"users.call.timeout": "300ms"}, {"users.call.timeout": "1s"}])
+
+    def test_a_key_of_one_alone(self):
+        found = differences([Config("a: 1\n"), Config("a: 1\nb: [x, y]\n")])
+        self.assertEqual(found, [{"b[0]": "", "b[1]": ""}, {"b[0]": "x", "b[1]": "y"}])
+
+
+if __name__ == "__main__":
+    unittest.main()

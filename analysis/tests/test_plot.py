@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line, and pictures of it; on the real program too, when there is one."""
+
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+ANALYSIS = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ANALYSIS))
+
+import squall
+from squall import measures
+from squall.plot import storm
+
+import tiny
+
+PROGRAM = pathlib.Path(os.environ.get("SQUALL", ANALYSIS.parent / "build/src/squall"))
+PNG = b"\x89PNG"
+STUCK = """\
+squall: 1
+duration: 100s
+interval: 1s
+replications: 4
+entities:
+  users:
+    type: client
+    target: web
+    arrivals: {kind: closed, users: 20, think_time: {exponential: 100ms}}
+    call: {timeout: none}
+  web: {type: server, concurrency: 10, service_time: {exponential: 10ms}}
+network: [{from: users, to: web, latency: 1ms}]
+timeline: [{at: 30s, for: 5s, crash: web}]
+"""
+
+
+class PlotTest(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="squall test ")
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def tiny(self, name="tiny.h5", config=tiny.CONFIG):
+        tiny.write(self.folder / name, config)
+        return self.folder / name
+
+    def command(self, *arguments, status=0):
+        done = subprocess.run(
+            [sys.executable, "-m", "squall", *map(str, arguments)],
+            env={**os.environ, "PYTHONPATH": str(ANALYSIS)},
+            capture_output=True,
+            text=True,
+        )
+        self.assertEqual(done.returncode, status, done.stderr)
+        return done.stderr
+
+
+class Storm(PlotTest):
+    def figure(self, *paths, **options):
+        files = [squall.open(path) for path in paths]
+        for file in files:
+            self.addCleanup(file.close)
+        return storm(files, **options)
+
+    def test_axes_tell_what_they_show(self):
+        axes = self.figure(self.tiny()).axes
+        self.assertEqual(len(axes), 3)
+        for one, unit in zip(axes, ("[1/s]", "[requests]", "[s]")):
+            self.assertIn(unit, one.get_ylabel())
+        self.assertEqual(axes[-1].get_xlabel(), "simulated time [s]")
+
+    def test_columns_are_told_apart_by_what_differs(self):
+        other = self.tiny("other.h5", tiny.CONFIG.replace("300ms", "1s"))
+        axes = self.figure(self.tiny(), other, client="users").axes
+        titles = [one.get_title(loc="left") for one in axes[:2]]
+        verdict = "recovered in 1 of 2 replications"
+        self.assertEqual(
+            titles,
+            [f"users.call.timeout = {timeout}\n{verdict}" for timeout in ("300ms", "1s")],
+        )
+
+    def test_a_twin_without_trigger_and_so_without_queue(self):
+        head, _, tail = tiny.CONFIG.partition("timeline:")
+        entities = tail[tail.index("entities:") :]
+        twin = self.tiny("twin.h5", f"{head}timeline: []\n{entities}")
+        tiny.change(twin, tiny.keep_no_queue)
+        with self.assertWarnsRegex(UserWarning, r"twin.h5.*output.series: \[users, bots, web\]"):
+            axes = self.figure(self.tiny(), twin).axes
+        self.assertEqual(len(axes), 4)
+        self.assertNotIn("queue", " ".join(one.get_ylabel() for one in axes))
+        titles = [one.get_title(loc="left").split("\n")[0] for one in axes[:2]]
+        self.assertEqual(titles, ["timeline = slow web × 2", "timeline = []"])
+
+    def test_a_server_that_is_not_there(self):
+        with self.assertRaisesRegex(squall.ResultsError, "no server 'nobody' keeps time series$"):
+            self.figure(self.tiny(), server="nobody")
+
+    def test_names_of_actions_do_not_touch(self):
+        head, row, tail = tiny.CONFIG.partition("  - at: 1s\n")
+        others = "".join(
+            f'  - {{at: {at}, for: {lasts}, slow: "", crash: web, rate: "", factor: 1}}\n'
+            for at, lasts in (("1200ms", "200ms"), ("1s", "2s"), ("3500ms", "none"), ("9s", "1s"))
+        )
+        path = self.tiny(config=head + others + row + tail)
+        for files in ([path], [path, path]):
+            figure = self.figure(*files)
+            figure.canvas.draw()
+            names = figure.axes[0].texts
+            self.assertEqual(len(names), 4)  # what comes after the end is not drawn
+            boxes = [name.get_window_extent() for name in names]
+            frame = figure.axes[0].get_window_extent()
+            for place, box in enumerate(boxes):
+                self.assertGreaterEqual(box.x0, frame.x0)
+                self.assertLessEqual(box.x1, frame.x1)
+                self.assertFalse(any(box.overlaps(other) for other in boxes[:place]))
+
+    def test_lines(self):
+        loads = self.figure(self.tiny(), client="users").axes[0]
+        lines = {line.get_label().split()[0]: line for line in loads.get_lines()}
+        self.assertEqual(list(lines["offered"].get_ydata()), [10] * 4)
+        self.assertEqual(list(lines["attempts"].get_ydata()), [20] * 4)
+        self.assertEqual(list(lines["goodput"].get_ydata()), [10, 10, 5, 5])
+        self.assertEqual(list(lines["goodput"].get_xdata()), [0.5, 1.5, 2.5, 3.5])
+
+    def test_who_has_fallen_silent_has_not_recovered(self):
+        path = self.tiny()
+        tiny.change(path, tiny.fall_silent)
+        self.assertIn("recovered in 0 of 2", self.figure(path).axes[0].get_title(loc="left"))
+
+    def test_a_run_that_ends_right_after_its_trigger(self):
+        path = self.tiny(config=tiny.CONFIG.replace("for: 1s", "for: 1500ms"))
+        self.assertIn("too soon to tell", self.figure(path).axes[0].get_title(loc="left"))
+
+    def test_a_run_that_ends_within_its_trigger(self):
+        path = self.tiny(config=tiny.CONFIG.replace("for: 1s", "for: 9s"))
+        self.assertIn("ends before", self.figure(path).axes[0].get_title(loc="left"))
+
+
+class CommandLine(PlotTest):
+    def test_picture(self):
+        path = self.tiny()
+        picture = self.folder / "a picture.png"
+        self.command("plot", path, path, "storm", "-o", picture)
+        self.assertEqual(picture.read_bytes()[:4], PNG)
+
+    def test_what_is_left_out_is_said(self):
+        path = self.tiny()
+        tiny.change(path, tiny.keep_no_queue)
+        picture = self.folder / "x.png"
+        said = self.command("plot", path, "storm", "-o", picture)
+        self.assertRegex(said, r"^squall: no panel of the queue: .* output.series: .*\n$")
+        self.assertEqual(picture.read_bytes()[:4], PNG)
+
+    def test_no_name_of_a_picture(self):
+        for name in ("x.xyz", "x"):
+            said = self.command(
+                "plot", self.folder / "nope.h5", "storm", "-o", self.folder / name, status=2
+            )
+            self.assertIn("may end in .png, .svg, .pdf", said)
+            self.assertEqual(said.count("\n"), 1)
+
+    def test_mistakes(self):
+        path = self.tiny()
+        picture = self.folder / "x.png"
+        for arguments, words in (
+            ((path, "strom"), "no plot 'strom' (there are: storm)"),
+            ((self.folder / "nope.h5", "storm"), "no such file"),
+            ((path, "storm", "--label", "a", "--label", "b"), "2 labels for 1 files"),
+        ):
+            said = self.command("plot", *arguments, "-o", picture, status=2)
+            self.assertIn(words, said)
+            self.assertNotIn("Traceback", said)
+            self.assertFalse(picture.exists())
+
+
+@unittest.skipUnless(PROGRAM.exists(), "the program is not built")
+class RealFile(PlotTest):
+    """What the program writes is what the package reads."""
+
+    def run_program(self, config):
+        path = self.folder / "run.h5"
+        done = subprocess.run(
+            [PROGRAM, "run", config, "--output", path], capture_output=True, text=True
+        )
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return path
+
+    def test_users_who_wait_for_ever(self):
+        config = self.folder / "stuck.yaml"
+        config.write_text(STUCK)
+        with squall.open(self.run_program(config)) as results:
+            self.assertEqual(measures.goodput(results)[:, -1].tolist(), [0] * 4)
+            figure = storm([results])
+        self.assertIn("recovered in 0 of 4", figure.axes[0].get_title(loc="left"))
+
+    def test_first_configuration(self):
+        path = self.run_program(ANALYSIS.parent / "configs" / "first.yaml")
+        with squall.open(path) as results:
+            self.assertTrue(results.complete.all())
+            (action,) = results.config.timeline()
+            self.assertEqual((action.kind, action.whom), ("slow", "web"))
+            sent = results.counter("client", "requests_sent").values
+            received = results.counter("server", "requests_received").values
+            self.assertLess(abs(int(sent.sum()) - int(received.sum())), 0.01 * sent.sum())
+            p50, bound = results.quantiles("client", "request_latency", [0.5])
+            self.assertTrue((bound.values < 0.008 * p50.values).all())
+            storm([results])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A small results file laid out as squall lays it out, with numbers that can be checked by hand.
+
+One sweep point, three replications of which the last is missing, two clients in two groups, one
+server, four intervals of a second. Client e of replication r begins 10 (e + 1) requests in each
+interval; those of `users` end well but for intervals 2 and 3 of replication 1.
+"""
+
+import pathlib
+
+import h5py
+import numpy as np
+
+SECOND = 10**9  # [ns]
+INTERVALS = 4
+CONFIG = """\
+name: tiny
+duration: 4s
+warmup: 500ms
+timeline:
+  - at: 1s
+    for: 1s
+    slow: web
+    crash: ""  # default
+    rate: ""  # default
+    factor: 2
+entities:
+  users:
+    type: client
+    call:
+      timeout: 300ms
+"""
+BUCKETS = np.arange(0, 101, 10, dtype=np.uint64)  # edges, ten wide [ns]
+
+
+def described(file, path, values, unit="1", long_name="What: it is."):
+    dataset = file.create_dataset(path, data=values)
+    dataset.attrs["units"] = unit
+    dataset.attrs["long_name"] = long_name
+    return dataset
+
+
+def requests_begun():
+    """[point, replication, entity, interval]"""
+    begun = np.zeros((1, 3, 2, INTERVALS), np.uint64)
+    begun[:, :2] = np.array([10, 20], np.uint64)[:, None]
+    return begun
+
+
+def write_heads(file, config):
+    file.attrs["filetype"] = "squall-results"
+    file.attrs["schema"] = np.array([1, 0], np.uint64)
+    file.attrs["title"] = "tiny"
+    file.attrs["software"] = "squall 0.0.0"
+    file["config_resolved"] = config
+    file.create_group("plan").attrs.update(end_ns=4 * SECOND, warmup_ns=SECOND // 2)
+    status = file.create_dataset("runs/status", data=np.array([[0, 0, 5]], np.uint64))
+    status.attrs["flag_values"] = np.arange(6, dtype=np.uint64)
+    status.attrs["flag_meanings"] = "ok event_limit watchdog budget_tripped failed missing"
+    file["runs/sim_end"] = np.array([[4 * SECOND, 4 * SECOND, 0]], np.uint64)
+    for type, names, groups in (
+        ("client", ["users", "bots[0]"], ["users", "bots"]),
+        ("server", ["web"], ["web"]),
+    ):
+        file[f"entities/{type}/entity"] = names
+        file[f"entities/{type}/group"] = groups
+        file[f"series/{type}/entity"] = names
+
+
+def write_rows(file, group, rows):
+    """`rows` are lists of (bucket, count)."""
+    file[f"{group}/offsets"] = np.cumsum([0, *map(len, rows)], dtype=np.uint64)
+    pairs = np.array([pair for row in rows for pair in row], np.uint64).reshape(-1, 2)
+    file[f"{group}/bin"], file[f"{group}/count"] = pairs[:, 0], pairs[:, 1]
+
+
+def write_histogram(file):
+    """Values 0..99 in replication 0 of `users`; 42 once in replication 1; nothing else."""
+    group = "histograms/client/request_latency"
+    total, least, largest = (np.zeros((1, 3, 2), np.uint64) for _ in range(3))
+    total[0, :2, 0], least[0, 1, 0], largest[0, :2, 0] = (100, 1), 42, (99, 42)
+    for leaf, values in (("total", total), ("min", least), ("max", largest), ("sum", total)):
+        described(file, f"{group}/{leaf}", values, "ns")
+    write_rows(file, group, [[(b, 10) for b in range(10)], [], [(4, 1)], [], [], []])
+    file["histograms/edges"] = BUCKETS
+
+
+def write_series(file):
+    begun = requests_begun()
+    well = begun.copy()
+    well[0, 1, 0, 2:] = 0
+    file["series/interval"] = np.arange(INTERVALS, dtype=np.uint64) * SECOND
+    file["series/interval_length"] = np.full(INTERVALS, SECOND, np.uint64)
+    described(file, "series/client/logical_requests", begun)
+    described(file, "series/client/requests_sent", 2 * begun)
+    described(file, "series/client/successes", well)
+    depth = np.zeros((1, 3, 1, INTERVALS), np.uint64)
+    depth[0, :2, 0] = np.array([0, 7, 0, 0], np.uint64) * SECOND
+    described(file, "series/server/queue_depth/time_integral", depth, "ns", "Integral: waiting.")
+    group = "series/client/request_latency"
+    described(file, f"{group}/total", begun, "1")
+    write_rows(file, group, [[(interval, 5)] for interval in range(INTERVALS)] + [[]] * INTERVALS)
+
+
+def change(path: pathlib.Path, how) -> None:
+    """Calls `how` with the file, opened for writing."""
+    with h5py.File(path, "r+") as file:
+        how(file)
+
+
+def fall_silent(file) -> None:
+    """Nothing is begun, sent or answered from interval 2 on."""
+    for name in ("logical_requests", "requests_sent", "successes"):
+        file[f"series/client/{name}"][..., 2:] = 0
+
+
+def keep_no_queue(file) -> None:
+    """As a run in which no server keeps time series."""
+    del file["series/server"]
+
+
+def write(path: pathlib.Path, config: str = CONFIG) -> None:
+    with h5py.File(path, "w") as file:
+        write_heads(file, config)
+        described(file, "stats/client/requests_sent", 2 * requests_begun().sum(axis=3), "1")
+        integral = np.array([[[7 * SECOND], [14 * SECOND], [0]]], np.uint64)
+        described(file, "gauges/server/queue_depth/time_integral", integral, "ns", "Sum: waiting.")
+        described(file, "gauges/server/queue_depth/max", integral // SECOND)
+        write_histogram(file)
+        write_series(file)
