@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Kills at random moments cost what was under way, and nothing else: what had been finished is not
+run again, and the results are those of a run that nobody disturbed."""
+import os
+import pathlib
+import random
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import time
+import unittest
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+from outside import PATIENCE, SLOW, OutsideTest  # noqa: E402
+
+STUDY = HERE / "study.yaml"
+FEWER = ["--set", "replications=16"] if SLOW else []
+TRIALS = 3 if SLOW else 10  # of each kind
+HEAD = struct.Struct("<8sIQQII")  # of a journal file; the fourth is the length of what follows
+FRAME = struct.Struct("<4sIQQQQI")  # sign, checksum, size, point, replication, wall time, checksum
+
+
+def frames(journal):
+    """The replications that a journal holds, with the time that each took."""
+    found = {}
+    for path in journal.glob("*.sqj"):
+        data = path.read_bytes()
+        at = HEAD.size + HEAD.unpack_from(data)[3] if len(data) >= HEAD.size else len(data)
+        while at + FRAME.size <= len(data):
+            sign, _, size, _, replication, wall, _ = FRAME.unpack_from(data, at)
+            assert sign == b"SQFR", f"{path} at {at}"
+            at += FRAME.size + size
+            if at <= len(data):
+                found[replication] = wall
+    return found
+
+
+def parent(pid):
+    try:
+        text = pathlib.Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return None  # ended meanwhile
+    return int(text.rpartition(")")[2].split()[1])
+
+
+def ranks_of(process, ranks):
+    """The process ids of the program itself, in no order. Fewer while it starts or ends."""
+    if ranks == 1:
+        return [process.pid]
+    return [int(p.name) for p in pathlib.Path("/proc").glob("[0-9]*")
+            if parent(p.name) == process.pid]
+
+
+def kill(pid, number=signal.SIGKILL):
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass
+
+
+class Interrupted(OutsideTest):
+    journal = property(lambda self: self.folder / "study.journal")
+
+    @classmethod
+    def setUpClass(cls):
+        """How long runs take, and what comes out of one in peace."""
+        peace = cls("reference")
+        peace.setUp()
+        cls.addClassCleanup(peace.doCleanups)
+        cls.reference = peace.folder / "study.h5"
+        cls.wall = {}
+        for ranks in (3, 2, 1):
+            began = time.monotonic()
+            peace.squall("run", STUDY, "--force", *FEWER, ranks=ranks)
+            cls.wall[ranks] = time.monotonic() - began
+
+    def reference(self):
+        """Stands for a test while setUpClass makes the reference."""
+
+    def empty(self):
+        shutil.rmtree(self.folder)
+        self.folder.mkdir()
+
+    def begin(self, *arguments, ranks):
+        process = subprocess.Popen(self.command(*arguments, "--quiet", ranks=ranks),
+                                   cwd=self.folder, env=self.environment,
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.PIPE, text=True)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.stderr.close)
+        self.addCleanup(process.kill)
+        return process
+
+    def resume(self, before, ranks):
+        """Finishes a run of which `before` was finished already."""
+        self.squall("resume", self.journal, "--quiet", ranks=ranks)
+        self.assert_whole(before)
+
+    def assert_whole(self, before):
+        import h5py
+
+        self.assert_same_results("study.h5", self.reference)
+        self.assertEqual([f for f in self.files() if f.startswith("study")], ["study.h5"])
+        with h5py.File(self.folder / "study.h5", "r") as file:
+            wall = file["provenance/wall_ns"][0].tolist()
+        self.assertEqual(before, {r: wall[r] for r in before}, "something was run again")
+
+
+class Kills(Interrupted):
+    def setUp(self):
+        super().setUp()
+        seed = int(os.environ.get("SQUALL_KILL_SEED") or random.SystemRandom().getrandbits(32))
+        self.chance = random.Random(seed)
+        print(f"{self.id()}: SQUALL_KILL_SEED={seed}", flush=True)
+
+    def kill_once(self, arguments, ranks, everybody, begin, end):
+        """Kills a run at a random moment. Returns what the journal holds, None when there are
+        results: these have to be whole."""
+        process = self.begin(*arguments, ranks=ranks)
+        time.sleep(self.chance.uniform(begin, end))
+        victims = ranks_of(process, ranks) or [process.pid]
+        for pid in victims if everybody else [self.chance.choice(victims)]:
+            kill(pid)
+        process.wait(PATIENCE)
+        if (self.folder / "study.h5").exists():
+            self.assert_same_results("study.h5", self.reference)
+            return None
+        return frames(self.journal)
+
+    def trial(self, number, everybody, crew):
+        """Every other time the resumed run is killed, too; every third kill comes near the end,
+        when results are written. Returns whether something was left to resume."""
+        first, second, last = crew
+        begin = 0.0 if number % 3 else 0.8 * self.wall[first]
+        before = self.kill_once(("run", STUDY, *FEWER), first, everybody, begin, self.wall[first])
+        if before and number % 2:
+            later = self.kill_once(("resume", self.journal), second, everybody, 0.0,
+                                   self.wall[second] / 2)
+            self.assertTrue(later is None or before.items() <= later.items())
+            before = later
+        if before:
+            self.resume(before, last)
+        elif before == {}:
+            self.squall("run", STUDY, "--resume", "--quiet", *FEWER, ranks=last)
+            self.assert_whole({})
+        return bool(before)
+
+    def trials(self, everybody, crews):
+        resumed = number = 0
+        # On a busy machine, starting takes so long that some kills come before anything is done.
+        while number < TRIALS or (resumed == 0 and number < 10 * TRIALS):
+            crew = crews[number % len(crews)]
+            self.empty()
+            with self.subTest(number=number, crew=crew):
+                resumed += self.trial(number, everybody, crew)
+            number += 1
+        self.assertGreater(resumed, 0, "no kill left anything to resume")
+
+    def test_all_ranks(self):
+        self.trials(True, [(1, 2, 3), (2, 3, 1), (3, 1, 2)])
+
+    def test_one_rank(self):
+        self.trials(False, [(2, 3, 1), (3, 2, 1)])
+
+
+class Signals(Interrupted):
+    def wait_until(self, process, condition):
+        began = time.monotonic()
+        while not condition():
+            self.assertIsNone(process.poll(), "ended before it could be disturbed")
+            self.assertLess(time.monotonic() - began, PATIENCE)
+            time.sleep(0.001)
+
+    def stop(self, name, ranks, whom):
+        """Begins in an empty folder; returns how the program ended, what it said, and should."""
+        self.empty()
+        process = self.begin("run", STUDY, *FEWER, ranks=ranks)
+        self.wait_until(process, lambda: frames(self.journal))
+        kill(whom(process), getattr(signal, name))
+        _, told = process.communicate(timeout=PATIENCE)
+        line = (f"squall: stopped by {name}; finished replications are in study.journal: "
+                "'squall resume study.journal' goes on\n")
+        self.assertEqual(self.files(), ["study.journal"])
+        return process.returncode, told, line
+
+    def test_alone(self):
+        for name in ("SIGINT", "SIGTERM", "SIGUSR1"):
+            with self.subTest(name):
+                status, told, line = self.stop(name, 1, lambda process: process.pid)
+                self.assertEqual((status, told), (3, line))
+                self.resume(frames(self.journal), 2)
+
+    def test_warned_by_a_batch_system(self):
+        """mpirun hands SIGUSR1 on to all ranks."""
+        status, told, line = self.stop("SIGUSR1", 2, lambda process: process.pid)
+        self.assertEqual(status, 3)
+        self.assertIn(line, told)
+        self.resume(frames(self.journal), 1)
+
+    def test_one_rank_of_three(self):
+        """Whichever it is, everybody stops."""
+        for which in range(3):
+            with self.subTest(which):
+                status, told, line = self.stop(
+                    "SIGUSR1", 3, lambda process: sorted(ranks_of(process, 3))[which])
+                self.assertEqual(status, 3)
+                self.assertIn(line if which == 0 else "squall: stopped", told)
+                self.resume(frames(self.journal), 1 + which)
+
+    def test_torn_end(self):
+        """A frame that was not written to its end is run again, and what follows is kept."""
+        self.stop("SIGTERM", 1, lambda process: process.pid)
+        path = self.journal / "rank-000000.sqj"
+        whole = len(frames(self.journal))
+        os.truncate(path, path.stat().st_size - 10)
+        before = frames(self.journal)
+        self.assertEqual(len(before), whole - 1)
+        self.resume(before, 1)
+
+    def test_before_anything_is_finished(self):
+        endless = ["--set", "replications=1", "--set", "duration=100d"]
+        process = self.begin("run", STUDY, *endless, ranks=1)
+        self.wait_until(process, lambda: list(self.journal.glob("*.sqj")))
+        kill(process.pid, signal.SIGTERM)
+        self.assertEqual(process.wait(PATIENCE), 3)
+        self.assertEqual(frames(self.journal), {})
+        process = self.begin("resume", self.journal, ranks=1)
+        time.sleep(0.5)
+        self.assertIsNone(process.poll(), "was not resumed")
+        kill(process.pid, signal.SIGTERM)
+        self.assertEqual(process.wait(PATIENCE), 3)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a run depends on (its model, seed and replication) and what it does not (what ran before,
+ * where it was interrupted, what else is in the model, which statistics are kept).
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "support/storm.h"
+#include "support/trial.h"
+
+static const char *const groups[] = {"users", "robots", "web", "db"};
+
+static void assert_same(const struct trial *a, const struct trial *b, bool buckets)
+{
+    for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++) {
+        assert_true(trial_same(a, b, groups[i], buckets));
+    }
+}
+
+static void run_storm(struct trial *t, uint64_t replication)
+{
+    trial_open(t, "%s", STORM);
+    trial_run(t, replication);
+}
+
+/* The storm is one, or the tests below are about little. */
+static void the_storm_is_a_storm(void **state)
+{
+    (void)state;
+    struct trial t;
+    run_storm(&t, 0);
+    assert_true(trial_counter(&t, "users.retries") > 1000);
+    assert_true(trial_counter(&t, "users.late_responses") > 100);
+    assert_true(trial_counter(&t, "users.messages_lost") > 50);
+    assert_true(trial_counter(&t, "users.abandoned") > 10);
+    assert_true(trial_counter(&t, "robots.timeouts") > 100);
+    assert_true(trial_counter(&t, "web.downstream_retries") > 100);
+    assert_true(trial_counter(&t, "web.requests_rejected") > 100);
+    assert_true(trial_counter(&t, "web.requests_lost") > 10);
+    assert_true(trial_counter(&t, "db.requests_rejected") > 100);
+    trial_close(&t);
+}
+
+static void a_reset_leaves_nothing_behind(void **state)
+{
+    (void)state;
+    struct trial fresh, used;
+    run_storm(&fresh, 3);
+    run_storm(&used, 7);
+    assert_false(trial_same(&fresh, &used, "db", true));
+    assert_true(sim_digest(fresh.sim) != sim_digest(used.sim));
+    trial_run(&used, 3);
+    assert_same(&fresh, &used, true);
+    assert_true(sim_digest(fresh.sim) == sim_digest(used.sim));
+    assert_int_equal(sim_events(fresh.sim), sim_events(used.sim));
+    /* Also after a replication that was broken off in the middle of the crash. */
+    trial_begin(&used, 5, 9 * SIM_TIME_S + SIM_TIME_S / 2);
+    trial_run(&used, 3);
+    assert_same(&fresh, &used, true);
+    assert_true(sim_digest(fresh.sim) == sim_digest(used.sim));
+    trial_close(&fresh);
+    trial_close(&used);
+}
+
+static void interruptions_change_nothing(void **state)
+{
+    (void)state;
+    struct trial whole, parts;
+    run_storm(&whole, 1);
+    trial_open(&parts, "%s", STORM);
+    sim_reset(parts.sim, 1, 1);
+    sim_time limit = 0;
+    for (uint64_t i = 1; limit < 19 * SIM_TIME_S; i++) {
+        bool done = sim_run_until(parts.sim, limit, i % 997);
+        limit += done ? (sim_time)(i * UINT64_C(7919) % 100000007) : 0;
+    }
+    trial_end(&parts);
+    assert_same(&whole, &parts, true);
+    assert_true(sim_digest(whole.sim) == sim_digest(parts.sim));
+    trial_close(&whole);
+    trial_close(&parts);
+}
+
+static void strangers_change_nothing(void **state)
+{
+    (void)state;
+    static const char before[] = "  aliens: {type: client, target: far, call: {timeout: 30ms},\n"
+                                 "           arrivals: {kind: poisson, rate: 200/s}}\n"
+                                 "  far: {type: server, service_time: {exponential: 4ms}}\n";
+    static const char after[] = "  zebras: {type: client, count: 2, target: zoo,\n"
+                                "           arrivals: {kind: poisson, rate: 100/s}}\n"
+                                "  zoo: {type: delay, latency: {exponential: 4ms}}\n";
+    struct trial alone, among;
+    run_storm(&alone, 1);
+    trial_open(&among, "%sentities:\n%s%s%s%s", STORM_SETTINGS, before, STORM_ENTITIES, after,
+               STORM_REST);
+    trial_run(&among, 1);
+    assert_same(&alone, &among, true);
+    assert_true(trial_counter(&among, "zoo.requests_received") > 1000);
+    trial_close(&alone);
+    trial_close(&among);
+}
+
+/* A run's figures without buckets, with series, and without warm-up. */
+static void what_is_kept_changes_nothing(void **state)
+{
+    (void)state;
+    struct trial all, few, sampled;
+    run_storm(&all, 1);
+    trial_open(&few, "%soutput: {histograms: none}\n", STORM);
+    trial_run(&few, 1);
+    assert_same(&all, &few, false);
+    assert_true(sim_digest(all.sim) == sim_digest(few.sim));
+    trial_open(&sampled, "%sinterval: 130ms\noutput: {series: [users, web, db]}\n", STORM);
+    trial_run(&sampled, 1);
+    assert_same(&all, &sampled, true);
+    assert_true(sim_digest(all.sim) == sim_digest(sampled.sim));
+    trial_close(&all);
+    trial_close(&few);
+    trial_close(&sampled);
+}
+
+static uint64_t requests(const char *name, uint64_t seed, uint64_t replication)
+{
+    struct trial t;
+    trial_open(&t,
+               "squall: 1\n"
+               "duration: 1000s\n"
+               "seed: %d\n"
+               "entities:\n"
+               "  %s: {type: client, target: far, arrivals: {kind: poisson, rate: 1000/s}}\n"
+               "  far: {type: delay}\n",
+               (int)seed, name);
+    trial_run(&t, replication);
+    uint64_t n = trial_counter(&t, "far.requests_received");
+    trial_close(&t);
+    return n;
+}
+
+/* Chance belongs to names, seeds and replications: another one is another world. */
+static void chance_has_its_keys(void **state)
+{
+    (void)state;
+    uint64_t n = requests("users", 1, 0);
+    assert_int_equal(requests("users", 1, 0), n);
+    assert_int_not_equal(requests("others", 1, 0), n);
+    assert_int_not_equal(requests("users", 2, 0), n);
+    assert_int_not_equal(requests("users", 1, 1), n);
+}
+
+/* The order in which a configuration names its entities matters to none of them. */
+static void the_order_of_entities_changes_nothing(void **state)
+{
+    (void)state;
+    static const char settings[] = "squall: 1\nduration: 100s\nentities:\n";
+    static const char far[] = "  far: {type: server, service_time: {exponential: 4ms}}\n";
+    static const char users[] = "  users: {type: client, target: far, call: {timeout: 30ms},\n"
+                                "          arrivals: {kind: poisson, rate: 200/s}}\n";
+    struct trial one, other;
+    trial_open(&one, "%s%s%s", settings, far, users);
+    trial_open(&other, "%s%s%s", settings, users, far);
+    trial_run(&one, 0);
+    trial_run(&other, 0);
+    assert_true(trial_same(&one, &other, "far", true));
+    assert_true(trial_same(&one, &other, "users", true));
+    trial_close(&one);
+    trial_close(&other);
+}
+
+/* What a series adds up to, without warm-up, is the total. */
+static void series_add_up(void **state)
+{
+    (void)state;
+    struct trial t;
+    trial_open(&t,
+               "squall: 1\nduration: 20s\ninterval: 130ms\nentities:\n%s%s"
+               "output: {series: [users, robots, web, db]}\n",
+               STORM_ENTITIES, STORM_REST);
+    trial_run(&t, 0);
+    const struct blueprint *b = &t.study->blueprint;
+    for (entity_id id = 0; id < b->n_entities; id++) {
+        uint32_t column = 0;
+        const struct series *s = sim_series(t.sim, id, &column);
+        assert_non_null(s);
+        assert_int_equal(s->intervals, 154); /* the last one is shorter */
+        const char *stats = sim_stats(t.sim, id);
+        const struct stat_spec *row = blueprint_group(b, id)->type->stats;
+        for (; row->name; row++, column++) {
+            uint64_t sum = 0;
+            int64_t most = 0;
+            for (uint32_t i = 0; i < s->intervals; i++) {
+                const uint32_t *bin;
+                const uint64_t *count;
+                int64_t max = 0;
+                if (row->kind == STAT_HISTOGRAM) {
+                    for (size_t n = series_histogram(s, column, i, &bin, &count); n > 0; n--) {
+                        sum += count[n - 1];
+                    }
+                } else {
+                    sum += row->kind == STAT_COUNTER ? series_counter(s, column, i)
+                                                     : series_gauge(s, column, i, &max);
+                }
+                most = max > most ? max : most;
+            }
+            const void *member = stats + row->offset;
+            if (row->kind == STAT_COUNTER) {
+                assert_int_equal(sum, *(const uint64_t *)member);
+            } else if (row->kind == STAT_GAUGE) {
+                assert_int_equal(sum, ((const struct gauge *)member)->integral);
+                assert_int_equal(most, ((const struct gauge *)member)->max);
+            } else {
+                assert_int_equal(sum, ((const struct histogram *)member)->total);
+            }
+        }
+    }
+    trial_close(&t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(the_storm_is_a_storm),
+                                       cmocka_unit_test(a_reset_leaves_nothing_behind),
+                                       cmocka_unit_test(interruptions_change_nothing),
+                                       cmocka_unit_test(strangers_change_nothing),
+                                       cmocka_unit_test(what_is_kept_changes_nothing),
+                                       cmocka_unit_test(chance_has_its_keys),
+                                       cmocka_unit_test(the_order_of_entities_changes_nothing),
+                                       cmocka_unit_test(series_add_up)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the tests that drive the program from outside share.
+
+The build tells them by the environment which program to drive (SQUALL) and whether it is a slow one
+(SQUALL_SLOW), checking itself.
+"""
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+SQUALL = os.environ["SQUALL"]
+SLOW = bool(os.environ.get("SQUALL_SLOW"))
+SOURCE = pathlib.Path(__file__).resolve().parent.parent
+PATIENCE = 120  # [s] a program that takes longer hangs
+
+
+class OutsideTest(unittest.TestCase):
+    """Each test runs in an empty folder of its own, `self.folder`."""
+
+    maxDiff = None
+
+    def setUp(self):
+        room = pathlib.Path(tempfile.mkdtemp(prefix="squall test "))
+        self.addCleanup(shutil.rmtree, room, ignore_errors=True)
+        self.folder = room / "work"
+        self.folder.mkdir()
+        # What Open MPI leaves behind when it is killed goes with the room.
+        self.environment = {**os.environ, "OMPI_MCA_orte_tmpdir_base": str(room),
+                            "OMPI_MCA_btl_vader_backing_directory": str(room)}
+
+    def command(self, *arguments, ranks=1):
+        """One rank needs no mpirun."""
+        launcher = ["mpirun", "-n", str(ranks)] if ranks > 1 else []
+        return [*launcher, SQUALL, *map(str, arguments)]
+
+    def squall(self, *arguments, ranks=1, status=0, **options):
+        """Runs the program to its end and returns what it printed, as (stdout, stderr)."""
+        options = {"cwd": self.folder, "env": self.environment, **options}
+        done = subprocess.run(self.command(*arguments, ranks=ranks), stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=PATIENCE, **options)
+        self.assertEqual(done.returncode, status,
+                         f"{arguments} on {ranks} ranks\n{done.stdout}\n{done.stderr}")
+        return done.stdout, done.stderr
+
+    def files(self):
+        return sorted(p.name for p in self.folder.iterdir())
+
+    def assert_same_results(self, first, second):
+        self.assertEqual(differences(self.folder / first, self.folder / second), [])
+
+
+def contents(path):
+    """Everything in a results file but its provenance, from places to values.
+
+    h5diff would compare attributes that hold addresses within the file, too; these move with the
+    length of the command kept in the provenance. Here they are followed to the names they stand
+    for.
+    """
+    import h5py  # here, since not all who use this module read results
+    import numpy
+
+    found = {}
+
+    def add(name, thing):
+        if name.split("/")[0] == "provenance":
+            return
+        for key, value in thing.attrs.items():
+            if key not in ("DIMENSION_LIST", "REFERENCE_LIST"):
+                found[f"{name}@{key}"] = (str(thing.attrs.get_id(key).dtype), repr(value))
+        if isinstance(thing, h5py.Group):
+            found[name] = list(thing)
+        else:
+            axes = [[scale.name for scale in axis.values()] for axis in thing.dims]
+            texts = thing.dtype.hasobject  # these have no bytes of their own
+            value = numpy.asarray(thing[()])
+            found[name] = (str(thing.dtype), thing.shape, axes,
+                           value.tolist() if texts else value.tobytes())
+
+    with h5py.File(path, "r") as file:
+        add("", file)
+        file.visititems(add)
+    return found
+
+
+def differences(first, second):
+    """The places at which two results files differ."""
+    a, b = contents(first), contents(second)
+    return sorted(place for place in a.keys() | b.keys() if a.get(place) != b.get(place))

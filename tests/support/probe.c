@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "support/probe.h"
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+#include <inttypes.h>
+#include <string.h>
+
+enum { TIMER_ANSWER = EVENT_TIMER };
+
+struct answer {
+    struct dist after;
+    int64_t status;
+};
+
+struct probe_params {
+    LIST_OF(struct answer) answers;
+};
+
+static const struct param_spec answer_rows[] = {
+    P_MAYBE_CHOICE(answer, after, dist_duration, "none", "0s", "Time to the answer; none: never."),
+    P_COUNT(answer, status, "200", 100, 599, "Status of the answer."), P_END};
+
+static const struct schema answer_schema = {.name = "answer",
+                                            .summary = "What a request gets.",
+                                            .size = sizeof(struct answer),
+                                            .rows = answer_rows};
+
+static const struct param_spec rows[] = {
+    P_LIST(probe_params, answers, answer_schema, "[{}]", "In the order of the requests."), P_END};
+
+static const struct schema schema = {.name = "probe",
+                                     .summary = "Writes down its requests.",
+                                     .size = sizeof(struct probe_params),
+                                     .rows = rows};
+
+/* The visits stand among the statistics because these can be read from outside; they are no row,
+ * so nothing but a reset clears them. */
+struct probe_stats {
+    uint64_t requests_received;
+    struct probe_visit visits[PROBE_MOST];
+};
+
+static const struct stat_spec stats[] = {
+    S_COUNTER(probe_stats, requests_received, "Requests that arrived."), S_END};
+
+static const char *const streams[] = {"answers", NULL};
+
+struct pending {
+    struct message request;
+    uint16_t status;
+};
+
+static void on_request(struct ctx *c, const struct message *m)
+{
+    const struct probe_params *p = c->params;
+    struct probe_stats *st = c->stats;
+    uint64_t n = st->requests_received++;
+    if (n < PROBE_MOST) {
+        st->visits[n] = (struct probe_visit){.at = c->now,
+                                             .number = (uint32_t)m->request,
+                                             .client = (entity_id)(m->request >> 32),
+                                             .attempt = m->attempt,
+                                             .class_ = m->class_};
+    }
+    const struct answer *a =
+        &p->answers.items[n < p->answers.count ? n : (uint64_t)p->answers.count - 1];
+    uint32_t slot = slab_take(&c->slabs[0]);
+    *(struct pending *)slab_at(&c->slabs[0], slot) = (struct pending){*m, (uint16_t)a->status};
+    sim_timer(c, TIMER_ANSWER, dist_draw(&a->after, &c->streams[0]), slot, 0);
+}
+
+static void handle(struct ctx *c, const struct event *e)
+{
+    if (e->kind == EVENT_REQUEST) {
+        on_request(c, &e->msg);
+    } else if (e->kind == TIMER_ANSWER) {
+        const struct pending *p = slab_at(&c->slabs[0], (uint32_t)e->msg.token);
+        struct message reply = {.status = p->status};
+        sim_reply(c, &p->request, &reply);
+        slab_give(&c->slabs[0], (uint32_t)e->msg.token);
+    }
+}
+
+static void init(struct ctx *c)
+{
+    (void)c;
+}
+
+static const struct entity_type probe_type = {.name = "probe",
+                                              .answers = true,
+                                              .summary = "Writes down its requests.",
+                                              .params = &schema,
+                                              .stats = stats,
+                                              .stats_size = sizeof(struct probe_stats),
+                                              .streams = streams,
+                                              .slabs = {sizeof(struct pending)},
+                                              .init = init,
+                                              .handle = handle};
+
+const struct entity_type *const *probe_registry(void)
+{
+    static const struct entity_type *all[64];
+    uint32_t n = 0, at = 0;
+    while (entity_registry[n] && n < 62) {
+        at += strcmp(entity_registry[n]->name, probe_type.name) < 0;
+        n++;
+    }
+    for (uint32_t i = 0; i < n + 1; i++) {
+        all[i] = i == at ? &probe_type : entity_registry[i < at ? i : i - 1];
+    }
+    return all;
+}
+
+static const struct probe_stats *stats_of(const struct trial *t, const char *name)
+{
+    return sim_stats(t->sim, trial_entity(t, name));
+}
+
+uint32_t probe_visits(const struct trial *t, const char *name)
+{
+    return (uint32_t)stats_of(t, name)->requests_received;
+}
+
+const struct probe_visit *probe_visit(const struct trial *t, const char *name, uint32_t i)
+{
+    assert_in_range(i, 0, PROBE_MOST - 1);
+    assert_true(i < probe_visits(t, name));
+    return &stats_of(t, name)->visits[i];
+}
+
+void probe_assert_times(const struct trial *t, const char *name, uint32_t n, const sim_time *at)
+{
+    bool same = probe_visits(t, name) == n;
+    for (uint32_t i = 0; i < probe_visits(t, name) && i < PROBE_MOST; i++) {
+        same = same && probe_visit(t, name, i)->at == at[i];
+    }
+    for (uint32_t i = 0; !same && i < probe_visits(t, name) && i < PROBE_MOST; i++) {
+        print_message("request %u came at %" PRId64 " ns\n", i, probe_visit(t, name, i)->at);
+    }
+    assert_true(same);
+}

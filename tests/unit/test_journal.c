@@ -1,0 +1,508 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Journals: what was appended is read, whatever happened to the end of the file.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "results/journal_file.h"
+#include "results_study.h"
+
+static char *root, *dir; /* of the test */
+
+static int set_up(void **state)
+{
+    (void)state;
+    root = study_directory();
+    return asprintf(&dir, "%s/storm.journal", root) < 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    free(dir);
+    study_remove(root);
+    return 0;
+}
+
+/* Payloads that anybody can make up again; one is empty. */
+static size_t make_payload(uint64_t replication, unsigned char *to)
+{
+    size_t n = replication == 3 ? 0 : 4 + (size_t)(hash_mix64(replication) % 36);
+    for (size_t i = 0; i < n; i++) {
+        to[i] = (unsigned char)hash_pair(replication, i);
+    }
+    return n;
+}
+
+static void append(struct journal *j, uint64_t replication)
+{
+    unsigned char payload[40];
+    struct results_error e = {""};
+    size_t n = make_payload(replication, payload);
+    assert_true(journal_append(j, 0, replication, 17 * replication, payload, n, &e));
+}
+
+static struct journal *open_writer(uint32_t writer)
+{
+    struct results_error e = {""};
+    struct results_meta meta = study_meta();
+    struct journal *j = journal_open_append(dir, writer, &meta, &e);
+    assert_string_equal(e.text, "");
+    assert_non_null(j);
+    return j;
+}
+
+static void write_file(uint32_t writer, uint64_t first, uint64_t n)
+{
+    struct results_error e = {""};
+    struct journal *j = open_writer(writer);
+    for (uint64_t r = first; r < first + n; r++) {
+        append(j, r);
+    }
+    assert_true(journal_close(j, &e));
+}
+
+static bool scan(struct journal_index *index, struct results_error *e)
+{
+    const char *const dirs[] = {dir};
+    *e = (struct results_error){""};
+    return journal_scan(dirs, 1, study_meta().plan_hash, index, e);
+}
+
+static void expect_whole(struct journal_index *index, size_t i, uint64_t replication)
+{
+    struct results_error e = {""};
+    struct buffer payload = {0};
+    unsigned char expected[40];
+    size_t n = make_payload(replication, expected);
+    assert_true(index->entries[i].replication == replication && index->entries[i].point == 0);
+    assert_true(index->entries[i].wall_ns == 17 * replication);
+    assert_true(journal_read(index, i, &payload, &e));
+    assert_int_equal(payload.size, n);
+    assert_true(n == 0 || memcmp(payload.data, expected, n) == 0);
+    buffer_close(&payload);
+}
+
+static void expect_replications(uint64_t n)
+{
+    struct journal_index index;
+    struct results_error e;
+    assert_true(scan(&index, &e));
+    assert_int_equal(index.n, n);
+    for (uint64_t r = 0; r < n; r++) {
+        expect_whole(&index, r, r);
+        assert_int_equal(journal_find(&index, 0, r), r);
+    }
+    assert_int_equal(journal_find(&index, 0, n), index.n);
+    assert_int_equal(journal_find(&index, 1, 0), index.n);
+    journal_index_close(&index);
+}
+
+static char *file_of(uint32_t writer)
+{
+    static char path[600];
+    snprintf(path, sizeof path, "%s/rank-%06u.sqj", dir, writer);
+    return path;
+}
+
+static uint64_t size_of(uint32_t writer)
+{
+    struct stat status;
+    assert_int_equal(stat(file_of(writer), &status), 0);
+    return (uint64_t)status.st_size;
+}
+
+static void patch(uint32_t writer, uint64_t at, const void *bytes, size_t n)
+{
+    int fd = open(file_of(writer), O_WRONLY);
+    assert_true(fd >= 0 && pwrite(fd, bytes, n, (off_t)at) == (ssize_t)n);
+    close(fd);
+}
+
+static void expect_error(const char *expected)
+{
+    struct journal_index index;
+    struct results_error e;
+    assert_false(scan(&index, &e));
+    assert_string_equal(e.text, expected);
+    journal_index_close(&index);
+}
+
+static void make_journal(void)
+{
+    struct results_error e = {""};
+    assert_true(journal_create(dir, &e));
+}
+
+static void test_several_writers(void **state)
+{
+    (void)state;
+    make_journal();
+    write_file(2, 6, 4);
+    write_file(0, 3, 3);
+    write_file(1, 0, 3);
+    expect_replications(10);
+    /* Resumed by fewer ranks. */
+    write_file(0, 10, 5);
+    expect_replications(15);
+}
+
+static void test_exists(void **state)
+{
+    (void)state;
+    char expected[1024];
+    struct results_error e = {""};
+    make_journal();
+    assert_false(journal_create(dir, &e));
+    snprintf(expected, sizeof expected,
+             "%s exists and may hold finished replications: go on with 'squall resume %s', or "
+             "remove it to start anew",
+             dir, dir);
+    assert_string_equal(e.text, expected);
+}
+
+static void test_crc(void **state)
+{
+    (void)state;
+    /* The check value of CRC-32C, and that of 32 zeros from RFC 3720. */
+    const unsigned char zeros[32] = {0};
+    assert_int_equal(crc32c("123456789", 9), 0xe3069283);
+    assert_int_equal(crc32c(zeros, 32), 0x8a9136aa);
+}
+
+/* Cut anywhere, a file yields the frames that are whole, and goes on from there. */
+static void test_torn_everywhere(void **state)
+{
+    (void)state;
+    make_journal();
+    write_file(0, 0, 0);
+    uint64_t end[6] = {size_of(0)};
+    for (uint64_t r = 0; r < 5; r++) {
+        write_file(0, r, 1);
+        end[r + 1] = size_of(0);
+    }
+    static unsigned char bytes[65536];
+    int fd = open(file_of(0), O_RDONLY);
+    assert_int_equal(read(fd, bytes, sizeof bytes), end[5]);
+    close(fd);
+    for (uint64_t cut = 0; cut <= end[5]; cut++) {
+        uint64_t whole = 0;
+        while (whole < 5 && end[whole + 1] <= cut) {
+            whole++;
+        }
+        fd = open(file_of(0), O_WRONLY | O_TRUNC);
+        assert_int_equal(write(fd, bytes, cut), cut);
+        close(fd);
+        expect_replications(whole);
+        write_file(0, whole, 2);
+        expect_replications(whole + 2);
+        if (cut >= end[0] && whole <= 3) {
+            assert_int_equal(size_of(0), end[whole + 2]);
+        }
+    }
+}
+
+/* Whatever stands behind the last whole frame is passed over: zeros after a power cut, noise. */
+static void test_noise_at_end(void **state)
+{
+    (void)state;
+    make_journal();
+    write_file(0, 0, 3);
+    uint64_t end = size_of(0), random = 1;
+    for (int round = 0; round < 500; round++) {
+        unsigned char noise[200];
+        size_t n = 1 + study_random(&random) % sizeof noise;
+        for (size_t i = 0; i < n; i++) {
+            noise[i] = round < 50 ? 0 : (unsigned char)study_random(&random);
+        }
+        if (round % 2) {
+            memcpy(noise, "QSFR", n < 4 ? n : 4);
+        }
+        patch(0, end, noise, n);
+        expect_replications(3);
+    }
+    struct journal *j = open_writer(0);
+    assert_int_equal(size_of(0), end);
+    struct results_error e = {""};
+    assert_true(journal_close(j, &e));
+}
+
+/* A frame damaged later is as if it had not been run; what follows it is not lost. */
+static void test_damaged_frame(void **state)
+{
+    (void)state;
+    make_journal();
+    write_file(0, 0, 0);
+    uint64_t begin = size_of(0);
+    write_file(0, 0, 3);
+    patch(0, begin + JOURNAL_FRAME + 1, "??", 2);
+    struct journal_index index;
+    struct results_error e;
+    assert_true(scan(&index, &e));
+    assert_int_equal(index.damaged, 1);
+    assert_int_equal(index.n, 2);
+    expect_whole(&index, 0, 1);
+    expect_whole(&index, 1, 2);
+    journal_index_close(&index);
+    write_file(0, 0, 1);
+    expect_replications(3);
+}
+
+/* A frame whose header is damaged is not taken for another replication's. */
+static void test_damaged_frame_header(void **state)
+{
+    (void)state;
+    make_journal();
+    write_file(0, 0, 2);
+    uint64_t last = size_of(0);
+    write_file(0, 2, 1);
+    for (uint64_t at = last; at < last + JOURNAL_FRAME; at++) {
+        unsigned char byte, other;
+        int fd = open(file_of(0), O_RDONLY);
+        assert_int_equal(pread(fd, &byte, 1, (off_t)at), 1);
+        close(fd);
+        other = byte ^ 1;
+        patch(0, at, &other, 1);
+        expect_replications(2);
+        patch(0, at, &byte, 1);
+    }
+    expect_replications(3);
+}
+
+static void test_duplicates(void **state)
+{
+    (void)state;
+    make_journal();
+    write_file(0, 0, 4);
+    write_file(1, 2, 4);
+    struct journal_index index;
+    struct results_error e;
+    assert_true(scan(&index, &e));
+    assert_int_equal(index.duplicates, 2);
+    journal_index_close(&index);
+    expect_replications(6);
+    struct journal *j = open_writer(2);
+    assert_true(journal_append(j, 0, 3, 0, "other", 5, &e));
+    assert_true(journal_close(j, &e));
+    char expected[1024];
+    snprintf(expected, sizeof expected,
+             "point 0, replication 3 was recorded twice with different results, in "
+             "%s/rank-000000.sqj and %s/rank-000002.sqj",
+             dir, dir);
+    expect_error(expected);
+}
+
+static void test_other_plan(void **state)
+{
+    (void)state;
+    make_journal();
+    struct results_error e = {""};
+    struct results_meta meta = study_meta();
+    meta.plan_hash = 1;
+    assert_true(journal_close(journal_open_append(dir, 0, &meta, &e), &e));
+    char expected[1024];
+    snprintf(expected, sizeof expected,
+             "%s belongs to another study: its plan is 0000000000000001, this one's is "
+             "0123456789abcdef",
+             file_of(0));
+    expect_error(expected);
+    meta = study_meta();
+    assert_null(journal_open_append(dir, 0, &meta, &e));
+    assert_string_equal(e.text, expected);
+}
+
+static void test_foreign_and_newer(void **state)
+{
+    (void)state;
+    char expected[1024];
+    make_journal();
+    write_file(0, 0, 2);
+    int fd = open(file_of(1), O_WRONLY | O_CREAT, 0600);
+    assert_int_equal(write(fd, "hello", 5), 5);
+    close(fd);
+    snprintf(expected, sizeof expected, "%s is not a journal of squall", file_of(1));
+    expect_error(expected);
+    struct results_error e = {""};
+    struct results_meta meta = study_meta();
+    assert_null(journal_open_append(dir, 1, &meta, &e));
+    assert_string_equal(e.text, expected);
+    unlink(file_of(1));
+
+    patch(0, 8, "\x02", 1);
+    snprintf(expected, sizeof expected,
+             "%s was written by a newer squall: journal format 2, this program reads up to 1",
+             file_of(0));
+    expect_error(expected);
+    patch(0, 8, "\x01", 1);
+    patch(0, 13, "?", 1);
+    snprintf(expected, sizeof expected, "%s has a damaged header", file_of(0));
+    expect_error(expected);
+}
+
+static void test_locked(void **state)
+{
+    (void)state;
+    make_journal();
+    struct journal *j = open_writer(3);
+    struct results_error e = {""};
+    struct results_meta meta = study_meta();
+    char expected[1024];
+    assert_null(journal_open_append(dir, 3, &meta, &e));
+    snprintf(expected, sizeof expected,
+             "%s is being written by another process: is this study running?", file_of(3));
+    assert_string_equal(e.text, expected);
+    e.text[0] = '\0';
+    assert_true(journal_close(j, &e));
+}
+
+static void test_meta(void **state)
+{
+    (void)state;
+    make_journal();
+    struct arena arena = {0};
+    struct results_error e = {""};
+    struct results_meta meta, expected = study_meta();
+    assert_false(journal_meta(dir, &arena, &meta, &e));
+    assert_string_equal(e.text, "the journal holds nothing: no replication was ever begun");
+    e.text[0] = '\0';
+    /* The first file is torn within its header. */
+    int fd = open(file_of(0), O_WRONLY | O_CREAT, 0600);
+    assert_int_equal(write(fd, "squ", 3), 3);
+    close(fd);
+    write_file(1, 0, 1);
+    assert_true(journal_meta(dir, &arena, &meta, &e));
+    assert_string_equal(meta.name, expected.name);
+    assert_string_equal(meta.config, expected.config);
+    assert_string_equal(meta.overrides, expected.overrides);
+    assert_string_equal(meta.resolved, expected.resolved);
+    assert_string_equal(meta.command, expected.command);
+    assert_string_equal(meta.software, expected.software);
+    assert_string_equal(meta.git, expected.git);
+    assert_true(meta.plan_hash == expected.plan_hash && meta.seed == expected.seed);
+    assert_true(meta.n_points == 1 && meta.n_replications == 5 && meta.end == STUDY_END);
+    assert_true(meta.warmup == 0 && meta.interval == STUDY_INTERVAL && !meta.blueprint);
+    arena_close(&arena);
+}
+
+/* Only what squall wrote is deleted. */
+static void test_remove(void **state)
+{
+    (void)state;
+    struct results_error e = {""};
+    char other[700], expected[1024];
+    snprintf(other, sizeof other, "%s/notes", dir);
+    make_journal();
+    write_file(0, 0, 2);
+    write_file(1, 2, 2);
+    FILE *out = fopen(other, "w");
+    assert_true(out && fclose(out) == 0);
+    assert_false(journal_remove(dir, &e));
+    snprintf(expected, sizeof expected, "cannot remove %s: Directory not empty", dir);
+    assert_string_equal(e.text, expected);
+    assert_int_equal(access(other, F_OK), 0);
+    unlink(other);
+    e.text[0] = '\0';
+    assert_true(journal_remove(dir, &e));
+    assert_int_equal(access(dir, F_OK), -1);
+}
+
+/* A full disk is an error that names the way out, and what was finished stays readable. */
+static void test_no_space(void **state)
+{
+    (void)state;
+    make_journal();
+    struct journal *j = open_writer(0);
+    append(j, 0);
+    append(j, 1);
+    uint64_t end = size_of(0);
+    signal(SIGXFSZ, SIG_IGN);
+    struct rlimit before, tight;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    tight = before;
+    tight.rlim_cur = end + 100;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &tight), 0);
+    unsigned char payload[1000] = {0};
+    struct results_error e = {""};
+    assert_false(journal_append(j, 0, 2, 0, payload, sizeof payload, &e));
+    setrlimit(RLIMIT_FSIZE, &before);
+    char expected[1024];
+    snprintf(expected, sizeof expected,
+             "cannot write %s: File too large; finished replications are safe: free space and run "
+             "'squall resume %s'",
+             file_of(0), dir);
+    assert_string_equal(e.text, expected);
+    assert_int_equal(size_of(0), end);
+    e.text[0] = '\0';
+    assert_false(journal_append(j, 0, 3, 0, payload, 3, &e));
+    assert_false(journal_close(j, &e));
+    expect_replications(2);
+    write_file(0, 2, 1);
+    expect_replications(3);
+}
+
+/* Killed at random moments and resumed, a journal never loses what journal_append returned for. */
+static void test_killed(void **state)
+{
+    (void)state;
+    make_journal();
+    uint64_t random = 5, kept = 0;
+    for (int round = 0; round < 20; round++) {
+        int pipe_of[2];
+        assert_int_equal(pipe(pipe_of), 0);
+        fflush(NULL);
+        pid_t child = fork();
+        if (child == 0) {
+            struct results_error e = {""};
+            struct results_meta meta = study_meta();
+            struct journal *j = journal_open_append(dir, 0, &meta, &e);
+            for (uint64_t r = kept; j; r++) {
+                unsigned char payload[40];
+                size_t n = make_payload(r, payload);
+                if (!journal_append(j, 0, r, 17 * r, payload, n, &e) ||
+                    write(pipe_of[1], &r, sizeof r) != sizeof r) {
+                    break;
+                }
+            }
+            _exit(1);
+        }
+        close(pipe_of[1]);
+        uint64_t acknowledged = 0, left = 1 + study_random(&random) % 300;
+        while (left-- > 0 && read(pipe_of[0], &acknowledged, sizeof acknowledged) > 0) {}
+        kill(child, SIGKILL);
+        while (read(pipe_of[0], &acknowledged, sizeof acknowledged) > 0) {}
+        close(pipe_of[0]);
+        assert_int_equal(waitpid(child, NULL, 0), child);
+        struct journal_index index;
+        struct results_error e;
+        assert_true(scan(&index, &e));
+        assert_true(index.n > acknowledged);
+        kept = index.n;
+        journal_index_close(&index);
+    }
+    expect_replications(kept);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(test_several_writers), TEST(test_exists),       TEST(test_crc),
+        TEST(test_torn_everywhere), TEST(test_noise_at_end), TEST(test_damaged_frame),
+        TEST(test_duplicates),      TEST(test_other_plan),   TEST(test_foreign_and_newer),
+        TEST(test_locked),          TEST(test_meta),         TEST(test_no_space),
+        TEST(test_killed),          TEST(test_remove),       TEST(test_damaged_frame_header),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

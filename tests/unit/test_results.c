@@ -1,0 +1,805 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * From statistics to a results file and back: records, the writer, the reader, and what other
+ * software sees.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <hdf5.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "results/layout.h"
+#include "results/reader.h"
+#include "results/writer.h"
+#include "results_study.h"
+
+static char *root, *dir, *file; /* of the test */
+
+static int set_up(void **state)
+{
+    (void)state;
+    root = study_directory();
+    return asprintf(&dir, "%s/storm.journal", root) < 0 || asprintf(&file, "%s/storm.h5", root) < 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    free(dir);
+    free(file);
+    study_remove(root);
+    return 0;
+}
+
+/* Compares what a record says with the statistics it was made of. */
+struct comparing {
+    struct study_run *run;
+    uint64_t numbers;
+};
+
+static const void *member_of(const struct comparing *c, const struct record_place *p)
+{
+    const struct group_plan *g = &study_groups[p->group];
+    return (const char *)&c->run->stats[g->first + p->instance] + g->type->stats[p->row].offset;
+}
+
+static uint32_t column_of(const struct comparing *c, const struct record_place *p)
+{
+    return c->run->column[study_groups[p->group].first + p->instance] + p->row;
+}
+
+static void compare_counter(void *context, const struct record_place *p, uint64_t value)
+{
+    struct comparing *c = context;
+    c->numbers++;
+    if (p->interval == RECORD_WHOLE) {
+        assert_true(value == *(const uint64_t *)member_of(c, p));
+    } else {
+        assert_true(value == series_counter(&c->run->series, column_of(c, p), p->interval));
+    }
+}
+
+static void compare_gauge(void *context, const struct record_place *p,
+                          const struct record_gauge *value)
+{
+    struct comparing *c = context;
+    c->numbers++;
+    if (p->interval == RECORD_WHOLE) {
+        const struct gauge *g = member_of(c, p);
+        assert_true(value->integral == g->integral && value->max == g->max);
+    } else {
+        int64_t max;
+        assert_true(value->integral ==
+                    series_gauge(&c->run->series, column_of(c, p), p->interval, &max));
+        assert_true(value->max == max);
+    }
+}
+
+static void compare_histogram(void *context, const struct record_place *p,
+                              const struct record_histogram *value)
+{
+    struct comparing *c = context;
+    c->numbers++;
+    if (p->interval != RECORD_WHOLE) {
+        const uint32_t *bin;
+        const uint64_t *count;
+        size_t n = series_histogram(&c->run->series, column_of(c, p), p->interval, &bin, &count);
+        assert_int_equal(value->n, n);
+        assert_true(n == 0 || memcmp(bin, value->bin, n * sizeof *bin) == 0);
+        assert_true(n == 0 || memcmp(count, value->count, n * sizeof *count) == 0);
+        return;
+    }
+    static struct hist_counts expected;
+    memset(&expected, 0, sizeof expected);
+    hist_counts_add(&expected, &c->run->pool, member_of(c, p));
+    assert_true(value->total == expected.total && value->sum == expected.sum &&
+                value->min == expected.min && value->max == expected.max);
+    for (uint32_t i = 0; i < value->n; i++) {
+        assert_true(value->count[i] == expected.count[value->bin[i]]);
+        expected.count[value->bin[i]] = 0;
+    }
+    for (uint32_t i = 0; i < HIST_BINS; i++) {
+        assert_true(expected.count[i] == 0);
+    }
+}
+
+static void expect_head(const struct record_head *head, const struct record_head *expected)
+{
+    assert_true(head->point == expected->point && head->replication == expected->replication);
+    assert_true(head->status == expected->status && head->events == expected->events);
+    assert_true(head->sim_end == expected->sim_end && head->digest == expected->digest);
+}
+
+static void test_record(void **state)
+{
+    (void)state;
+    struct study_run run;
+    struct buffer record = {0};
+    study_run_open(&run);
+    for (uint64_t r = 0; r < 50; r++) {
+        struct comparing c = {.run = &run};
+        struct results_error e = {""};
+        struct record_head head, expected = study_head(3, r);
+        const struct record_visitor v = {compare_counter, compare_gauge, compare_histogram, &c};
+        study_record(&run, 3, r, &record);
+        assert_true(record_decode(record.data, record.size, &study_blueprint, &v, &head, &e));
+        expect_head(&head, &expected);
+        /* Seven entities of four rows, and four intervals of four entities. */
+        assert_int_equal(c.numbers, 7 * 4 + 4 * 4 * STUDY_INTERVALS);
+        assert_true(record_head_decode(record.data, record.size, &head, &e));
+        expect_head(&head, &expected);
+    }
+    buffer_close(&record);
+    study_run_close(&run);
+}
+
+static void drop_counter(void *context, const struct record_place *p, uint64_t value)
+{
+    (void)context;
+    (void)p;
+    (void)value;
+}
+
+static void drop_gauge(void *context, const struct record_place *p, const struct record_gauge *g)
+{
+    (void)context;
+    assert_true(p->row < 4 && g->max >= 0);
+}
+
+static void drop_histogram(void *context, const struct record_place *p,
+                           const struct record_histogram *h)
+{
+    uint64_t counted = 0;
+    (void)context;
+    assert_true(p->group < STUDY_GROUPS && h->n <= HIST_BINS);
+    for (uint32_t i = 0; i < h->n; i++) {
+        assert_true(h->bin[i] < HIST_BINS && (i == 0 || h->bin[i] > h->bin[i - 1]));
+        counted += h->count[i];
+    }
+    assert_true(h->n == 0 || counted == h->total);
+}
+
+/* Shortened and altered records are refused or hold together, and are never read beyond their
+ * end, which the address sanitizer watches: each lies in a block of just its size. */
+static void test_hostile_records(void **state)
+{
+    (void)state;
+    struct study_run run;
+    struct buffer record = {0};
+    struct record_head head;
+    const struct record_visitor v = {drop_counter, drop_gauge, drop_histogram, NULL};
+    study_run_open(&run);
+    study_record(&run, 0, 1, &record);
+    for (size_t size = 0; size < record.size; size++) {
+        struct results_error e = {""};
+        unsigned char *copy = malloc(size + !size);
+        memcpy(copy, record.data, size);
+        assert_false(record_decode(copy, size, &study_blueprint, &v, &head, &e));
+        assert_true(e.text[0]);
+        free(copy);
+    }
+    uint64_t random = 9, accepted = 0;
+    for (int round = 0; round < 20000; round++) {
+        struct results_error e = {""};
+        size_t size = round % 2 ? record.size : study_random(&random) % 300;
+        unsigned char *copy = malloc(size + !size);
+        for (size_t i = 0; i < size; i++) {
+            copy[i] = round % 2 ? record.data[i] : (unsigned char)study_random(&random);
+        }
+        for (uint64_t k = study_random(&random) % 6; size > 0 && k < 6; k++) {
+            copy[study_random(&random) % size] = (unsigned char)study_random(&random);
+        }
+        if (size > 0 && round % 2 == 0) {
+            copy[0] = 1;
+        }
+        accepted += record_decode(copy, size, &study_blueprint, &v, &head, &e);
+        free(copy);
+    }
+    assert_true(accepted < 20000);
+    buffer_close(&record);
+    study_run_close(&run);
+}
+
+static void test_newer_record(void **state)
+{
+    (void)state;
+    struct record_head head;
+    struct results_error e = {""};
+    assert_false(record_head_decode("\x02\0\0\0\0\0\0\0\0\0\0\0\0\0", 14, &head, &e));
+    assert_string_equal(e.text, "a replication was recorded by a newer squall: record format 2, "
+                                "this program reads up to 1");
+    e.text[0] = '\0';
+    assert_false(record_head_decode("", 0, &head, &e));
+    assert_string_equal(e.text, "a replication's record cannot be understood");
+}
+
+static void test_varints(void **state)
+{
+    (void)state;
+    struct buffer b = {0};
+    uint64_t random = 3;
+    for (int i = 0; i < 10000; i++) {
+        uint64_t value = study_random(&random) >> study_random(&random) % 64;
+        b.size = 0;
+        buffer_varint(&b, value);
+        struct bytes from = {.at = b.data, .end = b.data + b.size};
+        assert_true(bytes_varint(&from) == value && !from.bad && from.at == from.end);
+        from = (struct bytes){.at = b.data, .end = b.data + b.size - 1};
+        assert_true(bytes_varint(&from) == 0 && from.bad);
+    }
+    buffer_close(&b);
+    /* Not the shortest form, and beyond 64 bits. */
+    const unsigned char longer[] = {0x80, 0},
+                        large[] = {255, 255, 255, 255, 255, 255, 255, 255, 255, 2};
+    struct bytes from = {.at = longer, .end = longer + sizeof longer};
+    assert_true(bytes_varint(&from) == 0 && from.bad);
+    from = (struct bytes){.at = large, .end = large + sizeof large};
+    assert_true(bytes_varint(&from) == 0 && from.bad);
+}
+
+/* Appends replications to a journal in an order that depends on `seed`, over two files. */
+static void write_journal(const char *path, const struct results_meta *meta, uint64_t seed,
+                          uint64_t left_out)
+{
+    struct results_error e = {""};
+    struct study_run run;
+    struct buffer record = {0};
+    uint64_t n = meta->n_points * meta->n_replications, random = seed;
+    uint64_t *order = calloc(n, sizeof *order);
+    for (uint64_t i = 0; i < n; i++) {
+        uint64_t k = study_random(&random) % (i + 1);
+        order[i] = order[k];
+        order[k] = i;
+    }
+    assert_true(journal_create(path, &e));
+    struct journal *j[2] = {journal_open_append(path, 0, meta, &e),
+                            journal_open_append(path, 1, meta, &e)};
+    study_run_open(&run);
+    for (uint64_t i = 0; i < n; i++) {
+        uint64_t p = order[i] / meta->n_replications, r = order[i] % meta->n_replications;
+        if (order[i] != left_out) {
+            study_record(&run, p, r, &record);
+            assert_true(journal_append(j[study_random(&random) % 2], p, r, random >> 32,
+                                       record.data, record.size, &e));
+        }
+    }
+    assert_true(journal_close(j[0], &e) && journal_close(j[1], &e));
+    study_run_close(&run);
+    buffer_close(&record);
+    free(order);
+}
+
+static void convert(const char *journal, const char *to, const struct results_meta *meta)
+{
+    const char *const dirs[] = {journal};
+    struct results_error e = {""};
+    struct journal_index index;
+    assert_true(journal_scan(dirs, 1, meta->plan_hash, &index, &e));
+    if (!results_write(to, meta, &index, NULL, &e)) {
+        fail_msg("%s", e.text);
+    }
+    journal_index_close(&index);
+}
+
+static const void *row_member(const struct study_run *run, entity_id id, const char *row)
+{
+    const struct stat_spec *spec = study_group_of(id)->type->stats;
+    while (strcmp(spec->name, row) != 0) {
+        spec++;
+    }
+    return (const char *)&run->stats[id] + spec->offset;
+}
+
+/* Entities of a type in the order of their dimension. */
+static uint32_t ids_of(const char *type, entity_id *ids)
+{
+    uint32_t n = 0;
+    for (entity_id id = 0; id < STUDY_ENTITIES; id++) {
+        if (strcmp(study_group_of(id)->type->name, type) == 0) {
+            ids[n++] = id;
+        }
+    }
+    return n;
+}
+
+static void expect_row(struct results *r, const struct results_type *t, const struct stat_spec *row,
+                       uint64_t point, struct results_range range, uint64_t left_out)
+{
+    entity_id ids[STUDY_ENTITIES];
+    ids_of(t->name, ids);
+    uint64_t n = r->meta.n_replications, *value = calloc(n, sizeof *value);
+    struct record_gauge *gauge = calloc(n, sizeof *gauge);
+    static struct hist_counts one, pooled, expected, expected_pooled;
+    struct results_error e = {""};
+    struct study_run run;
+    study_run_open(&run);
+    memset(&expected_pooled, 0, sizeof expected_pooled);
+    memset(&pooled, 0, sizeof pooled);
+    assert_true(row->kind != STAT_COUNTER || results_counter(r, t, row, point, range, value, &e));
+    assert_true(row->kind != STAT_GAUGE || results_gauge(r, t, row, point, range, gauge, &e));
+    for (uint64_t k = 0; k < n; k++) {
+        uint64_t sum = 0;
+        struct record_gauge total = {0};
+        bool there = point * n + k != left_out;
+        memset(&expected, 0, sizeof expected);
+        study_run_fill(&run, point, k);
+        for (uint64_t i = range.first; there && i < range.first + range.count; i++) {
+            const void *member = row_member(&run, ids[i], row->name);
+            if (row->kind == STAT_COUNTER) {
+                sum += *(const uint64_t *)member;
+            } else if (row->kind == STAT_GAUGE) {
+                const struct gauge *g = member;
+                total.integral += g->integral;
+                total.max = g->max > total.max ? g->max : total.max;
+            } else {
+                hist_counts_add(&expected, &run.pool, member);
+            }
+        }
+        assert_true(value[k] == sum);
+        assert_memory_equal(&gauge[k], &total, sizeof total);
+        if (row->kind == STAT_HISTOGRAM) {
+            memset(&one, 0, sizeof one);
+            assert_true(results_histogram(r, t, row, point, k, range, &one, &e));
+            assert_memory_equal(&one, &expected, sizeof one);
+            hist_counts_merge(&expected_pooled, &expected);
+        }
+    }
+    if (row->kind == STAT_HISTOGRAM) {
+        assert_true(results_histogram(r, t, row, point, RESULTS_POOLED, range, &pooled, &e));
+        assert_memory_equal(&pooled, &expected_pooled, sizeof pooled);
+    }
+    study_run_close(&run);
+    free(value);
+    free(gauge);
+}
+
+static void expect_everything(struct results *r, uint64_t left_out)
+{
+    for (uint32_t i = 0; i < r->n_types; i++) {
+        const struct results_type *t = &r->types[i];
+        for (uint64_t p = 0; p < r->meta.n_points; p++) {
+            for (const struct stat_spec *row = t->rows; row->name; row++) {
+                expect_row(r, t, row, p, results_all(t), left_out);
+                expect_row(r, t, row, p, (struct results_range){1, 1}, left_out);
+                expect_row(r, t, row, p, (struct results_range){1, t->n_entities - 1}, left_out);
+            }
+        }
+    }
+}
+
+static void test_round_trip(void **state)
+{
+    (void)state;
+    struct results_meta meta = study_meta();
+    struct results_error e = {""};
+    struct results r;
+    meta.n_points = 2;
+    meta.n_replications = 11;
+    write_journal(dir, &meta, 1, 17);
+    convert(dir, file, &meta);
+    assert_true(results_open(file, &r, &e));
+    assert_string_equal(r.meta.name, "storm");
+    assert_string_equal(r.meta.config, meta.config);
+    assert_string_equal(r.meta.resolved, meta.resolved);
+    assert_string_equal(r.meta.command, meta.command);
+    assert_true(r.meta.seed == meta.seed && r.meta.plan_hash == meta.plan_hash);
+    assert_true(r.meta.end == STUDY_END && r.meta.interval == STUDY_INTERVAL);
+    assert_int_equal(r.n_types, 2);
+    const struct results_type *t = results_find_type(&r, "station");
+    assert_true(t && t->n_entities == 4 && t->n_rows == 4);
+    assert_string_equal(t->entities[2], "web[2]");
+    assert_string_equal(t->entities[3], "db");
+    assert_true(results_group(t, "web").first == 0 && results_group(t, "web").count == 3);
+    assert_true(results_group(t, "db").first == 3 && results_group(t, "none").count == 0);
+    const struct stat_spec *row = results_find_row(t, "depth");
+    assert_true(row && row->kind == STAT_GAUGE);
+    assert_string_equal(row->doc, "Requests in the queue.");
+    assert_string_equal(row->unit, "1");
+    assert_string_equal(results_find_row(t, "wait")->unit, "ns");
+    assert_null(results_find_row(t, "waits"));
+    struct results_run run[11];
+    assert_true(results_runs(&r, 1, run, &e));
+    for (uint64_t k = 0; k < 11; k++) {
+        struct record_head head = study_head(1, k);
+        assert_int_equal(run[k].status, k == 6 ? RUN_MISSING : head.status);
+        assert_true(run[k].digest == (k == 6 ? 0 : head.digest));
+        assert_true(run[k].events == (k == 6 ? 0 : head.events));
+    }
+    expect_everything(&r, 17);
+    results_close(&r);
+}
+
+/* Many replications: several blocks and chunks, the last of each not full. */
+static void test_blocks(void **state)
+{
+    (void)state;
+    struct results_meta meta = study_meta();
+    struct results_error e = {""};
+    struct results r;
+    meta.n_replications = 5000;
+    write_journal(dir, &meta, 1, UINT64_MAX);
+    convert(dir, file, &meta);
+    assert_true(results_open(file, &r, &e));
+    const struct results_type *t = results_find_type(&r, "caller");
+    expect_row(&r, t, results_find_row(t, "work"), 0, results_all(t), UINT64_MAX);
+    expect_row(&r, t, results_find_row(t, "in_flight"), 0, results_all(t), UINT64_MAX);
+    results_close(&r);
+}
+
+/* True when a program of HDF5 or an interpreter succeeds; its output is not shown. */
+static bool succeeds(const char *fmt, ...)
+{
+    char command[4096];
+    va_list args;
+    va_start(args, fmt);
+    int n = vsnprintf(command, sizeof command, fmt, args);
+    va_end(args);
+    assert_true(n > 0 && (size_t)n < sizeof command);
+    return system(command) == 0;
+}
+
+/* Writes down where in a results file its objects lie, but for those of its provenance. */
+static void list_places(const char *path, const char *to)
+{
+    assert_true(succeeds("h5ls -rv %s | awk '/^[/]/ {name = $1} "
+                         "/Location/ && name !~ \"^/provenance\" {print name, $2}' >%s/%s && "
+                         "grep -q '^/stats/station/served ' %s/%s",
+                         path, root, to, root, to));
+}
+
+static void test_order_does_not_matter(void **state)
+{
+    (void)state;
+    struct results_meta meta = study_meta();
+    char journal[700], other[700], third[700];
+    snprintf(journal, sizeof journal, "%s/other.journal", root);
+    snprintf(other, sizeof other, "%s/other.h5", root);
+    snprintf(third, sizeof third, "%s/third.h5", root);
+    write_journal(dir, &meta, 1, UINT64_MAX);
+    write_journal(journal, &meta, 2, UINT64_MAX);
+    convert(dir, file, &meta);
+    /* Of another length, so that what is written behind it would move. */
+    char command[3000];
+    memset(command, 'x', sizeof command - 1);
+    command[sizeof command - 1] = '\0';
+    meta.command = command;
+    convert(journal, other, &meta);
+    if (!succeeds("h5diff --version >/dev/null 2>&1")) {
+        skip();
+    }
+    assert_true(
+        succeeds("h5diff --exclude-path /provenance %s %s >%s/out 2>&1", file, other, root));
+    assert_false(succeeds("grep -q differ %s/out", root));
+    /* Some versions of h5diff also compare places, which dimensions refer to. */
+    list_places(file, "places");
+    list_places(other, "other_places");
+    assert_true(succeeds("cmp -s %s/places %s/other_places", root, root));
+    assert_false(succeeds("h5diff %s %s >/dev/null 2>&1", file, other));
+    meta.seed = 1;
+    convert(dir, third, &meta);
+    assert_false(succeeds("h5diff --exclude-path /provenance %s %s >/dev/null 2>&1", file, third));
+}
+
+static const char script[] =
+    "import sys, h5py, numpy as np, xarray as xr\n"
+    "f = h5py.File(sys.argv[1])\n"
+    "groups = ['/']\n"
+    "def look(name, o):\n"
+    "    if isinstance(o, h5py.Group): groups.append(name); return\n"
+    "    scale = h5py.h5ds.is_scale(o.id)\n"
+    "    assert all(len(d) == 1 for d in o.dims) or scale or o.shape == (), name\n"
+    "    plain = scale and o.attrs['NAME'].startswith(b'This is a netCDF dimension')\n"
+    "    assert plain or o.shape == () or 'long_name' in o.attrs, name\n"
+    "    text = h5py.check_string_dtype(o.dtype)\n"
+    "    assert plain or text or 'units' in o.attrs, name\n"
+    "f.visititems(look)\n"
+    "for g in groups:\n"
+    "    d = xr.open_dataset(sys.argv[1], group=g, engine='h5netcdf').load()\n"
+    "    assert not [n for n in d.dims if n.startswith('phony')], g\n"
+    "    for v in d.variables.values():\n"
+    "        assert v.dtype.kind in 'uUO', (g, v)\n"
+    "d = xr.open_dataset(sys.argv[1], group='stats/caller', engine='h5netcdf')\n"
+    "assert d.sent.dims == ('point', 'replication', 'entity'), d\n"
+    "assert list(d.entity.values) == ['users[0]', 'users[1]', 'probe']\n"
+    "assert d.sent.dtype == 'uint64' and d.work.attrs['units'] == 'ns'\n"
+    "assert int(d.sent.sel(entity='probe').sum()) == int(f['stats/caller/sent'][:, :, 2].sum())\n"
+    "s = xr.open_dataset(sys.argv[1], group='series/caller', engine='h5netcdf')\n"
+    "assert s.sent.dims == ('point', 'replication', 'entity', 'interval')\n"
+    "assert list(s.interval.values) == [0, 300, 600, 900]\n"
+    "assert list(f['series/interval_length']) == [300, 300, 300, 100]\n"
+    "assert (s.sent.sum('interval') == d.sent).all()\n"
+    "g = xr.open_dataset(sys.argv[1], group='series/caller/in_flight', engine='h5netcdf')\n"
+    "w = xr.open_dataset(sys.argv[1], group='gauges/caller/in_flight', engine='h5netcdf')\n"
+    "assert (g.time_integral.sum('interval') == w.time_integral).all()\n"
+    "assert (g['max'].max('interval') == w['max']).all()\n"
+    "h, m = f['histograms/caller/latency'], f['series/caller/latency']\n"
+    "a = np.bincount(h['bin'][:], weights=h['count'][:])\n"
+    "assert (a == np.bincount(m['bin'][:], weights=m['count'][:])).all()\n"
+    "assert h['offsets'].shape == (h['total'].size + 1,) and h['offsets'][-1] == len(h['bin'])\n"
+    "assert a.sum() == h['total'][:].sum() == m['total'][:].sum() > 0\n"
+    "assert f['histograms/edges'].shape == (7297,)\n"
+    "assert f['runs/status'].attrs['flag_meanings'].split()[5] == 'missing'\n"
+    "assert h['sum'].chunks and h['sum'].shuffle and h['sum'].compression == 'gzip'\n"
+    "assert [k for k in f['stats/caller']][-2:] == ['sent', 'work']\n"
+    "assert list(f.attrs['schema']) == [1, 0] and f.attrs['seed'] == 2**64 - 1\n";
+
+static void test_other_software(void **state)
+{
+    (void)state;
+    struct results_meta meta = study_meta();
+    write_journal(dir, &meta, 1, UINT64_MAX);
+    convert(dir, file, &meta);
+    bool h5ls = succeeds("h5ls --version >/dev/null 2>&1");
+    if (h5ls) {
+        assert_true(
+            succeeds("h5ls -r %s | grep -q '^/stats/station/served *Dataset {1, 5, 4}$'", file));
+        assert_true(
+            succeeds("h5ls -r %s | grep -q '^/stats/caller/entity *Dataset, same as'", file));
+    }
+    if (!succeeds("/usr/bin/python3 -c 'import xarray, h5netcdf, h5py' >/dev/null 2>&1")) {
+        skip();
+    }
+    char path[700];
+    snprintf(path, sizeof path, "%s/look.py", root);
+    FILE *out = fopen(path, "w");
+    assert_true(out && fputs(script, out) >= 0 && fclose(out) == 0);
+    assert_true(succeeds("/usr/bin/python3 %s %s", path, file));
+}
+
+static void expect_refused(const char *path, const char *fmt, ...)
+{
+    char expected[1024];
+    va_list args;
+    struct results r;
+    struct results_error e = {""};
+    va_start(args, fmt);
+    vsnprintf(expected, sizeof expected, fmt, args);
+    va_end(args);
+    assert_false(results_open(path, &r, &e));
+    assert_string_equal(e.text, expected);
+}
+
+static void test_refused(void **state)
+{
+    (void)state;
+    expect_refused(file, "cannot read %s: No such file or directory", file);
+    FILE *out = fopen(file, "w");
+    assert_true(out && fputs("hello", out) >= 0 && fclose(out) == 0);
+    expect_refused(file, "%s is not a results file of squall", file);
+    hid_t id = H5Fcreate(file, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    assert_true(id >= 0 && H5Fclose(id) >= 0);
+    expect_refused(file, "%s is not a results file of squall", file);
+
+    struct results_meta meta = study_meta();
+    write_journal(dir, &meta, 1, UINT64_MAX);
+    convert(dir, file, &meta);
+    struct stat whole;
+    struct results r;
+    struct results_error e = {""};
+    char expected[700];
+    assert_int_equal(stat(file, &whole), 0);
+    snprintf(expected, sizeof expected,
+             "cannot read %s (damaged or cut short): truncated file: ", file);
+    assert_int_equal(truncate(file, whole.st_size / 2), 0);
+    assert_false(results_open(file, &r, &e));
+    assert_memory_equal(e.text, expected, strlen(expected));
+
+    convert(dir, file, &meta);
+    id = H5Fopen(file, H5F_ACC_RDWR, H5P_DEFAULT);
+    hid_t attr = H5Aopen(id, "schema", H5P_DEFAULT);
+    const uint64_t newer[] = {LAYOUT_MAJOR + 1, 3};
+    assert_true(H5Awrite(attr, H5T_NATIVE_UINT64, newer) >= 0);
+    H5Aclose(attr);
+    H5Fclose(id);
+    expect_refused(
+        file, "%s was written by a newer squall: its schema is 2.3, this program reads 1.x", file);
+}
+
+/* A journal that is not of this study, and a disk that fills up, leave what was there. */
+static void test_all_or_nothing(void **state)
+{
+    (void)state;
+    struct results_meta meta = study_meta();
+    char temporary[700], expected[1024];
+    snprintf(temporary, sizeof temporary, "%s.tmp", file);
+    write_journal(dir, &meta, 1, UINT64_MAX);
+    FILE *out = fopen(temporary, "w");
+    assert_true(out && fputs("left behind", out) >= 0 && fclose(out) == 0);
+    convert(dir, file, &meta);
+    assert_int_equal(access(temporary, F_OK), -1);
+    struct stat before, after;
+    assert_int_equal(stat(file, &before), 0);
+
+    const char *const dirs[] = {dir};
+    struct results_error e = {""};
+    struct journal_index index;
+    assert_true(journal_scan(dirs, 1, meta.plan_hash, &index, &e));
+    meta.n_replications = 4;
+    assert_false(results_write(file, &meta, &index, NULL, &e));
+    assert_string_equal(e.text,
+                        "the journal holds point 0, replication 4, which this study does not have");
+    meta.n_replications = 5;
+    e.text[0] = '\0';
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        /* HDF5 keeps a file that it could not write, so this is tried in a process of its own; it
+         * ends by exit, because the way out must not lead through HDF5's ruins. */
+        struct rlimit tight = {.rlim_cur = 20000, .rlim_max = RLIM_INFINITY};
+        signal(SIGXFSZ, SIG_IGN);
+        snprintf(expected, sizeof expected, "cannot write %s (", temporary);
+        exit(setrlimit(RLIMIT_FSIZE, &tight) != 0 || results_write(file, &meta, &index, NULL, &e) ||
+             strncmp(e.text, expected, strlen(expected)) != 0 ||
+             !strstr(e.text, "): File too large"));
+    }
+    int status = -1;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    journal_index_close(&index);
+    assert_int_equal(stat(file, &after), 0);
+    assert_true(before.st_ino == after.st_ino && before.st_size == after.st_size);
+    assert_int_equal(access(temporary, F_OK), -1);
+}
+
+/* Neither series nor buckets nor replications. */
+static void test_nothing_to_write(void **state)
+{
+    (void)state;
+    struct results_meta meta = study_meta();
+    struct results_error e = {""};
+    struct results r;
+    meta.interval = SIM_TIME_NEVER;
+    assert_true(journal_create(dir, &e));
+    convert(dir, file, &meta);
+    assert_true(results_open(file, &r, &e));
+    assert_true(r.meta.interval == SIM_TIME_NEVER);
+    struct results_run run[5];
+    assert_true(results_runs(&r, 0, run, &e));
+    assert_true(run[0].status == RUN_MISSING && run[4].status == RUN_MISSING);
+    static struct hist_counts counts;
+    const struct results_type *t = results_find_type(&r, "caller");
+    assert_true(results_histogram(&r, t, results_find_row(t, "latency"), 0, RESULTS_POOLED,
+                                  results_all(t), &counts, &e));
+    assert_true(counts.total == 0);
+    results_close(&r);
+}
+
+/* Without buckets the exact figures are kept, and it can be told that there are no quantiles. */
+static void test_summary_only(void **state)
+{
+    (void)state;
+    struct results_meta meta = study_meta();
+    struct results_error e = {""};
+    struct study_run run;
+    struct buffer record = {0};
+    struct results r;
+    meta.n_replications = 1;
+    study_run_open(&run);
+    run.summary_only = true;
+    study_record(&run, 0, 0, &record);
+    assert_true(journal_create(dir, &e));
+    struct journal *j = journal_open_append(dir, 0, &meta, &e);
+    assert_true(journal_append(j, 0, 0, 0, record.data, record.size, &e));
+    assert_true(journal_close(j, &e));
+    convert(dir, file, &meta);
+    assert_true(results_open(file, &r, &e));
+    const struct results_type *t = results_find_type(&r, "caller");
+    static struct hist_counts counts;
+    assert_true(results_has_buckets(&counts));
+    assert_true(results_histogram(&r, t, results_find_row(t, "latency"), 0, 0,
+                                  (struct results_range){0, 1}, &counts, &e));
+    const struct histogram *h = &run.stats[0].caller.latency;
+    assert_true(h->total > 1 && counts.total == h->total && counts.sum == h->sum);
+    assert_true(counts.min == h->min && counts.max == h->max);
+    assert_false(results_has_buckets(&counts));
+    results_close(&r);
+    study_run_close(&run);
+    buffer_close(&record);
+}
+
+/* Sets all numbers of a dataset. */
+static void overwrite(const char *path, uint64_t value)
+{
+    hid_t id = H5Fopen(file, H5F_ACC_RDWR, H5P_DEFAULT), set = H5Dopen2(id, path, H5P_DEFAULT);
+    hid_t space = H5Dget_space(set);
+    hssize_t n = H5Sget_simple_extent_npoints(space);
+    assert_true(n > 0);
+    uint64_t *all = malloc((size_t)n * sizeof *all);
+    for (hssize_t i = 0; i < n; i++) {
+        all[i] = value;
+    }
+    assert_true(H5Dwrite(set, H5T_NATIVE_UINT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, all) >= 0);
+    free(all);
+    H5Sclose(space);
+    H5Dclose(set);
+    H5Fclose(id);
+}
+
+static bool read_pooled(struct hist_counts *counts, struct results_error *e)
+{
+    struct results r;
+    assert_true(results_open(file, &r, e));
+    const struct results_type *t = results_find_type(&r, "caller");
+    memset(counts, 0, sizeof *counts);
+    bool ok = results_histogram(&r, t, results_find_row(t, "latency"), 0, RESULTS_POOLED,
+                                results_all(t), counts, e);
+    results_close(&r);
+    return ok;
+}
+
+/* Sums do not end at 2^64, and numbers that cannot be are somebody's damage, not our mistake. */
+static void test_large_numbers(void **state)
+{
+    (void)state;
+    struct results_meta meta = study_meta();
+    struct results_error e = {""};
+    static struct hist_counts counts;
+    char expected[700];
+    write_journal(dir, &meta, 1, UINT64_MAX);
+    convert(dir, file, &meta);
+    overwrite("histograms/caller/latency/sum", UINT64_MAX);
+    assert_true(read_pooled(&counts, &e));
+    /* Fifteen histograms, none of them empty. */
+    assert_true(counts.sum == (hist_sum)UINT64_MAX * 15);
+    assert_true(results_has_buckets(&counts));
+
+    snprintf(expected, sizeof expected,
+             "cannot read %s: the buckets of histograms/caller/latency do not add up to its total",
+             file);
+    overwrite("histograms/caller/latency/total", UINT64_MAX / 2);
+    assert_false(read_pooled(&counts, &e));
+    assert_string_equal(e.text, expected);
+    convert(dir, file, &meta);
+    overwrite("histograms/caller/latency/count", UINT64_MAX);
+    e.text[0] = '\0';
+    assert_false(read_pooled(&counts, &e));
+    assert_string_equal(e.text, expected);
+}
+
+static void test_layout(void **state)
+{
+    (void)state;
+    char text[LAYOUT_PATH];
+    const struct stat_spec bytes = {.name = "held", .doc = "Bytes held.", .unit = "B"};
+    const struct layout_column *c = layout_columns(STAT_GAUGE, false);
+    assert_string_equal(layout_path(&c[0], "cache", "held", text, sizeof text),
+                        "gauges/cache/held/time_integral");
+    assert_string_equal(layout_unit(&c[0], &bytes, text, sizeof text), "B ns");
+    assert_string_equal(layout_unit(&c[1], &bytes, text, sizeof text), "B");
+    assert_string_equal(layout_long_name(&c[1], &bytes, text, sizeof text),
+                        "Largest value: Bytes held.");
+    c = layout_columns(STAT_COUNTER, true);
+    assert_string_equal(layout_path(c, "cache", "held", text, sizeof text), "series/cache/held");
+    c = layout_columns(STAT_GAUGE, true);
+    assert_string_equal(layout_unit(c, &caller_rows[2], text, sizeof text), "ns");
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(test_record),
+        TEST(test_hostile_records),
+        TEST(test_newer_record),
+        TEST(test_varints),
+        TEST(test_round_trip),
+        TEST(test_blocks),
+        TEST(test_order_does_not_matter),
+        TEST(test_other_software),
+        TEST(test_refused),
+        TEST(test_all_or_nothing),
+        TEST(test_nothing_to_write),
+        TEST(test_large_numbers),
+        TEST(test_layout),
+        TEST(test_summary_only),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
