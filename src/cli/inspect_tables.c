@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/units.h"
 #include "cli/inspect.h"
@@ -114,6 +115,18 @@ void inspect_print_runs(const struct view *v)
                                                     : "");
 }
 
+/* What the command line changed, one a line. */
+static void print_overrides(const char *text)
+{
+    const char *label = "changed";
+    while (*text) {
+        int length = (int)strcspn(text, "\n");
+        printf("  %-14s%.*s\n", label, length, text);
+        text += length + (text[length] == '\n');
+        label = "";
+    }
+}
+
 void inspect_print_head(const struct view *v)
 {
     const struct results *r = &v->results;
@@ -125,6 +138,7 @@ void inspect_print_head(const struct view *v)
                m->warmup > 0 ? ", after a warm-up of " : "",
                m->warmup > 0 ? units_write_duration(m->warmup).text : "");
     }
+    print_overrides(m->overrides);
     printf("  %-14s%" PRIu64 "\n", "seed", m->seed);
     printf("  %-14s%s (%s), %s\n", "software", m->software, m->git, r->created);
     printf("  %-14s%s\n", "digest", r->digest);

@@ -70,7 +70,10 @@ static bool list_files(struct journal_index *index, const char *dir, struct resu
 {
     DIR *d = opendir(dir);
     if (!d) {
-        return results_fail(e, "cannot open the journal %s: %s", dir, strerror(errno));
+        return results_fail(e, "cannot open the journal %s: %s%s", dir, strerror(errno),
+                            errno == ENOTDIR  ? " (a journal is one)"
+                            : errno == ENOENT ? " (when all is done, it makes way for the results)"
+                                              : "");
     }
     size_t first = index->n_files;
     for (struct dirent *entry; (entry = readdir(d));) {

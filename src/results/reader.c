@@ -74,6 +74,7 @@ static bool read_meta(struct results *r)
            h5_get_number_attr(h, "plan", "n_points", &m->n_points, 1, NULL) &&
            h5_get_number_attr(h, "plan", "n_replications", &m->n_replications, 1, NULL) &&
            h5_get_text(h, a, "config", &m->config) &&
+           h5_get_text(h, a, "overrides", &m->overrides) &&
            h5_get_text(h, a, "config_resolved", &m->resolved);
 }
 

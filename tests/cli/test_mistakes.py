@@ -52,8 +52,10 @@ CALLS = {
     "check nowhere.yaml": "nowhere.yaml: cannot be read: No such file or directory\n",
     "check .": ".: cannot be read: Is a directory\n",
     "run nowhere.yaml": "nowhere.yaml: cannot be read: No such file or directory\n",
-    "resume nowhere": "squall: cannot open the journal nowhere: No such file or directory\n",
-    "resume good.yaml": "squall: cannot open the journal good.yaml: Not a directory\n",
+    "resume nowhere": "squall: cannot open the journal nowhere: No such file or directory (when "
+                      "all is done, it makes way for the results)\n",
+    "resume good.yaml": "squall: cannot open the journal good.yaml: Not a directory (a journal is "
+                        "one)\n",
     "resume .": "squall: the journal holds nothing: no replication was ever begun\n",
     "inspect nowhere.h5": "squall: cannot read nowhere.h5: No such file or directory\n",
     "check good.yaml --set seed": "--set seed: expected PATH=VALUE\n",
