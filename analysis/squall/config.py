@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_SELECTOR = re.compile(r"\.(kind|type)$")  # of the keys beside it
 
 
 def parse_duration(text: str) -> float:
@@ -58,13 +59,34 @@ class Config:
 
 
 def differences(configs: list[Config]) -> list[dict[str, str]]:
-    """For each configuration, its values of the keys in which they differ ("" where it has none).
-    The name of the study and what was kept of it (`output`) do not count."""
-    leaves = [config.leaves() for config in configs]
+    """For each configuration, its values of the keys in which they differ, without those that it
+    has not. What follows from another kind is told by that: {"users.call.retry": "exponential"}
+    against {"users.call.retry": "none"}. The name of the study and what was kept of it (`output`)
+    do not count."""
     passed = re.compile(r"name$|output\b")
-    paths = dict.fromkeys(path for one in leaves for path in one if not passed.match(path))
-    differing = [path for path in paths if len({one.get(path, "") for one in leaves}) > 1]
-    return [{path: one.get(path, "") for path in differing} for one in leaves]
+    leaves = [
+        {path: value for path, value in config.leaves().items() if value and not passed.match(path)}
+        for config in configs
+    ]
+    paths = dict.fromkeys(path for one in leaves for path in one)
+    differing = [path for path in paths if len({one.get(path) for one in leaves}) > 1]
+    told: list[dict[str, str]] = [{} for _ in leaves]
+    for path in differing:
+        having = [one[path] for one in leaves if path in one]
+        partial = len(having) < len(leaves)
+        if partial and len(set(having)) == 1 and _follows(path, differing):
+            continue
+        name = _SELECTOR.sub("", path) if partial else path
+        for one, values in zip(told, leaves):
+            if path in values:
+                one[name] = values[path]
+    return told
+
+
+def _follows(path: str, differing: list[str]) -> bool:
+    """Whether the path is there because of a kind, or type, among those that differ."""
+    selectors = [one for one in differing if _SELECTOR.search(one) and one != path]
+    return any(path.startswith(_SELECTOR.sub(".", one)) for one in selectors)
 
 
 def _action(row: dict[str, str]) -> Action:

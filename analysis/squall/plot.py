@@ -164,6 +164,14 @@ def _draw_loads(axes: Axes, results: Results, client: str | None, point: int) ->
 def _draw_queue(axes: Axes, results: Results, server: str | None, point: int) -> None:
     depth = measures.total(results, "server", "queue_depth", group=server, point=point)
     _draw_band(axes, results, depth, "queue depth", GREEN)
+    axes.set_title(_whose_queue(results, server), fontsize=9.5, color=NOTE, pad=3)
+
+
+def _whose_queue(results: Results, server: str | None) -> str:
+    chosen = measures.select(results, "server", server)
+    names = dict.fromkeys(results.groups("server", series=True)[chosen])
+    text = textwrap.shorten(f"queue depth of {' + '.join(names)}", 60)
+    return f"{text} (the sum)" if len(chosen) > 1 else text
 
 
 def _draw_latency(axes: Axes, results: Results, client: str | None, point: int) -> None:

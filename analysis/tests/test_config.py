@@ -58,7 +58,43 @@ class Differences(unittest.TestCase):
 
     def test_a_key_of_one_alone(self):
         found = differences([Config("a: 1\n"), Config("a: 1\nb: [x, y]\n")])
-        self.assertEqual(found, [{"b[0]": "", "b[1]": ""}, {"b[0]": "x", "b[1]": "y"}])
+        self.assertEqual(found, [{}, {"b[0]": "x", "b[1]": "y"}])
+
+    def test_what_follows_from_a_kind(self):
+        none, few, many, fixed = (
+            Config(f"entities: {{users: {{call: {{retry: {retry}}}}}}}\n")
+            for retry in (
+                "none",
+                "{kind: exponential, max_attempts: 3, jitter: none}",
+                "{kind: exponential, max_attempts: 4, jitter: none}",
+                "{kind: fixed, max_attempts: 3, delay: 1s}",
+            )
+        )
+        retry = "users.call.retry"
+        self.assertEqual(differences([few, none]), [{retry: "exponential"}, {retry: "none"}])
+        self.assertEqual(
+            differences([few, fixed]),
+            [{f"{retry}.kind": "exponential"}, {f"{retry}.kind": "fixed"}],
+        )
+        self.assertEqual(
+            differences([few, many, none]),
+            [
+                {retry: "exponential", f"{retry}.max_attempts": "3"},
+                {retry: "exponential", f"{retry}.max_attempts": "4"},
+                {retry: "none"},
+            ],
+        )
+
+    def test_an_entity_of_one_alone_and_no_empty_values(self):
+        one = Config("entities: {a: {type: client}}\ntimeline: [{slow: a, crash: ''}]\n")
+        two = Config(
+            "entities: {a: {type: client}, db: {type: server, law: {kind: x}}}\n"
+            "timeline: [{slow: '', crash: a}]\n"
+        )
+        self.assertEqual(
+            differences([one, two]),
+            [{"timeline[0].slow": "a"}, {"timeline[0].crash": "a", "db": "server"}],
+        )
 
 
 if __name__ == "__main__":

@@ -71,6 +71,20 @@ class Storm(PlotTest):
             self.assertIn(unit, one.get_ylabel())
         self.assertEqual(axes[-1].get_xlabel(), "simulated time [s]")
 
+    def test_the_queue_tells_whose_it_is(self):
+        path = self.tiny()
+        for options in ({}, {"server": "web"}):
+            queue = self.figure(path, **options).axes[1]
+            self.assertEqual(queue.get_title(loc="left"), "queue depth of web")
+        path = self.tiny("two.h5")
+        tiny.change(path, tiny.add_a_server)
+        for options, title in (
+            ({}, "queue depth of web + db (the sum)"),
+            ({"server": "db"}, "queue depth of db"),
+        ):
+            queue = self.figure(path, **options).axes[1]
+            self.assertEqual(queue.get_title(loc="left"), title)
+
     def test_columns_are_told_apart_by_what_differs(self):
         other = self.tiny("other.h5", tiny.CONFIG.replace("300ms", "1s"))
         axes = self.figure(self.tiny(), other, client="users").axes

@@ -119,6 +119,18 @@ def keep_no_queue(file) -> None:
     del file["series/server"]
 
 
+def add_a_server(file) -> None:
+    """A second server, `db`, whose queue is as long as that of `web`."""
+    for section in ("entities", "series"):
+        for leaf in [leaf for leaf in ("entity", "group") if leaf in file[f"{section}/server"]]:
+            del file[f"{section}/server/{leaf}"]
+            file[f"{section}/server/{leaf}"] = ["web", "db"]
+    path = "series/server/queue_depth/time_integral"
+    depth = np.repeat(file[path][()], 2, axis=2)
+    del file[path]
+    described(file, path, depth, "ns", "Integral: waiting.")
+
+
 def write(path: pathlib.Path, config: str = CONFIG) -> None:
     with h5py.File(path, "w") as file:
         write_heads(file, config)
