@@ -58,6 +58,9 @@ struct entity_type {
     void (*init)(struct ctx *); /* at time 0; may be NULL */
     void (*handle)(struct ctx *, const struct event *); /* every event */
     void (*finish)(struct ctx *);                       /* at the end of the run; may be NULL */
+    /* Told of every message that arrives while it is down and so vanishes, to count it; may be
+     * NULL. */
+    void (*miss)(struct ctx *, const struct event *);
 };
 
 /* Sends `m` as a request over one of the sender's wires and sets m->wire. False when the wire lost

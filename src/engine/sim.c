@@ -376,6 +376,15 @@ static inline uint64_t digest_event(uint64_t digest, const struct event *e)
     return x ^ x >> 29;
 }
 
+/* A message for an entity that is down vanishes; the type may count it. */
+static void miss(struct sim *s, struct record *r, const struct event *e)
+{
+    if (r->type->miss && e->kind < EVENT_TIMER) {
+        sim_enter(s, r, e->target);
+        r->type->miss(&s->ctx, e);
+    }
+}
+
 static inline void deliver(struct sim *s, struct event *e)
 {
     struct record *r = &s->records[e->target];
@@ -386,7 +395,11 @@ static inline void deliver(struct sim *s, struct event *e)
             }
         } else {
             const struct condition *k = &s->conditions[r->condition];
-            if (k->down || (e->kind >= EVENT_TIMER && e->msg.status != k->epoch)) {
+            if (e->kind >= EVENT_TIMER && e->msg.status != k->epoch) {
+                return;
+            }
+            if (k->down) {
+                miss(s, r, e);
                 return;
             }
         }

@@ -25,15 +25,18 @@ static const struct schema schema = {.name = "delay",
                                      .rows = rows};
 
 struct delay_stats {
-    uint64_t requests_received, requests_lost, replies_lost;
+    uint64_t requests_received, requests_lost, requests_missed, replies_lost;
     struct gauge in_progress;
 };
 
 static const struct stat_spec stats[] = {
     S_COUNTER(delay_stats, requests_received, "Requests that arrived."),
     S_COUNTER(delay_stats, requests_lost, "Requests in progress lost in a crash."),
+    S_COUNTER(delay_stats, requests_missed,
+              "Requests that arrived while it was down, and vanished."),
     S_COUNTER(delay_stats, replies_lost, "Replies lost on the wire."),
-    S_GAUGE(delay_stats, in_progress, "Requests that wait for their answer."), S_END};
+    S_GAUGE(delay_stats, in_progress, "Requests that wait for their answer."),
+    S_END};
 
 static const char *const streams[] = {"latency", NULL};
 
@@ -77,6 +80,12 @@ static void crash(struct ctx *c)
     gauge_set(&st->in_progress, c->now, 0);
 }
 
+static void miss(struct ctx *c, const struct event *e)
+{
+    struct delay_stats *st = c->stats;
+    st->requests_missed += e->kind == EVENT_REQUEST;
+}
+
 static void handle(struct ctx *c, const struct event *e)
 {
     if (e->kind == EVENT_REQUEST) {
@@ -97,4 +106,5 @@ const struct entity_type delay_type = {.name = "delay",
                                        .stats_size = sizeof(struct delay_stats),
                                        .streams = streams,
                                        .slabs = {sizeof(struct pending)},
-                                       .handle = handle};
+                                       .handle = handle,
+                                       .miss = miss};

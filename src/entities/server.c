@@ -96,7 +96,8 @@ static const struct schema schema = {.name = "server",
 /* --- statistics -------------------------------------------------------------------------- */
 
 struct server_stats {
-    uint64_t requests_received, requests_completed, requests_rejected, requests_lost;
+    uint64_t requests_received, requests_completed, requests_rejected, requests_lost,
+        requests_missed;
     uint64_t error_responses, replies_lost, total_service_time;
     struct gauge queue_depth, busy_workers;
     struct histogram wait_time, sojourn_time;
@@ -108,6 +109,8 @@ static const struct stat_spec stats[] = {
     S_COUNTER(server_stats, requests_completed, "Requests served and answered."),
     S_COUNTER(server_stats, requests_rejected, "Requests that found the queue full."),
     S_COUNTER(server_stats, requests_lost, "Requests waiting or in service lost in a crash."),
+    S_COUNTER(server_stats, requests_missed,
+              "Requests that arrived while it was down, and vanished."),
     S_COUNTER(server_stats, error_responses, "Replies after service with a status of failure."),
     S_COUNTER(server_stats, replies_lost, "Replies lost on the wire."),
     S_SUM(server_stats, total_service_time, "ns", "Service given, downstream calls not counted."),
@@ -292,6 +295,12 @@ static void crash(struct ctx *c)
     gauge_set(&st->busy_workers, c->now, 0);
 }
 
+static void miss(struct ctx *c, const struct event *e)
+{
+    struct server_stats *st = c->stats;
+    st->requests_missed += e->kind == EVENT_REQUEST;
+}
+
 static void handle(struct ctx *c, const struct event *e)
 {
     switch (e->kind) {
@@ -325,4 +334,5 @@ const struct entity_type server_type = {.name = "server",
                                         .state_size = sizeof(struct server_state),
                                         .streams = streams,
                                         .slabs = {sizeof(struct job), sizeof(struct call)},
-                                        .handle = handle};
+                                        .handle = handle,
+                                        .miss = miss};

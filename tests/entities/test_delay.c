@@ -43,7 +43,7 @@ static void answers_all_after_the_latency(void **state)
     trial_close(&t);
 }
 
-/* A crash loses what is in progress; who comes while it is down is not even received. */
+/* A crash loses what is in progress; who comes while it is down is missed. */
 static void a_crash_loses_what_is_in_progress(void **state)
 {
     (void)state;
@@ -52,6 +52,7 @@ static void a_crash_loses_what_is_in_progress(void **state)
     trial_run(&t, 0);
     assert_int_equal(trial_counter(&t, "far.requests_received"), 3);
     assert_int_equal(trial_counter(&t, "far.requests_lost"), 2);
+    assert_int_equal(trial_counter(&t, "far.requests_missed"), 1);
     assert_int_equal(trial_counter(&t, "users.timeouts"), 3);
     assert_int_equal(trial_counter(&t, "users.successes"), 0);
     trial_close(&t);
