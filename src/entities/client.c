@@ -224,7 +224,6 @@ static const char *exempt(const void *params, enum action_kind kind)
 }
 
 const struct entity_type client_type = {.name = "client",
-                                        .summary = "Makes requests, with timeouts and retries.",
                                         .heeds = 1u << ACTION_RATE,
                                         .exempt = exempt,
                                         .params = &schema,

@@ -98,7 +98,6 @@ static void handle(struct ctx *c, const struct event *e)
 }
 
 const struct entity_type delay_type = {.name = "delay",
-                                       .summary = "Answers every request after a time.",
                                        .answers = true,
                                        .heeds = 1u << ACTION_SLOW,
                                        .params = &schema,

@@ -325,7 +325,6 @@ static void handle(struct ctx *c, const struct event *e)
 }
 
 const struct entity_type server_type = {.name = "server",
-                                        .summary = "Serves requests with a number of workers.",
                                         .answers = true,
                                         .heeds = 1u << ACTION_SLOW,
                                         .params = &schema,

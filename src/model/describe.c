@@ -144,7 +144,7 @@ void describe_study(const struct entity_type *const *registry, FILE *out)
     put_items(r.first, out);
     fputs("\ntypes of entities\n", out);
     for (; *registry; registry++) {
-        fprintf(out, "  %s: %s\n", (*registry)->name, (*registry)->summary);
+        fprintf(out, "  %s: %s\n", (*registry)->name, (*registry)->params->summary);
     }
     arena_close(&arena);
 }

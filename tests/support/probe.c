@@ -91,7 +91,6 @@ static void init(struct ctx *c)
 
 static const struct entity_type probe_type = {.name = "probe",
                                               .answers = true,
-                                              .summary = "Writes down its requests.",
                                               .params = &schema,
                                               .stats = stats,
                                               .stats_size = sizeof(struct probe_stats),

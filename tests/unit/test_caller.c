@@ -100,7 +100,6 @@ static void owner_handle(struct ctx *c, const struct event *e)
 }
 
 static const struct entity_type owner = {.name = "owner",
-                                         .summary = "Calls.",
                                          .stats = owner_rows,
                                          .stats_size = sizeof(struct owner_stats),
                                          .streams = owner_streams,
@@ -145,7 +144,6 @@ static void echo_handle(struct ctx *c, const struct event *e)
 }
 
 static const struct entity_type echo = {.name = "echo",
-                                        .summary = "Answers.",
                                         .stats = echo_rows,
                                         .stats_size = sizeof(struct echo_stats),
                                         .init = echo_init,

@@ -73,7 +73,6 @@ static const struct schema node_schema = {.name = "node",
                                           .rows = node_rows};
 
 static const struct entity_type node_type = {.name = "node",
-                                             .summary = "Calls and is called.",
                                              .answers = true,
                                              .heeds = 1u << ACTION_SLOW | 1u << ACTION_RATE,
                                              .params = &node_schema};

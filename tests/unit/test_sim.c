@@ -75,7 +75,6 @@ static void puppet_handle(struct ctx *c, const struct event *e)
 static const char *const puppet_streams[] = {"chance", NULL};
 
 static const struct entity_type puppet = {.name = "puppet",
-                                          .summary = "Does as it is told.",
                                           .stats = puppet_rows,
                                           .stats_size = sizeof(struct puppet_stats),
                                           .state_size = sizeof(struct puppet_state),

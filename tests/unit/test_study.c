@@ -66,13 +66,9 @@ static const char *is_still(const void *params, enum action_kind kind)
     return kind == ACTION_RATE && p->speed == 0.0 ? "calls nobody, however often" : NULL;
 }
 
-static const struct entity_type source_type = {.name = "source",
-                                               .summary = "Calls.",
-                                               .heeds = 1u << ACTION_RATE,
-                                               .exempt = is_still,
-                                               .params = &source_schema};
+static const struct entity_type source_type = {
+    .name = "source", .heeds = 1u << ACTION_RATE, .exempt = is_still, .params = &source_schema};
 static const struct entity_type sink_type = {.name = "sink",
-                                             .summary = "Is called.",
                                              .answers = true,
                                              .heeds = 1u << ACTION_SLOW,
                                              .params = &sink_schema,
