@@ -51,7 +51,7 @@ void actions_open(struct sim *s)
     for (uint32_t i = 0; i < b->n_actions; i++) {
         const struct action_plan *a = &b->actions[i];
         for (entity_id id = a->first; id - a->first < a->count; id++) {
-            if (s->records[id].condition == 0) {
+            if (sim_owns(s, id) && s->records[id].condition == 0) {
                 s->records[id].condition = s->n_conditions;
                 open_windows(s, id, &s->conditions[s->n_conditions++], &n_windows);
             }
@@ -61,7 +61,7 @@ void actions_open(struct sim *s)
 
 static void schedule(struct sim *s, entity_id id, enum action_kind kind, sim_time at)
 {
-    if (at > s->options.end) {
+    if (at > s->options.end || !sim_owns(s, id)) {
         return;
     }
     struct record *r = &s->records[id];
@@ -91,8 +91,7 @@ void actions_reset(struct sim *s)
     }
 }
 
-/* Scratch that a crashed caller loses with everything else. */
-static void forget_loads(struct sim *s, const struct record *r)
+void forget_loads(struct sim *s, const struct record *r)
 {
     uint32_t ports = s->plan->groups[r->group].ports;
     for (uint32_t p = 0; p < ports; p++) {

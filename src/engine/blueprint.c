@@ -1,10 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/blueprint.h"
 
+#include <math.h>
 #include <stdio.h>
 
 #include "base/check.h"
 #include "base/hash.h"
+
+sim_time wire_floor(const struct wire_spec *spec)
+{
+    return sim_time_add(dist_floor(&spec->latency), dist_floor(&spec->jitter));
+}
+
+bool wire_is_plain(const struct wire_spec *spec)
+{
+    return spec->loss == 0.0 && isinf(spec->bandwidth) && dist_is_constant(&spec->latency) &&
+           dist_is_constant(&spec->jitter);
+}
 
 const struct group_plan *blueprint_group(const struct blueprint *b, entity_id id)
 {

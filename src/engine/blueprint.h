@@ -34,10 +34,15 @@ struct group_plan {
 struct port_plan {
     wire_id first_wire;
     uint32_t wires;
+    uint32_t more; /* far ends that these have beyond one each */
 };
 
+/* A wire leads to one entity, or fans out to the `1 + more` ones from `to` on, which then are all
+ * as far away: what leaves nothing to chance and has a delay needs no wire for each of a million
+ * pairs. */
 struct wire_plan {
     entity_id from, to;
+    uint32_t more;
     uint32_t spec;
     uint16_t port; /* of `from` */
 };
@@ -79,6 +84,12 @@ struct blueprint {
     const struct action_plan *actions;
     uint32_t n_actions;
 };
+
+/* The least time that a message of this kind of wire takes [ns]. */
+sim_time wire_floor(const struct wire_spec *spec);
+
+/* True when every message takes that time: neither chance nor size matter. */
+bool wire_is_plain(const struct wire_spec *spec);
 
 /* The group of an entity, by bisection. */
 const struct group_plan *blueprint_group(const struct blueprint *b, entity_id id);

@@ -8,17 +8,6 @@
 
 #include "engine/world.h"
 
-/* An event made by the entity in hand, in a slot that is to be pushed. */
-static inline struct event *make(struct sim *s, sim_time time, enum event_class class_,
-                                 uint32_t *slot)
-{
-    *slot = evq_new(&s->queue);
-    struct event *e = evq_event(&s->queue, *slot);
-    e->time = time;
-    e->order = order_key(s, time, class_, s->current);
-    return e;
-}
-
 /* Sets an event going. One that is due in this very instant runs next, unless an action (or init)
  * made it: then it keeps its place in the order, behind the other actions of the instant. */
 static inline void set_going(struct sim *s, uint32_t slot, sim_time delay, uint16_t lane)
@@ -41,45 +30,94 @@ static sim_time travel(const struct route *r, uint32_t bytes, struct rng_stream 
     return sim_time_add(delay, sim_time_round(bytes * r->ns_per_byte));
 }
 
-/* Lays a message on a route; false when it is lost. */
-static inline bool carry(struct sim *s, const struct route *r, uint32_t stream, entity_id target,
-                         uint16_t kind, uint16_t port, const struct message *m)
+/* A message on its way: where to, and what as. */
+struct parcel {
+    const struct route *route;
+    uint32_t stream; /* for chance on the way */
+    entity_id target;
+    uint16_t kind, port;
+    sim_time hold; /* [ns] before it leaves */
+};
+
+static inline void fill(struct sim *s, struct event *e, sim_time time, const struct parcel *p,
+                        const struct message *m)
 {
-    sim_time delay = r->plain ? r->delay : travel(r, m->bytes, &s->wire_streams[stream]);
+    e->time = time;
+    e->order = order_key(s, time, CLASS_MESSAGE, s->current);
+    e->target = p->target;
+    e->kind = p->kind;
+    e->port = p->port;
+    e->msg = *m;
+}
+
+/* False when the message is lost. */
+static inline bool carry(struct sim *s, const struct parcel *p, const struct message *m)
+{
+    const struct route *r = p->route;
+    sim_time delay = r->plain ? r->delay : travel(r, m->bytes, &s->wire_streams[p->stream]);
     if (delay == SIM_TIME_NEVER) {
         return false;
     }
-    uint32_t slot;
-    struct event *e = make(s, sim_time_add(s->now, delay), CLASS_MESSAGE, &slot);
-    e->target = target;
-    e->kind = kind;
-    e->port = port;
-    e->msg = *m;
-    set_going(s, slot, delay, r->lane);
+    delay = sim_time_add(delay, p->hold);
+    sim_time time = sim_time_add(s->now, delay);
+    if (__builtin_expect(s->part_of && s->part_of[p->target] != s->part, 0)) {
+        struct event *e = share_new(s, p->target);
+        fill(s, e, time, p, m);
+        share_post(s, e);
+        return true;
+    }
+    uint32_t slot = evq_new(&s->queue);
+    fill(s, evq_event(&s->queue, slot), time, p, m);
+    set_going(s, slot, delay, p->hold == 0 ? r->lane : 0);
     return true;
 }
 
-bool sim_send(struct ctx *c, wire_id wire, struct message *m)
+static inline bool post(struct ctx *c, struct way way, sim_time hold, struct message *m)
 {
     struct sim *s = c->sim;
-    const struct wire *w = &s->wires[wire];
-    CHECK(w->from == c->self, "entity %u sends over wire %u of entity %u", c->self, wire, w->from);
-    m->wire = wire;
-    return carry(s, &s->routes[w->spec], w->stream, w->to, EVENT_REQUEST, w->port, m);
+    const struct wire *w = &s->wires[way.wire];
+    CHECK(w->from == c->self && way.end <= w->more, "entity %u sends over wire %u of entity %u",
+          c->self, way.wire, w->from);
+    m->wire = way.wire;
+    return carry(s,
+                 &(struct parcel){.route = &s->routes[w->spec],
+                                  .stream = w->stream,
+                                  .target = w->to + way.end,
+                                  .kind = EVENT_REQUEST,
+                                  .port = w->port,
+                                  .hold = hold},
+                 m);
+}
+
+bool sim_send(struct ctx *c, struct way way, struct message *m)
+{
+    return post(c, way, 0, m);
+}
+
+bool sim_send_after(struct ctx *c, struct way way, sim_time hold, struct message *m)
+{
+    CHECK(hold >= 0, "a message that leaves %lld ns ago", -(long long)hold);
+    return post(c, way, hold, m);
 }
 
 bool sim_reply(struct ctx *c, const struct message *request, struct message *reply)
 {
     struct sim *s = c->sim;
     const struct wire *w = &s->wires[request->wire];
-    CHECK(w->to == c->self, "entity %u answers a request to entity %u", c->self, w->to);
+    CHECK(c->self - w->to <= w->more, "entity %u answers a request to entity %u", c->self, w->to);
     reply->request = request->request;
     reply->token = request->token;
     reply->wire = request->wire;
     reply->class_ = request->class_;
     reply->attempt = request->attempt;
     reply->priority = request->priority;
-    return carry(s, &s->routes[w->spec], w->stream + 1, w->from, EVENT_REPLY, w->port, reply);
+    return carry(s,
+                 &(struct parcel){.route = &s->routes[w->spec],
+                                  .stream = w->stream + 1,
+                                  .target = w->from,
+                                  .kind = EVENT_REPLY,
+                                  .port = w->port},
+                 reply);
 }
 
 uint64_t sim_timer(struct ctx *c, uint16_t kind, sim_time delay, uint64_t token, unsigned flags)
@@ -91,8 +129,10 @@ uint64_t sim_timer(struct ctx *c, uint16_t kind, sim_time delay, uint64_t token,
         return 0;
     }
     enum event_class class_ = flags & TIMER_FIRST ? CLASS_TIMEOUT : CLASS_TIMER;
-    uint32_t slot;
-    struct event *e = make(s, time, class_, &slot);
+    uint32_t slot = evq_new(&s->queue);
+    struct event *e = evq_event(&s->queue, slot);
+    e->time = time;
+    e->order = order_key(s, time, class_, s->current);
     e->target = c->self;
     e->kind = kind;
     e->port = 0;
@@ -110,6 +150,11 @@ bool sim_cancel(struct ctx *c, uint64_t timer)
 const struct port_plan *sim_port(const struct ctx *c, uint16_t port)
 {
     return &c->sim->plan->ports[c->sim->current->first_port + port];
+}
+
+uint32_t sim_wire_more(const struct ctx *c, wire_id wire)
+{
+    return c->sim->wires[wire].more;
 }
 
 uint32_t *sim_wire_load(struct ctx *c, wire_id wire)

@@ -42,9 +42,17 @@ struct ctx {
     struct slab *slabs;         /* of the type: in the order of the type's `slabs` */
 };
 
+/* What a flow of requests makes of itself at an entity; see entity_type.traffic. */
+struct traffic {
+    double in;     /* [1/s] requests that arrive */
+    double *out;   /* [1/s] requests sent by each port; zero at first */
+    double events; /* [1/s] events handled */
+};
+
 struct entity_type {
     const char *name, *summary;
     bool answers;   /* takes requests; only such types can be targets */
+    bool peers;     /* its targets may name its own group, and so itself */
     unsigned heeds; /* 1u << ACTION_SLOW, 1u << ACTION_RATE: what changes how it behaves */
     /* Why one with these parameters does not heed such an action all the same, as the end of a
      * sentence that begins with its name; else NULL. The function may be NULL. */
@@ -61,11 +69,23 @@ struct entity_type {
     /* Told of every message that arrives while it is down and so vanishes, to count it; may be
      * NULL. */
     void (*miss)(struct ctx *, const struct event *);
+    /* Fills in `out` and `events` for t->in, as if nothing failed: what a partition is balanced by.
+     * NULL: one event a request, and none are sent. */
+    void (*traffic)(const void *params, struct traffic *t);
+};
+
+/* Where a message goes: over a wire, to the `end`-th of its far ends. */
+struct way {
+    wire_id wire;
+    uint32_t end;
 };
 
 /* Sends `m` as a request over one of the sender's wires and sets m->wire. False when the wire lost
  * it, which the sender may count but must not act upon. */
-bool sim_send(struct ctx *, wire_id wire, struct message *m);
+bool sim_send(struct ctx *, struct way way, struct message *m);
+
+/* Likewise, but the message leaves only after `hold` >= 0 [ns]. */
+bool sim_send_after(struct ctx *, struct way way, sim_time hold, struct message *m);
 
 /* Answers a request. `reply` says status and bytes; request, token, attempt
  * and wire are copied from the request. False when the wire lost it. */
@@ -87,6 +107,9 @@ bool sim_cancel(struct ctx *, uint64_t timer);
 
 /* The wires of one of the entity's ports. */
 const struct port_plan *sim_port(const struct ctx *, uint16_t port);
+
+/* How many more far ends than one a wire has. */
+uint32_t sim_wire_more(const struct ctx *, wire_id wire);
 
 /* Requests that the entity counts as outstanding on a wire of its own: a scratch number for
  * balancing, zero at the start and after a crash. */

@@ -1,258 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/sim.h"
 
-#include <inttypes.h>
-#include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/hash.h"
 #include "engine/world.h"
-
-enum { SLOTS_MOST = 1 << 27 }; /* of one slab: requests in flight or waiting */
-
-/* --- open and close ---------------------------------------------------------------------- */
-
-static void describe(void *context, char *text, size_t size)
-{
-    const struct sim *s = context;
-    char name[128];
-    blueprint_name(s->plan, s->ctx.self, name, sizeof name);
-    int n = snprintf(text, size, "replication %" PRIu64 ", t=%.9fs, %s", s->replication,
-                     (double)s->now * 1e-9, name);
-    if (s->event && n > 0 && (size_t)n < size) {
-        snprintf(text + n, size - (size_t)n,
-                 ", event kind %u, order %016" PRIx64 ", request %" PRIu64, s->event->kind,
-                 s->event->order, s->event->msg.request);
-    }
-}
-
-static uint32_t count_streams(const struct entity_type *type)
-{
-    uint32_t n = 0;
-    while (type->streams && type->streams[n]) {
-        n++;
-    }
-    return n;
-}
-
-static size_t aligned(size_t size)
-{
-    return (size + 15) & ~(size_t)15;
-}
-
-static void open_streams(struct record *r, uint32_t n, uint64_t who)
-{
-    for (uint32_t i = 0; i < n; i++) {
-        r->streams[i].key.who = who;
-        r->streams[i].key.purpose = hash_text(r->type->streams[i]);
-    }
-}
-
-/* Lays out the records, then all states, then all statistics: what a reset clears is one block. */
-static void open_entities(struct sim *s)
-{
-    const struct blueprint *b = s->plan;
-    s->records = region_take(&s->memory, b->n_entities * sizeof *s->records, 64);
-    for (uint32_t g = 0; g < b->n_groups; g++) {
-        const struct group_plan *p = &b->groups[g];
-        uint32_t n_streams = count_streams(p->type);
-        for (uint32_t i = 0; i < p->count; i++) {
-            struct record *r = &s->records[p->first + i];
-            *r = (struct record){.type = p->type,
-                                 .params = p->params,
-                                 .group = g,
-                                 .first_port = p->first_port + i * p->ports};
-            r->streams = region_take(&s->memory, n_streams * sizeof *r->streams, 64);
-            open_streams(r, n_streams, blueprint_name_hash(b, p->first + i));
-        }
-    }
-    s->mutable_from = (s->memory.used + 63) & ~(size_t)63;
-    for (entity_id id = 0; id < b->n_entities; id++) {
-        struct record *r = &s->records[id];
-        r->state = region_take(&s->memory, aligned(r->type->state_size), 64);
-        r->stats = region_take(&s->memory, aligned(r->type->stats_size), 16);
-    }
-    s->turns = region_take(&s->memory, b->n_ports * sizeof *s->turns, 64);
-    s->mutable_size = s->memory.used - s->mutable_from;
-}
-
-struct named {
-    uint32_t hash;
-    entity_id id;
-};
-
-static int by_hash(const void *a, const void *b)
-{
-    const struct named *x = a, *y = b;
-    return x->hash != y->hash ? (x->hash > y->hash) - (x->hash < y->hash)
-                              : (x->id > y->id) - (x->id < y->id);
-}
-
-/* Gives every entity a number of its own by which ties are broken: half of its name's hash, the
- * next free one when two names share it. So ties, too, are what they were when an entity is added.
- */
-static void open_ties(struct sim *s)
-{
-    uint32_t n = s->plan->n_entities;
-    struct named *all = calloc(n ? n : 1, sizeof *all);
-    CHECK(all, "out of memory");
-    for (entity_id id = 0; id < n; id++) {
-        all[id] = (struct named){(uint32_t)blueprint_name_hash(s->plan, id), id};
-    }
-    qsort(all, n, sizeof *all, by_hash);
-    uint32_t next = 0;
-    for (uint32_t i = 0; i < n; i++) {
-        /* Room for those behind must be left at the upper end. */
-        uint32_t last = UINT32_MAX - (n - 1 - i), tie = all[i].hash > next ? all[i].hash : next;
-        tie = tie < last ? tie : last;
-        s->records[all[i].id].tie = tie;
-        next = tie + 1;
-    }
-    free(all);
-}
-
-static void open_slabs(struct sim *s)
-{
-    const struct blueprint *b = s->plan;
-    s->groups = region_take(&s->memory, b->n_groups * sizeof *s->groups, 64);
-    for (uint32_t g = 0; g < b->n_groups; g++) {
-        const struct entity_type *type = b->groups[g].type;
-        for (uint32_t other = 0; other < g && !s->groups[g].shared; other++) {
-            if (b->groups[other].type == type) {
-                s->groups[g].shared = s->groups[other].shared;
-            }
-        }
-        if (s->groups[g].shared) {
-            continue;
-        }
-        s->groups[g].shared = s->groups[g].slabs;
-        for (int k = 0; k < ENTITY_SLABS && type->slabs[k]; k++) {
-            slab_open(&s->groups[g].slabs[k], type->name, type->slabs[k], SLOTS_MOST);
-        }
-    }
-}
-
-static void open_routes(struct sim *s)
-{
-    const struct blueprint *b = s->plan;
-    s->routes = region_take(&s->memory, b->n_specs * sizeof *s->routes, 64);
-    for (uint32_t i = 0; i < b->n_specs; i++) {
-        struct route *r = &s->routes[i];
-        r->spec = b->specs[i];
-        r->ns_per_byte = isinf(r->spec.bandwidth) ? 0.0 : 1e9 / r->spec.bandwidth;
-        r->plain = r->spec.loss == 0.0 && r->ns_per_byte == 0.0 &&
-                   dist_is_constant(&r->spec.latency) && dist_is_constant(&r->spec.jitter);
-        if (r->plain) {
-            r->delay = sim_time_add(dist_floor(&r->spec.latency), dist_floor(&r->spec.jitter));
-            r->lane = r->delay > 0 ? evq_lane(&s->queue, r->delay, CLASS_MESSAGE) : 0;
-        }
-    }
-}
-
-/* The two halves of a wire draw from streams of their own, named by both ends, so that one more
- * caller does not change the chance of the others. */
-static void open_wire_streams(struct sim *s, struct wire *w, uint32_t place)
-{
-    uint64_t who = hash_pair(hash_pair(blueprint_name_hash(s->plan, w->from), w->port),
-                             hash_pair(blueprint_name_hash(s->plan, w->to), place));
-    w->stream = s->n_wire_streams;
-    s->wire_streams[w->stream].key = (struct rng_key){.who = who, .purpose = hash_text("request")};
-    s->wire_streams[w->stream + 1].key =
-        (struct rng_key){.who = who, .purpose = hash_text("reply")};
-    s->n_wire_streams += 2;
-}
-
-static void open_wires(struct sim *s)
-{
-    const struct blueprint *b = s->plan;
-    s->wires = region_take(&s->memory, b->n_wires * sizeof *s->wires, 64);
-    uint32_t n = 0;
-    for (wire_id i = 0; i < b->n_wires; i++) {
-        n += s->routes[b->wires[i].spec].plain ? 0 : 2;
-    }
-    s->wire_streams = region_take(&s->memory, n * sizeof *s->wire_streams, 64);
-    for (wire_id i = 0; i < b->n_wires; i++) {
-        const struct wire_plan *p = &b->wires[i];
-        struct wire *w = &s->wires[i];
-        *w = (struct wire){.from = p->from,
-                           .to = p->to,
-                           .spec = p->spec,
-                           .port = p->port,
-                           .stream = UINT32_MAX - 1};
-        if (!s->routes[p->spec].plain) {
-            const struct port_plan *port = &b->ports[s->records[p->from].first_port + p->port];
-            open_wire_streams(s, w, i - port->first_wire);
-        }
-    }
-}
-
-static void open_series(struct sim *s)
-{
-    series_open(&s->series, &s->histograms);
-    for (uint32_t g = 0; g < s->plan->n_groups; g++) {
-        const struct group_plan *p = &s->plan->groups[g];
-        s->groups[g].sampled = p->sampled && s->options.interval != SIM_TIME_NEVER;
-        for (uint32_t i = 0; s->groups[g].sampled && i < p->count; i++) {
-            uint32_t column =
-                series_watch(&s->series, p->type->stats, s->records[p->first + i].stats);
-            s->groups[g].first_column = i == 0 ? column : s->groups[g].first_column;
-        }
-    }
-}
-
-/* Address space for everything but what grows during a run; alignment included. */
-static size_t model_size(const struct blueprint *b)
-{
-    size_t size = 4096;
-    for (uint32_t g = 0; g < b->n_groups; g++) {
-        const struct entity_type *type = b->groups[g].type;
-        size_t each = sizeof(struct record) + count_streams(type) * sizeof(struct rng_stream) +
-                      aligned(type->state_size) + aligned(type->stats_size) + 3 * 64;
-        size += each * b->groups[g].count + sizeof(struct group);
-    }
-    size += b->n_ports * sizeof(uint32_t) + b->n_specs * sizeof(struct route);
-    size += b->n_wires * (sizeof(struct wire) + 2 * sizeof(struct rng_stream));
-    return size + actions_size(b);
-}
-
-struct sim *sim_open(const struct blueprint *b, const struct sim_options *options)
-{
-    struct sim *s = calloc(1, sizeof *s);
-    CHECK(s, "out of memory");
-    s->plan = b;
-    s->options = *options;
-    s->instant_most = 10000000 + 100 * (uint64_t)b->n_entities;
-    region_open(&s->memory, "the model", model_size(b));
-    evq_open(&s->queue);
-    hist_pool_open(&s->histograms);
-    open_entities(s);
-    open_ties(s);
-    open_slabs(s);
-    open_routes(s);
-    open_wires(s);
-    actions_open(s);
-    open_series(s);
-    s->ctx.sim = s;
-    check_add_context(describe, s);
-    return s;
-}
-
-void sim_close(struct sim *s)
-{
-    check_drop_context(s);
-    for (uint32_t g = 0; g < s->plan->n_groups; g++) {
-        for (int k = 0; k < ENTITY_SLABS; k++) {
-            slab_close(&s->groups[g].slabs[k]);
-        }
-    }
-    series_close(&s->series);
-    hist_pool_close(&s->histograms);
-    evq_close(&s->queue);
-    region_close(&s->memory);
-    free(s);
-}
 
 /* --- reset ------------------------------------------------------------------------------- */
 
@@ -298,8 +51,8 @@ static void reset_stats(const struct sim *s, struct record *r)
 static void clear_statistics(struct sim *s)
 {
     hist_pool_reset(&s->histograms);
-    for (entity_id id = 0; id < s->plan->n_entities; id++) {
-        reset_stats(s, &s->records[id]);
+    for (uint32_t i = 0; i < s->n_own; i++) {
+        reset_stats(s, &s->records[s->own[i]]);
     }
 }
 
@@ -327,38 +80,46 @@ static void reset_slabs(struct sim *s)
     }
 }
 
+/* What callers noted of their ports and wires. */
+static void reset_ports(struct sim *s)
+{
+    for (uint32_t i = 0; i < s->n_own; i++) {
+        forget_loads(s, &s->records[s->own[i]]);
+    }
+}
+
 void sim_reset(struct sim *s, uint64_t seed, uint64_t replication)
 {
     s->seed = seed;
     s->replication = replication;
     s->tie_key = hash_pair(seed, replication);
     s->now = 0;
+    s->reached = 0;
     s->events = 0;
     s->instant = 0;
     s->event = NULL;
     evq_reset(&s->queue);
+    share_reset(s);
     reset_slabs(s);
     memset(s->memory.base + s->mutable_from, 0, s->mutable_size);
     clear_statistics(s);
     series_reset(&s->series);
-    for (wire_id i = 0; i < s->plan->n_wires; i++) {
-        s->wires[i].load = 0;
-    }
+    reset_ports(s);
     for (uint32_t i = 0; i < s->n_wire_streams; i++) {
         rekey(&s->wire_streams[i], seed, replication);
     }
-    for (entity_id id = 0; id < s->plan->n_entities; id++) {
-        struct record *r = &s->records[id];
+    for (uint32_t i = 0; i < s->n_own; i++) {
+        struct record *r = &s->records[s->own[i]];
         r->digest = 0;
         r->count = 0;
         uint32_t n = count_streams(r->type);
-        for (uint32_t i = 0; i < n; i++) {
-            rekey(&r->streams[i], seed, replication);
+        for (uint32_t k = 0; k < n; k++) {
+            rekey(&r->streams[k], seed, replication);
         }
     }
     actions_reset(s);
-    for (entity_id id = 0; id < s->plan->n_entities; id++) {
-        sim_enter(s, &s->records[id], id);
+    for (uint32_t i = 0; i < s->n_own; i++) {
+        sim_enter(s, &s->records[s->own[i]], s->own[i]);
         if (s->current->type->init) {
             s->current->type->init(&s->ctx);
         }
@@ -453,6 +214,7 @@ bool sim_run_until(struct sim *s, sim_time limit, uint64_t budget)
 {
     sim_time last = sim_time_add(s->options.end, 1);
     limit = limit < last ? limit : last;
+    s->reached = limit;
     budget = budget ? budget : UINT64_MAX - s->events;
     uint64_t sampling = 1 + s->series.n_columns; /* what a boundary costs, in events */
     while (s->boundary < limit) {
@@ -482,9 +244,9 @@ void sim_finish(struct sim *s)
     }
     s->now = s->options.end;
     s->event = NULL;
-    for (entity_id id = 0; id < s->plan->n_entities; id++) {
-        struct record *r = &s->records[id];
-        sim_enter(s, r, id);
+    for (uint32_t i = 0; i < s->n_own; i++) {
+        struct record *r = &s->records[s->own[i]];
+        sim_enter(s, r, s->own[i]);
         if (r->type->finish) {
             r->type->finish(&s->ctx);
         }
@@ -531,9 +293,34 @@ const void *sim_stats(const struct sim *s, entity_id id)
     return s->records[id].stats;
 }
 
+bool sim_owns(const struct sim *s, entity_id id)
+{
+    return !s->part_of || s->part_of[id] == s->part;
+}
+
+uint32_t sim_made(const struct sim *s, entity_id id)
+{
+    return s->records[id].count;
+}
+
 const struct hist_pool *sim_histograms(const struct sim *s)
 {
     return &s->histograms;
+}
+
+/* How many of the entities here come before `id`. */
+static uint32_t own_before(const struct sim *s, entity_id id)
+{
+    uint32_t low = 0, high = s->n_own;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (s->own[middle] < id) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
 }
 
 const struct series *sim_series(const struct sim *s, entity_id id, uint32_t *first_column)
@@ -547,22 +334,23 @@ const struct series *sim_series(const struct sim *s, entity_id id, uint32_t *fir
     while (r->type->stats[rows].name) {
         rows++;
     }
-    *first_column = g->first_column + rows * (id - s->plan->groups[r->group].first);
+    uint32_t place = own_before(s, id) - own_before(s, s->plan->groups[r->group].first);
+    *first_column = g->first_column + rows * place;
     return &s->series;
 }
 
 uint64_t sim_digest(const struct sim *s)
 {
     uint64_t sum = 0;
-    for (entity_id id = 0; id < s->plan->n_entities; id++) {
-        sum += hash_pair(s->records[id].digest, id);
+    for (uint32_t i = 0; i < s->n_own; i++) {
+        sum += hash_pair(s->records[s->own[i]].digest, s->own[i]);
     }
     return sum;
 }
 
 size_t sim_memory(const struct sim *s)
 {
-    size_t bytes = s->memory.used + evq_memory(&s->queue) +
+    size_t bytes = s->memory.used - s->untouched + evq_memory(&s->queue) +
                    s->histograms.n_directories * sizeof(struct hist_directory) +
                    s->histograms.n_pages * sizeof(struct hist_page);
     for (uint32_t g = 0; g < s->plan->n_groups; g++) {

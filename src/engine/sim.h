@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One rank's world: the entities of a blueprint, their pending events, and the only event loop.
- * The engine knows nothing of MPI. A sequential run is "run until the end"; a parallel run will
- * be "run until the window".
+ * One rank's world: the entities of a blueprint, or a share of them, their pending events, and the
+ * only event loop. The engine knows nothing of MPI. A sequential run is "run until the end"; a
+ * parallel run (parallel/windows.h) is "run until the window, then exchange".
  *
  * Life: open once per model, then for each replication reset, run, finish, read, and close.
  * Nothing is allocated with malloc between reset and finish.
@@ -19,14 +19,25 @@
 
 struct sim;
 
+/* A part of a model: the entities that one of several simulations of the same blueprint runs. What
+ * they do does not depend on who runs the others. Entities joined by a wire without delay must be
+ * in the same part. */
+struct sim_share {
+    const uint32_t *part_of; /* of every entity */
+    uint32_t part, parts;    /* which this is, and of how many */
+    /* [ns] for each part what a message there takes at the least; SIM_TIME_NEVER: none is sent. */
+    const sim_time *lookahead;
+};
+
 struct sim_options {
     sim_time end;      /* [ns] events at t <= end run */
     sim_time warmup;   /* [ns] statistics before this are dropped */
     sim_time interval; /* [ns] of the time series; SIM_TIME_NEVER: none */
     bool summary_only; /* histograms keep count, sum, min, max but no buckets */
+    const struct sim_share *share; /* NULL: the whole model */
 };
 
-/* `b` must outlive the simulation. */
+/* `b`, and the share with all that it points to, must outlive the simulation. */
 struct sim *sim_open(const struct blueprint *b, const struct sim_options *options);
 void sim_close(struct sim *s);
 
@@ -50,12 +61,25 @@ bool sim_stuck(const struct sim *s);
  * it. */
 void sim_finish(struct sim *s);
 
+/* The messages made for another part since the last sim_outbox_clear, `*n` of them, and the time of
+ * the first to arrive (SIM_TIME_NEVER: none). A CHECK sees to it that none arrives before the
+ * lookahead has passed. Valid until the simulation runs on. */
+const struct event *sim_outbox(const struct sim *s, uint32_t part, uint32_t *n, sim_time *first);
+void sim_outbox_clear(struct sim *s, uint32_t part);
+
+/* Takes in messages from other parts, in any order. A CHECK sees to it that none is due before the
+ * limit that the simulation has run up to. */
+void sim_inject(struct sim *s, const struct event *events, uint32_t n);
+
 /* Reading. Addresses are valid until the next reset. */
 const struct blueprint *sim_blueprint(const struct sim *s);
 const struct sim_options *sim_options(const struct sim *s);
 uint64_t sim_events(const struct sim *s); /* handled since reset */
 sim_time sim_now(const struct sim *s);
 const void *sim_stats(const struct sim *s, entity_id id); /* struct of the type's stats */
+bool sim_owns(const struct sim *s, entity_id id);         /* false: another part runs it */
+/* Events that an entity has made so far: how much work it is, for the choice of a partition. */
+uint32_t sim_made(const struct sim *s, entity_id id);
 const struct hist_pool *sim_histograms(const struct sim *s);
 /* The series that watches an entity of a sampled group, and the column of its first row; NULL when
  * the entity keeps none. */

@@ -30,19 +30,35 @@ struct wires {
     wire_id first;
 };
 
+/* Asked for only by balances to which nothing fans out, so that the i-th end is the i-th wire's. */
 static uint32_t load_of(uint32_t i, void *context)
 {
     const struct wires *w = context;
     return *sim_wire_load(w->ctx, w->first + i);
 }
 
-wire_id target_pick(struct ctx *c, const struct target *t, struct rng_stream *stream)
+/* The way to the i-th far end of a port. */
+static struct way way_to(const struct ctx *c, const struct port_plan *p, uint32_t i)
+{
+    if (p->more == 0) {
+        return (struct way){p->first_wire + i, 0};
+    }
+    wire_id wire = p->first_wire;
+    for (uint32_t more = sim_wire_more(c, wire); i > more; more = sim_wire_more(c, ++wire)) {
+        i -= more + 1;
+    }
+    return (struct way){wire, i};
+}
+
+struct way target_pick(struct ctx *c, const struct target *t, struct rng_stream *stream)
 {
     const struct port_plan *p = sim_port(c, t->port);
-    if (p->wires == 1) {
-        return p->first_wire;
+    uint32_t ends = p->wires + p->more;
+    if (ends == 1) {
+        return (struct way){p->first_wire, 0};
     }
     struct wires w = {c, p->first_wire};
-    return p->first_wire + balance_pick((enum balance)t->balance, p->wires,
-                                        sim_port_turn(c, t->port), load_of, &w, stream);
+    uint32_t end = balance_pick((enum balance)t->balance, ends, sim_port_turn(c, t->port), load_of,
+                                &w, stream);
+    return way_to(c, p, end);
 }

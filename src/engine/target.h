@@ -27,8 +27,8 @@ extern const struct schema target_schema;
         .schema = &target_schema, .offset = SCHEMA_OFFSET(struct target, tag, member) \
     }
 
-/* The wire that the next request takes, by the target's balance. Chance is drawn from `stream`.
- * With one wire nothing is drawn. */
-wire_id target_pick(struct ctx *, const struct target *, struct rng_stream *stream);
+/* The way that the next request takes, by the target's balance. Chance is drawn from `stream`.
+ * Where there is no choice nothing is drawn. */
+struct way target_pick(struct ctx *, const struct target *, struct rng_stream *stream);
 
 #endif

@@ -30,6 +30,7 @@ struct record {
 
 struct wire {
     entity_id from, to;
+    uint32_t more; /* as in struct wire_plan */
     uint32_t spec;
     uint32_t stream; /* of the request half, the reply half is the next; UINT32_MAX: no chance */
     uint32_t load;   /* scratch of the caller */
@@ -53,11 +54,19 @@ struct condition {
     bool down;
 };
 
+/* Messages made for another part. */
+struct outbox {
+    struct region events;
+    uint32_t n;
+    sim_time first; /* [ns] the earliest to arrive */
+    sim_time lookahead;
+};
+
 struct group {
     struct slab slabs[ENTITY_SLABS]; /* owned by the first group of a type ... */
     struct slab *shared;             /* ... and shared by all */
     bool sampled;
-    uint32_t first_column; /* of the first instance, in sim->series */
+    uint32_t first_column; /* of the first instance that is here, in sim->series */
 };
 
 struct sim {
@@ -67,10 +76,16 @@ struct sim {
     uint64_t tie_key;
     sim_time now;
     sim_time boundary; /* next end of an interval or of the warm-up */
+    sim_time reached;  /* everything before this has run */
     uint64_t events;
     uint64_t instant, instant_most; /* events since time last moved, and where that is a loop */
-    struct record *records;
-    struct wire *wires;
+    uint32_t part;
+    const uint32_t *part_of; /* of every entity; NULL: all are here */
+    struct outbox *outboxes; /* one a part */
+    entity_id *own;          /* those that are here, ascending */
+    uint32_t n_own;
+    struct record *records; /* by entity; those of others are never touched */
+    struct wire *wires;     /* likewise, by wire */
     struct route *routes;
     struct rng_stream *wire_streams;
     uint32_t n_wire_streams;
@@ -86,6 +101,7 @@ struct sim {
     struct series series; /* of all entities of sampled groups */
     struct event_queue queue;
     struct region memory;              /* everything above */
+    size_t untouched;                  /* [B] of `memory` that stand for what others have */
     size_t mutable_from, mutable_size; /* of `memory`: states and statistics, cleared by reset */
 };
 
@@ -105,12 +121,26 @@ static inline uint64_t order_key(const struct sim *s, sim_time time, enum event_
     return (uint64_t)class_ << 62 | (uint64_t)x << 30 | (count & ((UINT32_C(1) << 30) - 1));
 }
 
+/* engine/open.c: how many streams a type names. */
+uint32_t count_streams(const struct entity_type *type);
+
+/* engine/share.c */
+void share_open(struct sim *s);
+void share_reset(struct sim *s);
+void share_close(struct sim *s);
+/* Room for an event to `target`, which another part has; it is to be filled in and share_post'ed. */
+struct event *share_new(struct sim *s, entity_id target);
+void share_post(struct sim *s, const struct event *e);
+
 /* engine/actions.c */
 size_t actions_size(const struct blueprint *b); /* [B] that actions_open takes at most */
 void actions_open(struct sim *s);               /* conditions and windows, from the blueprint */
 void actions_reset(struct sim *s);              /* schedules what the timeline does to whom */
 /* Computes the entity's condition. True: it has changed, and `e` says how; tell the type. */
 bool actions_apply(struct sim *s, struct record *r, struct event *e);
+
+/* Clears what a caller notes of its ports and wires: at the start, and when it crashes. */
+void forget_loads(struct sim *s, const struct record *r);
 
 /* Makes `r`, which is entity `id`, the one that handlers are called for. */
 void sim_enter(struct sim *s, struct record *r, entity_id id);

@@ -19,7 +19,8 @@ static void send_attempt(const struct caller *c, struct call *call)
     call->attempt++;
     call->waiting = false;
     call->sent = x->now;
-    call->wire = target_pick(x, c->target, c->stream);
+    struct way way = target_pick(x, c->target, c->stream);
+    call->wire = way.wire;
     ++*sim_wire_load(x, call->wire);
     c->stats->requests_sent++;
     c->stats->retries += call->attempt > 1;
@@ -30,7 +31,7 @@ static void send_attempt(const struct caller *c, struct call *call)
                         .attempt = (uint16_t)call->attempt,
                         .priority = call->priority,
                         .bytes = call->bytes};
-    c->stats->messages_lost += !sim_send(x, call->wire, &m);
+    c->stats->messages_lost += !sim_send(x, way, &m);
     const struct dist *timeout = &c->params->timeout;
     unsigned constant = dist_is_constant(timeout) ? TIMER_CONSTANT : 0;
     call->timer =

@@ -215,12 +215,12 @@ static void check_quiet_caller(const struct trial *t, const char *name, bool cra
     }
 }
 
-struct traffic {
+struct tally {
     uint64_t sent, lost;        /* requests */
     uint64_t replies, accepted; /* replies that came to a caller, in time or not */
 };
 
-static void add_caller(struct traffic *f, const struct trial *t, const char *name)
+static void add_caller(struct tally *f, const struct trial *t, const char *name)
 {
     f->sent += count(t, name, "requests_sent");
     f->lost += count(t, name, "messages_lost");
@@ -228,7 +228,7 @@ static void add_caller(struct traffic *f, const struct trial *t, const char *nam
 }
 
 /* Between servers of one name and all of their callers. */
-static void check_wires(const struct trial *t, const char *server, struct traffic f,
+static void check_wires(const struct trial *t, const char *server, struct tally f,
                         const struct mix *m)
 {
     uint64_t received = count(t, server, "requests_received");
@@ -261,11 +261,11 @@ static void check_quiet(const struct trial *t, const struct mix *m)
     check_quiet_caller(t, "closed", m->client_crash);
     check_quiet_caller(t, CALLS_OF("web"), m->server_crash);
     assert_int_equal(level(t, "web", "busy_workers") + level(t, "db", "busy_workers"), 0);
-    struct traffic f = {0};
+    struct tally f = {0};
     add_caller(&f, t, "open");
     add_caller(&f, t, "closed");
     check_wires(t, "web", f, m);
-    f = (struct traffic){0};
+    f = (struct tally){0};
     add_caller(&f, t, CALLS_OF("web"));
     check_wires(t, "db", f, m);
     if (!m->client_crash) {

@@ -320,7 +320,7 @@ static void set_all(struct ctx *c, const struct event *e)
         return;
     }
     struct message m = {.token = 3};
-    assert_true(sim_send(c, sim_port(c, 0)->first_wire, &m));
+    assert_true(sim_send(c, (struct way){sim_port(c, 0)->first_wire, 0}, &m));
     sim_timer(c, TIMER_A, 5, 2, 0);
     sim_timer(c, TIMER_B, 5, 1, TIMER_FIRST);
 }
@@ -469,7 +469,7 @@ static void send_many(struct ctx *c)
     lost = 0;
     for (uint64_t i = 0; i < 1000; i++) {
         struct message m = {.token = i, .bytes = 250};
-        lost += !sim_send(c, sim_port(c, 0)->first_wire, &m);
+        lost += !sim_send(c, (struct way){sim_port(c, 0)->first_wire, 0}, &m);
     }
 }
 
@@ -536,7 +536,7 @@ static void send_each(struct ctx *c, const struct event *e)
 {
     if (e->kind == TIMER_A) {
         struct message m = {.token = e->msg.token};
-        sim_send(c, sim_port(c, 0)->first_wire, &m);
+        sim_send(c, (struct way){sim_port(c, 0)->first_wire, 0}, &m);
         sim_timer(c, TIMER_A, 10, e->msg.token + 1, 0);
     }
 }

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a model will have to do, before it is run: the traffic equations. Who makes requests by
+ * itself sends at its rate; who gets some sends on what its type says (entity_type.traffic), as if
+ * nothing failed. Retries, hedges and rejections are left out: this balances partitions and
+ * estimates run times, it is no result.
+ *
+ * A model with cycles of calls is followed for FLOW_ROUNDS rounds, which leaves out what would go
+ * round more often than that.
+ */
+#ifndef SQUALL_PARALLEL_FLOW_H
+#define SQUALL_PARALLEL_FLOW_H
+
+#include "engine/blueprint.h"
+#include "engine/sim.h"
+
+enum { FLOW_ROUNDS = 64 };
+
+struct flow {
+    double *events;   /* [1/s] of every entity, those of its timers and replies included; owned */
+    double *requests; /* [1/s] over every wire, all far ends together; owned */
+    double total;     /* [1/s] events of the model */
+};
+
+/* From the rows of the types: lambda = gamma + R^T lambda (Jackson 1957). */
+void flow_expect(const struct blueprint *b, struct flow *f);
+
+/* From a profile: how many events each entity has made in `s`, which has run the whole model up to
+ * sim_now. Requests are shared among wires as the equations have it. */
+void flow_measure(const struct sim *s, struct flow *f);
+
+void flow_close(struct flow *f);
+
+#endif

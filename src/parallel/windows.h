@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Running one model on several ranks: each rank runs its share up to its horizon (a window), then
+ * all exchange what they have made for each other, and each learns its next horizon. A replication
+ * run this way handles the same events in the same order at every entity as on one rank.
+ *
+ * Two ways of exchanging, by the number of parts:
+ * - direct (up to WINDOWS_DIRECT parts): every part sends every other one message a window, with
+ *   its next event's time, what it has sent to whom, and the events. That is all: no collective.
+ * - reduced: a part sends to those parts only to which wires lead, and the earliest time of all is
+ *   found by a non-blocking reduction, which runs beside the window's work.
+ */
+#ifndef SQUALL_PARALLEL_WINDOWS_H
+#define SQUALL_PARALLEL_WINDOWS_H
+
+#include <mpi.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/sim.h"
+
+enum { WINDOWS_DIRECT = 16 };
+
+enum windows_exchange { WINDOWS_AUTO, WINDOWS_ALL_DIRECT, WINDOWS_ALL_REDUCED };
+
+/* What the windows of a rank have cost. Times are of the wall clock [ns]. */
+struct windows_stats {
+    uint64_t windows;         /* exchanges */
+    uint64_t events;          /* handled */
+    uint64_t sent_events;     /* that went to other ranks */
+    uint64_t messages;        /* sent to other ranks */
+    uint64_t empty_messages;  /* of these: without events, only to tell the time */
+    uint64_t bytes;           /* sent */
+    uint64_t run_ns;          /* running the share */
+    uint64_t blocked_ns;      /* waiting for others */
+    uint64_t wall_ns;         /* all in all */
+};
+
+struct windows; /* one rank's side */
+
+/* Collective over `comm`, whose ranks are the parts. `part_of` (part of every entity) must outlive
+ * the windows. */
+struct windows *windows_open(MPI_Comm comm, const struct blueprint *b, const uint32_t *part_of,
+                             const struct sim_options *options, enum windows_exchange exchange);
+void windows_close(struct windows *w);
+
+/* This rank's share; reset and run by windows_run, read by whoever wants. */
+struct sim *windows_sim(struct windows *w);
+
+enum windows_end {
+    WINDOWS_DONE,
+    WINDOWS_STOPPED, /* somebody's `poll` said so */
+    WINDOWS_STUCK,   /* the model is: see sim_stuck */
+};
+
+/* Collective. Runs a replication to its end; sim_finish is left to the caller. `poll` (may be NULL)
+ * is called on every rank every few milliseconds; when it returns false anywhere, all stop. Every
+ * rank returns the same. `*reached` gets the time that a stuck model is stuck at [ns]. */
+enum windows_end windows_run(struct windows *w, uint64_t seed, uint64_t replication,
+                             bool (*poll)(void *context), void *context, sim_time *reached);
+
+/* Of all replications since windows_open, this rank's. */
+const struct windows_stats *windows_stats(const struct windows *w);
+
+#endif
