@@ -8,9 +8,10 @@
  *   latency, timeouts of one duration). Only the head of a lane is in the queue proper, and a
  *   cancelled event is unlinked at once.
  * - the front: a short sorted array of what is due next.
- * - the far part: a radix heap of buckets by the highest bit in which a key (time + 1, so that
- *   something is below the start) differs from `base`;
- *   an entry is touched a few times before it reaches the front, always in sequence.
+ * - the far part: a ladder of levels, each of buckets of one width. Level 0 is fitted to how
+ *   densely events lie, and its last bucket takes all that is later. A small bucket that comes due
+ *   is sorted into the front; a large one is split into a level of its own. A bucket's entries are
+ *   not in order, and are moved in sequence.
  *
  * Events live in slots that never move. A slot is taken by evq_new, filled, pushed, popped, and
  * given back by evq_give after its handler has run. Growth commits reserved memory; nothing
@@ -28,9 +29,10 @@
 #define EVQ_NONE UINT32_MAX
 
 enum {
-    EVQ_TABLE = 4096, /* slots of the table that finds lanes */
-    EVQ_LANES = 1024, /* most lanes; whoever asks for more gets the queue proper */
-    EVQ_BUCKETS = 63, /* one for each bit of a time */
+    EVQ_TABLE = 4096,   /* slots of the table that finds lanes */
+    EVQ_LANES = 1024,   /* most lanes; whoever asks for more gets the queue proper */
+    EVQ_BUCKETS = 1024, /* of a level */
+    EVQ_LEVELS = 8,     /* most levels; what would need more is sorted as it is */
 };
 
 struct evq_link {
@@ -48,22 +50,34 @@ struct evq_lane {
     uint64_t last_order;
 };
 
+/* A list of chunks of entries. */
 struct evq_bucket {
-    uint32_t chunk; /* newest chunk, or EVQ_NONE */
-    uint32_t count;
+    uint32_t chunk; /* the newest; all others are full */
+    uint32_t count; /* entries; 0: no chunk */
+};
+
+/* Key k, which is a time plus 1, is in bucket (k >> shift) - first, or in the nearest there is. */
+struct evq_level {
+    uint64_t end; /* keys up to this that are above the front and all levels inside this one */
+    uint64_t first;
+    uint32_t shift;
+    uint32_t words;                  /* bit w: there is one in full[w] */
+    uint64_t full[EVQ_BUCKETS / 64]; /* bit i % 64 of word i / 64: bucket i is not empty */
+    struct evq_bucket buckets[EVQ_BUCKETS];
 };
 
 struct event_queue {
-    struct region events, links, front, chunks;
+    struct region events, links, front, chunks, chains;
     uint32_t n_slots, free_slot;
     uint32_t n_front, most_front, spill_at;
     uint32_t n_chunks, free_chunk;
     uint32_t n_dead;    /* cancelled entries still in front or buckets */
+    uint32_t n_levels;  /* in use; each lies inside a bucket of the one before */
     uint64_t n_far;     /* entries in buckets */
+    uint64_t n_fitted;  /* entries that level 0 was fitted to */
     uint64_t n_pending; /* live events */
-    uint64_t mask;      /* buckets that are not empty */
     uint64_t base;      /* front: keys up to this; buckets: above */
-    struct evq_bucket buckets[EVQ_BUCKETS];
+    struct evq_level levels[EVQ_LEVELS];
     struct evq_lane lanes[EVQ_LANES + 1]; /* the last one: what runs in this instant */
     uint16_t lane_table[EVQ_TABLE];       /* by hash of (delay, class): lane, or 0 */
     uint32_t n_lanes;

@@ -232,10 +232,295 @@ static void test_clusters(void **state)
     free(q);
 }
 
+/* Many events, popped without a naive list: whatever is pushed is later than the event popped last,
+ * so the order is right if and only if it never goes back and nothing is lost. */
+struct herd {
+    struct event_queue *q;
+    struct rng_stream rng;
+    sim_time now;
+    uint64_t last_order, n, sum, made;
+    int law;
+};
+
+static struct herd herd_open(uint64_t seed, int law)
+{
+    struct herd h = {.q = calloc(1, sizeof *h.q), .law = law};
+    assert_non_null(h.q);
+    evq_open(h.q);
+    rng_init(&h.rng, &(struct rng_key){seed, (uint64_t)law, 0, 0});
+    return h;
+}
+
+static void herd_close(struct herd *h)
+{
+    evq_close(h->q);
+    free(h->q);
+}
+
+enum { LAWS = 8 };
+
+static sim_time herd_delay(struct herd *h)
+{
+    uint64_t u = rng_below(&h->rng, 100), bits = rng_bits(&h->rng);
+    sim_time exponential = 1 + (sim_time)(rng_exponential(&h->rng) * 1e9);
+    switch (h->law) {
+    case 0:
+        return exponential;
+    case 1:
+        return 100000000 + exponential;
+    case 2:
+        return 1 + (sim_time)(bits % 2000000000);
+    case 3:
+        return 1 + (sim_time)(bits % (u < 50 ? 1000 : 1000000000000)); /* two scales */
+    case 4:
+        return 1000 * (1 + (sim_time)(u / 40)); /* three instants */
+    case 5:
+        return 1 + (sim_time)(bits % (UINT64_C(1) << bits % 41)); /* all scales */
+    case 6:
+        return u == 0 ? INT64_C(1) << 50 : 1 + (sim_time)(bits % 8); /* ties, far jumps */
+    default:
+        return 1000000; /* one delay */
+    }
+}
+
+/* The orders of odd laws differ in their last bits only. */
+static uint64_t herd_push_at(struct herd *h, sim_time time)
+{
+    uint32_t slot = evq_new(h->q);
+    struct event *e = evq_event(h->q, slot);
+    uint64_t mark = ++h->made;
+    *e = (struct event){.time = time, .order = h->law % 4 == 3 ? mark * 7919 % 1000003 : mark};
+    e->order |= h->law % 2 ? 0 : rng_bits(&h->rng) << 34;
+    e->msg.request = mark;
+    evq_push(h->q, slot, 0);
+    h->n++;
+    h->sum += mark;
+    return evq_handle(h->q, slot);
+}
+
+static void herd_forget(struct herd *h, uint64_t mark)
+{
+    h->n--;
+    h->sum -= mark;
+    assert_int_equal(h->q->n_pending, h->n);
+}
+
+static void herd_pop(struct herd *h)
+{
+    uint32_t slot = evq_pop_before(h->q, SIM_TIME_NEVER);
+    assert_int_not_equal(slot, EVQ_NONE);
+    const struct event *e = evq_event(h->q, slot);
+    assert_true(e->time > h->now || (e->time == h->now && e->order > h->last_order));
+    h->now = e->time;
+    h->last_order = e->order;
+    herd_forget(h, e->msg.request);
+    evq_give(h->q, slot);
+}
+
+static void herd_drain(struct herd *h)
+{
+    while (h->n > 0) {
+        herd_pop(h);
+    }
+    assert_int_equal(h->sum, 0);
+    assert_int_equal(evq_next_time(h->q), SIM_TIME_NEVER);
+    h->now = -1;
+    evq_reset(h->q);
+}
+
+/* Herds that grow by a thousand times, hold, and die out, for every law of delays; the second pass
+ * starts from a reset with events still pending. */
+static void test_herds(void **state)
+{
+    (void)state;
+    static const uint64_t sizes[] = {30, 45, 60, 200, 3000, 40000};
+    for (int law = 0; law < LAWS; law++) {
+        struct herd h = herd_open(1, law);
+        for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
+            for (uint64_t i = 0; h.n < sizes[k]; i++) {
+                herd_push_at(&h, h.now + herd_delay(&h));
+                if (i % 5 == 0) {
+                    herd_pop(&h);
+                }
+            }
+            for (uint64_t i = 0; i < 2 * sizes[k] + 5000; i++) {
+                herd_pop(&h);
+                herd_push_at(&h, h.now + herd_delay(&h));
+            }
+        }
+        h.n = h.sum = 0;
+        h.now = -1;
+        evq_reset(h.q);
+        for (int i = 0; i < 30000; i++) {
+            herd_push_at(&h, h.now + 1 + herd_delay(&h));
+        }
+        herd_drain(&h);
+        herd_close(&h);
+    }
+}
+
+/* Every push is earlier than all that is pending, with a pop now and then. */
+static void test_falling(void **state)
+{
+    (void)state;
+    for (uint64_t every = 3; every < 40000; every *= 7) {
+        struct herd h = herd_open(2, 0);
+        h.now = -1;
+        for (sim_time t = 40000; t > 0; t--) {
+            herd_push_at(&h, t * (t % 5 ? 1000000 : 1000001) + h.now);
+            if ((uint64_t)t % every == 0) {
+                herd_pop(&h);
+            }
+        }
+        herd_drain(&h);
+        herd_close(&h);
+    }
+}
+
+/* Crowds that lie ages apart, up to the end of time. First more and more; then time goes from one
+ * to the next, and some are added from each. */
+static void test_ages(void **state)
+{
+    (void)state;
+    struct herd h = herd_open(3, 2);
+    for (int round = 0; round < 2; round++) {
+        h.now = -1;
+        for (int i = 0; i < 120000 && (i < 60000 || h.n > 0); i++) {
+            bool adds = i < 60000 ? i % 3 < 2 : i % 4 == 0;
+            sim_time ages = INT64_C(1) << rng_below(&h.rng, 63);
+            sim_time spread = 1 + (sim_time)(rng_bits(&h.rng) >> (2 + rng_below(&h.rng, 62)));
+            sim_time most = SIM_TIME_NEVER - 1 - spread;
+            if (!adds || h.now >= most) {
+                herd_pop(&h);
+            } else {
+                herd_push_at(&h, (h.now < most - ages ? h.now + ages : most) + spread);
+            }
+        }
+        herd_drain(&h);
+    }
+    herd_close(&h);
+}
+
+/* The queue looks at a crowd that is far off; then many events come that are due before it. */
+static void test_late(void **state)
+{
+    (void)state;
+    for (int law = 0; law < LAWS; law++) {
+        struct herd h = herd_open(6, law);
+        for (int round = 0; round < 200; round++) {
+            for (int i = 0; i < 300; i++) {
+                herd_push_at(&h, h.now + 1000000000 + (sim_time)rng_below(&h.rng, 3000));
+            }
+            for (int part = 0; part < 3; part++) {
+                sim_time room = evq_next_time(h.q) - h.now;
+                for (int i = 0; i < 100 && room > 1; i++) {
+                    sim_time ahead = herd_delay(&h);
+                    herd_push_at(&h, h.now + 1 + ahead % (room - 1));
+                }
+                for (int i = 0; h.n > 300; i++) {
+                    herd_pop(&h);
+                    if (i % 3 == 0) {
+                        herd_push_at(&h, h.now + 1 + (sim_time)rng_below(&h.rng, 3000));
+                    }
+                }
+            }
+            for (int i = 0; i < 200 + round; i++) {
+                herd_pop(&h);
+                if (i % 3 == 0) {
+                    herd_push_at(&h, h.now + 1 + (sim_time)rng_below(&h.rng, 500));
+                }
+            }
+        }
+        herd_drain(&h);
+        herd_close(&h);
+    }
+}
+
+/* Something in every octave of time before a far crowd: more levels than there are. */
+static void test_scales(void **state)
+{
+    (void)state;
+    struct herd h = herd_open(7, 2);
+    for (int round = 0; round < 50; round++) {
+        h.now = -1;
+        for (int i = 0; i < 500; i++) {
+            herd_push_at(&h, (INT64_C(1) << 61) + (sim_time)(rng_bits(&h.rng) >> 4));
+        }
+        for (int octave = 0; octave < 60; octave++) {
+            herd_push_at(&h, INT64_C(1) << octave);
+            herd_push_at(&h, (sim_time)rng_below(&h.rng, 4));
+        }
+        uint32_t levels = 0;
+        for (int i = 0; i < 60; i++) {
+            herd_pop(&h);
+            levels = h.q->n_levels > levels ? h.q->n_levels : levels;
+            herd_push_at(&h,
+                         h.now + 1 + (sim_time)(rng_bits(&h.rng) >> rng_below(&h.rng, 64) >> 4));
+        }
+        assert_int_equal(levels, EVQ_LEVELS);
+        herd_drain(&h);
+    }
+    herd_close(&h);
+}
+
+/* Storms of cancellations: nine of ten events are withdrawn, wherever they wait by then. */
+static void test_cancel_storms(void **state)
+{
+    (void)state;
+    enum { AT_ONCE = 20000 };
+    uint64_t *handles = calloc(AT_ONCE, sizeof *handles);
+    uint64_t *marks = calloc(AT_ONCE, sizeof *marks);
+    assert_true(handles && marks);
+    for (int law = 0; law < LAWS; law++) {
+        struct herd h = herd_open(4, law);
+        for (int round = 0; round < 4; round++) {
+            for (int i = 0; i < AT_ONCE; i++) {
+                handles[i] = herd_push_at(&h, h.now + herd_delay(&h));
+                marks[i] = h.made;
+            }
+            for (int i = 0; i < AT_ONCE / 2; i++) { /* opens buckets all the way down */
+                herd_pop(&h);
+            }
+            for (int i = 0; i < AT_ONCE; i++) {
+                int at = (int)((uint64_t)i * 7919 % AT_ONCE);
+                if (at % 10 && evq_cancel(h.q, handles[at])) {
+                    herd_forget(&h, marks[at]);
+                }
+            }
+        }
+        assert_true(h.q->n_slots < 3 * AT_ONCE);
+        herd_drain(&h);
+        herd_close(&h);
+    }
+    free(handles);
+    free(marks);
+}
+
+/* At most a hundred bytes a pending event. */
+static void test_memory(void **state)
+{
+    (void)state;
+    enum { N = 300000 };
+    struct herd h = herd_open(5, 1);
+    for (int i = 0; i < N; i++) {
+        herd_push_at(&h, h.now + herd_delay(&h));
+    }
+    for (int i = 0; i < N; i++) {
+        herd_pop(&h);
+        herd_push_at(&h, h.now + herd_delay(&h));
+    }
+    assert_true(evq_memory(h.q) < (size_t)N * 100);
+    herd_close(&h);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fuzz), cmocka_unit_test(test_cancelled_memory),
-        cmocka_unit_test(test_one_instant), cmocka_unit_test(test_clusters)};
+        cmocka_unit_test(test_fuzz),        cmocka_unit_test(test_cancelled_memory),
+        cmocka_unit_test(test_one_instant), cmocka_unit_test(test_clusters),
+        cmocka_unit_test(test_herds),       cmocka_unit_test(test_falling),
+        cmocka_unit_test(test_ages),        cmocka_unit_test(test_cancel_storms),
+        cmocka_unit_test(test_memory),      cmocka_unit_test(test_late),
+        cmocka_unit_test(test_scales)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
