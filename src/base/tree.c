@@ -98,3 +98,12 @@ struct node *node_copy(const struct node *n, struct arena *arena, uint32_t level
     }
     return copy;
 }
+
+const char *node_path(const struct node *at, const char *file, struct arena *arena)
+{
+    const char *slash = at && at->line > 0 ? strrchr(at->file, '/') : NULL;
+    if (file[0] == '/' || !slash) {
+        return file;
+    }
+    return arena_format(arena, "%.*s/%s", (int)(slash - at->file), at->file, file);
+}

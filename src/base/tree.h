@@ -43,6 +43,10 @@ const struct node *node_item(const struct node *n, uint32_t index);
 /* A scalar that was left empty or written as YAML's null. */
 bool node_is_empty(const struct node *n);
 
+/* The path of a file that `at` names: relative to the folder of the file that `at` stands in. Made
+ * in `arena`, or `file` itself. */
+const char *node_path(const struct node *at, const char *file, struct arena *arena);
+
 /* Makes `child`, which has no parent, the last child. */
 void node_append(struct node *parent, struct node *child);
 

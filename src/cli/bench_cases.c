@@ -23,9 +23,8 @@ static struct study *open_study(const char *text, const char *const *overrides,
 
 static struct sim *open_sim(const struct study *study)
 {
-    return sim_open(&study->blueprint, &(struct sim_options){.end = study->settings.duration,
-                                                             .warmup = study->settings.warmup,
-                                                             .interval = study->settings.interval});
+    struct sim_options options = study_options(study);
+    return sim_open(&study->blueprint, &options);
 }
 
 static uint64_t read_counter(const struct sim *sim, const char *name)

@@ -13,10 +13,40 @@ static const struct schema name_schema = {.name = "target name",
                                           .rows = name_rows,
                                           .shorthand = true};
 
+static const struct param_spec graph_rows[] = {
+    P_TEXT(target_graph, file, "",
+           "File with a line for each pair, in columns headed from, to and, if wanted, latency; "
+           "relative to the directory of the file that names it. From and to are numbers, or names "
+           "such as web[3]; a latency is in place of that of the network. Its content counts as if "
+           "it were written here."),
+    P_TEXT(target_graph, edges, "", "The lines themselves, in place of a file."), P_END};
+
+static const struct schema graph_schema = {.name = "graph",
+                                           .summary = "Which caller calls whom.",
+                                           .size = sizeof(struct target_graph),
+                                           .rows = graph_rows,
+                                           .shorthand = true};
+
 static const struct param_spec target_rows[] = {
     P_LIST(target, to, name_schema, NULL, "Who is called: a name or a list of names."),
     P_WORD(target, balance, balance_words, "round_robin",
            "Which instance the next request goes to."),
+    {.name = "pick",
+     .doc = "How many of those named each caller calls: distinct ones, picked by chance once for "
+            "all runs; it depends on the caller's name, not on the seed.",
+     .unit = "1",
+     .fallback = "all",
+     .absent = "all",
+     .low = 1,
+     .high = UINT32_MAX - 1,
+     .kind = PARAM_COUNT,
+     .offset = SCHEMA_OFFSET(int64_t, target, pick)},
+    P_COUNT(target, cells, "1", 1, UINT32_MAX - 1,
+            "Cells that the group of the caller and each group named are divided into, in order "
+            "and evenly; who is in a cell calls only those in the same."),
+    P_BLOCK(target, graph, graph_schema, "{}",
+            "Which caller calls whom, for one group named and in place of pick and cells; by "
+            "default everyone calls all."),
     P_END};
 
 const struct schema target_schema = {.name = "target",

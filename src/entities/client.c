@@ -223,6 +223,14 @@ static const char *exempt(const void *params, enum action_kind kind)
                : NULL;
 }
 
+static void traffic(const void *params, struct traffic *t)
+{
+    const struct client_params *p = params;
+    double rate = arrivals_rate(&p->arrivals);
+    t->out[p->target.port] = rate;
+    t->events = 2.0 * rate; /* an arrival and a reply each */
+}
+
 const struct entity_type client_type = {.name = "client",
                                         .heeds = 1u << ACTION_RATE,
                                         .exempt = exempt,
@@ -233,4 +241,5 @@ const struct entity_type client_type = {.name = "client",
                                         .streams = streams,
                                         .slabs = {sizeof(struct call)},
                                         .init = init,
-                                        .handle = handle};
+                                        .handle = handle,
+                                        .traffic = traffic};

@@ -97,6 +97,12 @@ static void handle(struct ctx *c, const struct event *e)
     }
 }
 
+static void traffic(const void *params, struct traffic *t)
+{
+    (void)params;
+    t->events = 2.0 * t->in; /* arrival and answer */
+}
+
 const struct entity_type delay_type = {.name = "delay",
                                        .answers = true,
                                        .heeds = 1u << ACTION_SLOW,
@@ -106,4 +112,5 @@ const struct entity_type delay_type = {.name = "delay",
                                        .streams = streams,
                                        .slabs = {sizeof(struct pending)},
                                        .handle = handle,
-                                       .miss = miss};
+                                       .miss = miss,
+                                       .traffic = traffic};

@@ -324,6 +324,15 @@ static void handle(struct ctx *c, const struct event *e)
     }
 }
 
+static void traffic(const void *params, struct traffic *t)
+{
+    const struct server_params *p = params;
+    for (uint32_t site = 0; site < p->calls.count; site++) {
+        t->out[p->calls.items[site].target.port] = t->in;
+    }
+    t->events = t->in * (2.0 + p->calls.count); /* arrival, service, and a reply from each call */
+}
+
 const struct entity_type server_type = {.name = "server",
                                         .answers = true,
                                         .heeds = 1u << ACTION_SLOW,
@@ -334,4 +343,5 @@ const struct entity_type server_type = {.name = "server",
                                         .streams = streams,
                                         .slabs = {sizeof(struct job), sizeof(struct call)},
                                         .handle = handle,
-                                        .miss = miss};
+                                        .miss = miss,
+                                        .traffic = traffic};

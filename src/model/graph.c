@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "model/graph.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/check.h"
 #include "base/hash.h"
@@ -161,6 +161,12 @@ static int by_first(const void *a, const void *b)
     return x->first != y->first ? (x->first < y->first ? -1 : 1) : (x > y) - (x < y);
 }
 
+static int by_place(const void *a, const void *b)
+{
+    const struct name_range *x = a, *y = b;
+    return (x->first > y->first) - (x->first < y->first);
+}
+
 /* Sorted by place, two names overlap exactly when neighbours do. */
 static void refuse_twice(struct draft *d, const struct port_draft *p)
 {
@@ -180,20 +186,71 @@ static void refuse_twice(struct draft *d, const struct port_draft *p)
     free(sorted);
 }
 
+/* Between them, cells leave the fewest to choose from where the groups do not divide evenly. */
+static uint64_t least_in_a_cell(const struct port_draft *p, uint64_t cells)
+{
+    uint64_t least = UINT64_MAX;
+    for (uint64_t cell = 0; cell < cells; cell++) {
+        uint64_t n = 0;
+        for (uint32_t r = 0; r < p->n_ranges; r++) {
+            n += draft_in_cell(&p->ranges[r], cells, cell).count;
+        }
+        least = n < least ? n : least;
+    }
+    return least;
+}
+
+/* False when one of the groups, which is told, has not that many instances. */
+static bool divides(struct draft *d, const struct port_draft *p, uint32_t group,
+                    const struct node *at)
+{
+    const char *whom = d->groups[group].name;
+    uint32_t count = d->groups[group].count;
+    for (uint32_t r = 0; r < p->n_ranges; r++) {
+        if (p->ranges[r].count < count) {
+            whom = p->target->to.items[r].name.name;
+            count = p->ranges[r].count;
+        }
+    }
+    if ((uint64_t)p->target->cells > count) {
+        diag_error(d->diag, at, "more cells than there are of '%s' (%" PRIu32 ")", whom, count);
+    }
+    return (uint64_t)p->target->cells <= count;
+}
+
+/* Refuses more cells than instances, and to pick more than there are. Not called where a name or a
+ * count is not known, which was reported. */
+static void check_choice(struct draft *d, const struct port_draft *p, uint32_t group,
+                         const struct node *at)
+{
+    const struct target *t = p->target;
+    if (!divides(d, p, group, node_child(at, "cells")) || t->pick == TARGET_ALL) {
+        return;
+    }
+    uint64_t least = least_in_a_cell(p, (uint64_t)t->cells);
+    if ((uint64_t)t->pick > least) {
+        diag_error(d->diag, node_child(at, "pick"), "more than %s to pick from (%" PRIu64 ")",
+                   t->cells > 1 ? "the smallest cell has" : "there are", least);
+    }
+}
+
 static void visit_target(struct walk *w, struct target *target, const struct node *at,
                          bool required)
 {
     struct draft *d = w->draft;
     struct port_draft *p = arena_take(&d->scratch, sizeof *p);
+    p->target = target;
     p->ranges = arena_take(&d->scratch, target->to.count * sizeof *p->ranges);
+    bool known = true; /* how many there are of everyone named */
     for (uint32_t i = 0; i < target->to.count; i++) {
         const struct name_ref *ref = &target->to.items[i].name;
         struct name_range *r = &p->ranges[p->n_ranges];
         if (!draft_find(d, ref, r)) {
+            known = false;
             continue;
         }
         const struct study_group *to = &d->study->groups[r->group];
-        if (r->group == w->group) {
+        if (r->group == w->group && !to->type->peers) {
             diag_error(d->diag, ref->at, "'%s' would call itself", to->name);
             continue;
         }
@@ -202,13 +259,20 @@ static void visit_target(struct walk *w, struct target *target, const struct nod
                        to->type->name);
             continue;
         }
-        p->wires += r->count;
+        known = known && to->params;
         p->n_ranges++;
     }
     if (target->to.count == 0 && required) {
         diag_error(d->diag, at ? at : d->study->groups[w->group].at, "nobody is named");
     }
     refuse_twice(d, p);
+    if (known && p->n_ranges == target->to.count) {
+        check_choice(d, p, w->group, at);
+        draft_read_edges(d, p, target, w->group, at);
+    }
+    if (target->pick != TARGET_ALL) {
+        qsort(p->ranges, p->n_ranges, sizeof *p->ranges, by_place);
+    }
     target->port = (uint16_t)w->ports++;
     *(w->last ? &w->last->next : &w->first) = p;
     w->last = p;
@@ -294,81 +358,6 @@ static void find_ports(struct draft *d)
     }
 }
 
-/* Refuses what cannot be numbered, or cannot be held by this machine. */
-static void check_size(struct draft *d)
-{
-    for (uint32_t g = 0; g < d->study->n_groups; g++) {
-        uint64_t wires = 0;
-        for (const struct port_draft *p = d->ports[g]; p; p = p->next) {
-            wires += p->wires;
-        }
-        d->n_ports += (uint64_t)d->groups[g].ports * d->groups[g].count;
-        d->n_wires += wires * d->groups[g].count;
-        if (d->n_ports >= UINT32_MAX || d->n_wires >= WIRE_NONE) {
-            diag_error_key(d->diag, d->study->groups[g].at,
-                           "with this, more than %u pairs of entities would call each other",
-                           WIRE_NONE - 1);
-            return;
-        }
-    }
-    double need = (double)d->n_ports * sizeof(struct port_plan) +
-                  (double)d->n_wires * sizeof(struct wire_plan) +
-                  (double)d->n_entities * sizeof(uint32_t);
-    double have = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
-    if (need > have) {
-        diag_error(d->diag, d->study->blocks.entities,
-                   "%.0f entities and %.0f pairs that call each other take %.1f GB; this machine "
-                   "has %.1f GB",
-                   (double)d->n_entities, (double)d->n_wires, need / 1e9, have / 1e9);
-    }
-}
-
-static void lay_group(struct draft *d, struct group_plan *g, struct port_draft *first)
-{
-    draft_choose_rules(d, g, first);
-    g->first_port = d->next_port;
-    for (uint32_t i = 0; i < g->count; i++) {
-        entity_id from = g->first + i;
-        draft_enter(d, g, from);
-        uint16_t port = 0;
-        for (const struct port_draft *p = first; p; p = p->next, port++) {
-            d->port_plans[d->next_port++] =
-                (struct port_plan){.first_wire = d->next_wire, .wires = (uint32_t)p->wires};
-            for (uint32_t r = 0; r < p->n_ranges; r++) {
-                const struct name_range *range = &p->ranges[r];
-                for (uint32_t k = 0; k < range->count; k++) {
-                    d->wires[d->next_wire++] =
-                        (struct wire_plan){.from = from,
-                                           .to = range->first + k,
-                                           .spec = draft_spec(d, range, range->first + k),
-                                           .port = port};
-                }
-            }
-        }
-    }
-}
-
-static void lay_wires(struct draft *d)
-{
-    struct arena *memory = &d->study->memory;
-    d->port_plans = arena_take(memory, d->n_ports * sizeof *d->port_plans);
-    d->wires = arena_take(memory, d->n_wires * sizeof *d->wires);
-    draft_open_rules(d);
-    for (uint32_t g = 0; g < d->study->n_groups; g++) {
-        lay_group(d, &d->groups[g], d->ports[g]);
-    }
-    struct blueprint *b = &d->study->blueprint;
-    b->groups = d->groups;
-    b->n_groups = d->study->n_groups;
-    b->n_entities = (uint32_t)d->n_entities;
-    b->ports = d->port_plans;
-    b->n_ports = (uint32_t)d->n_ports;
-    b->wires = d->wires;
-    b->n_wires = (uint32_t)d->n_wires;
-    b->specs = d->specs;
-    b->n_specs = d->n_specs;
-}
-
 /* "delay, server": the types that heed actions of a kind. */
 static const char *who_heeds(struct draft *d, enum action_kind kind)
 {
@@ -440,16 +429,22 @@ static void find_called(struct draft *d)
     }
 }
 
-/* Warns of those who wait for requests in vain. Types that answer none make some by themselves;
- * were there no such types, the others could be anything. */
+/* Types that answer no requests make some by themselves, and so do peers. */
+static bool asks(const struct entity_type *type)
+{
+    return !type->answers || type->peers;
+}
+
+/* Warns of those who wait for requests in vain. Were there no types that ask, the others could be
+ * anything. */
 static void check_called(struct draft *d)
 {
     bool known = false, asked = false;
     for (const struct entity_type *const *t = d->study->registry; *t; t++) {
-        known = known || !(*t)->answers;
+        known = known || asks(*t);
     }
     for (uint32_t g = 0; g < d->study->n_groups; g++) {
-        asked = asked || !d->study->groups[g].type->answers;
+        asked = asked || asks(d->study->groups[g].type);
     }
     if (!known) {
         return;
@@ -512,14 +507,16 @@ void graph_draw(struct study *s, bool bound, struct diag *diag)
     choose_series(&d);
     draft_check_patterns(&d);
     if (bound && diag->errors == errors) {
-        check_size(&d);
+        draft_open_rules(&d);
+        draft_count_wires(&d);
     }
     if (bound && diag->errors == errors) {
-        lay_wires(&d);
+        draft_lay_wires(&d);
         draft_find_cycles(&d);
         draft_check_rules(&d);
         check_called(&d);
-        draft_close_rules(&d);
     }
+    draft_close_rules(&d);
+    draft_drop_edges(&d);
     arena_close(&d.scratch);
 }

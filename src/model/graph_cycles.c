@@ -104,7 +104,7 @@ void draft_find_cycles(struct draft *d)
                        .told = arena_take(&memory, d->study->n_groups * sizeof *s.told)};
     bool *still = arena_take(&memory, d->n_specs * sizeof *still), any = false;
     for (uint32_t i = 0; i < d->n_specs; i++) {
-        still[i] = wire_floor(&d->specs[i]) == 0;
+        still[i] = wire_floor(&d->specs[i].spec) == 0;
         any = any || still[i];
     }
     s.still = still;

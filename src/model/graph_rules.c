@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/hash.h"
 #include "model/graph.h"
 #include "model/graph_draft.h"
 
@@ -103,19 +104,39 @@ void draft_check_patterns(struct draft *d)
     }
 }
 
+/* The specification of a rule, `rule` being the number of rules for none. */
+static struct wire_spec spec_of_rule(const struct draft *d, uint32_t rule)
+{
+    const struct study_settings *s = &d->study->settings;
+    if (rule == s->network.count) {
+        return (struct wire_spec){
+            .latency = dist_constant(0), .jitter = dist_constant(0), .bandwidth = INFINITY};
+    }
+    const struct network_rule *from = &s->network.items[rule];
+    return (struct wire_spec){
+        .latency = from->latency,
+        .jitter = from->jitter,
+        .loss = from->loss,
+        .bandwidth = from->bandwidth.kind == THROUGHPUT_LIMITED ? from->bandwidth.rate : INFINITY};
+}
+
 void draft_open_rules(struct draft *d)
 {
     uint32_t n = d->study->settings.network.count;
-    d->specs = arena_take(&d->study->memory, (n + 1) * sizeof *d->specs);
-    d->spec_of = arena_take(&d->scratch, (n + 1) * sizeof *d->spec_of);
+    d->fans = arena_take(&d->scratch, n * sizeof *d->fans);
     d->from_match = arena_take(&d->scratch, n);
     d->from_matches = arena_take(&d->scratch, n * sizeof *d->from_matches);
+    for (uint32_t r = 0; r < n; r++) {
+        struct wire_spec spec = spec_of_rule(d, r);
+        d->fans[r] = wire_is_plain(&spec) && wire_floor(&spec) > 0;
+    }
 }
 
 void draft_close_rules(struct draft *d)
 {
     free(d->choices);
-    d->choices = NULL;
+    free(d->specs);
+    free(d->spec_table);
 }
 
 static void add_choice(struct draft *d, struct rule_choice choice)
@@ -176,30 +197,73 @@ void draft_enter(struct draft *d, const struct group_plan *g, entity_id from)
     }
 }
 
-/* The specification of a rule, `rule` being the number of rules for none. */
-static uint32_t use_rule(struct draft *d, uint32_t rule)
+/* Where a rule with a latency stands in the table, or the free slot where it belongs. */
+static uint32_t *slot_of(const struct draft *d, uint32_t rule, sim_time latency)
 {
-    const struct study_settings *s = &d->study->settings;
-    if (d->spec_of[rule]) {
-        return d->spec_of[rule] - 1;
+    size_t i = hash_pair(rule, (uint64_t)latency) & (d->spec_slots - 1);
+    for (; d->spec_table[i]; i = (i + 1) & (d->spec_slots - 1)) {
+        const struct spec_draft *s = &d->specs[d->spec_table[i] - 1];
+        if (s->rule == rule && s->latency == latency) {
+            break;
+        }
     }
-    struct wire_spec *spec = &d->specs[d->n_specs++];
-    d->spec_of[rule] = d->n_specs;
-    if (rule == s->network.count) {
-        *spec = (struct wire_spec){
-            .latency = dist_constant(0), .jitter = dist_constant(0), .bandwidth = INFINITY};
-        return d->n_specs - 1;
-    }
-    const struct network_rule *from = &s->network.items[rule];
-    *spec = (struct wire_spec){
-        .latency = from->latency,
-        .jitter = from->jitter,
-        .loss = from->loss,
-        .bandwidth = from->bandwidth.kind == THROUGHPUT_LIMITED ? from->bandwidth.rate : INFINITY};
-    return d->n_specs - 1;
+    return &d->spec_table[i];
 }
 
-uint32_t draft_spec(struct draft *d, const struct name_range *range, entity_id to)
+/* At most half full, the table makes for short searches. */
+static void make_room_for_spec(struct draft *d)
+{
+    if (d->n_specs < d->most_specs) {
+        return;
+    }
+    d->most_specs = d->most_specs ? 2 * d->most_specs : 16;
+    d->spec_slots = 2 * (size_t)d->most_specs;
+    d->specs = realloc(d->specs, d->most_specs * sizeof *d->specs);
+    free(d->spec_table);
+    d->spec_table = calloc(d->spec_slots, sizeof *d->spec_table);
+    CHECK(d->specs && d->spec_table, "out of memory (%u kinds of wires)", d->most_specs);
+    for (uint32_t i = 0; i < d->n_specs; i++) {
+        *slot_of(d, d->specs[i].rule, d->specs[i].latency) = i + 1;
+    }
+}
+
+/* The place of a specification, which is made when it is first asked for. */
+static uint32_t use_rule(struct draft *d, uint32_t rule, sim_time latency)
+{
+    make_room_for_spec(d);
+    uint32_t *slot = slot_of(d, rule, latency);
+    if (*slot == 0) {
+        struct spec_draft *s = &d->specs[d->n_specs++];
+        *slot = d->n_specs;
+        *s = (struct spec_draft){spec_of_rule(d, rule), rule, latency};
+        if (latency != SIM_TIME_NEVER) {
+            s->spec.latency = dist_constant(latency);
+        }
+    }
+    return *slot - 1;
+}
+
+const struct wire_spec *draft_copy_specs(const struct draft *d)
+{
+    struct wire_spec *specs = arena_take(&d->study->memory, d->n_specs * sizeof *specs);
+    for (uint32_t i = 0; i < d->n_specs; i++) {
+        specs[i] = d->specs[i].spec;
+    }
+    return specs;
+}
+
+bool draft_fans(const struct draft *d, const struct name_range *range)
+{
+    for (uint32_t i = 0; i < range->n_rules; i++) {
+        const struct rule_choice *c = &d->choices[range->rules + i];
+        if (d->from_matches[c->rule]) {
+            return c->to == MATCH_ALL && d->fans[c->rule];
+        }
+    }
+    return false;
+}
+
+uint32_t draft_spec(struct draft *d, const struct name_range *range, entity_id to, sim_time latency)
 {
     const struct study_settings *s = &d->study->settings;
     const struct group_plan *g = &d->groups[range->group];
@@ -208,18 +272,23 @@ uint32_t draft_spec(struct draft *d, const struct name_range *range, entity_id t
         if (d->from_matches[c->rule] &&
             (c->to == MATCH_ALL ||
              matches_instance(s->network.items[c->rule].to.name, g, to - g->first))) {
-            return use_rule(d, c->rule);
+            return use_rule(d, c->rule, latency);
         }
     }
-    return use_rule(d, s->network.count);
+    return use_rule(d, s->network.count, latency);
 }
 
 void draft_check_rules(struct draft *d)
 {
-    for (uint32_t r = 0; r < d->study->settings.network.count; r++) {
-        const struct network_rule *rule = &d->study->settings.network.items[r];
-        if (d->spec_of[r] == 0 && !d->idle[r]) {
-            diag_warning(d->diag, rule->at, "no call is left for this rule to decide");
+    uint32_t n = d->study->settings.network.count;
+    bool *used = arena_take(&d->scratch, (n + 1) * sizeof *used);
+    for (uint32_t i = 0; i < d->n_specs; i++) {
+        used[d->specs[i].rule] = true;
+    }
+    for (uint32_t r = 0; r < n; r++) {
+        if (!used[r] && !d->idle[r]) {
+            diag_warning(d->diag, d->study->settings.network.items[r].at,
+                         "no call is left for this rule to decide");
         }
     }
 }

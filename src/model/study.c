@@ -475,3 +475,12 @@ void study_close(struct study *s)
         free(s);
     }
 }
+
+struct sim_options study_options(const struct study *s)
+{
+    return (struct sim_options){.end = s->settings.duration,
+                                .warmup = s->settings.warmup,
+                                .interval = s->settings.interval,
+                                .summary_only =
+                                    s->settings.output.histograms == STUDY_HISTOGRAMS_NONE};
+}

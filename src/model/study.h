@@ -16,6 +16,7 @@
 #include "base/schema.h"
 #include "engine/blueprint.h"
 #include "engine/entity.h"
+#include "engine/sim.h"
 
 enum throughput_kind { THROUGHPUT_UNLIMITED, THROUGHPUT_LIMITED };
 
@@ -124,5 +125,8 @@ struct study *study_parse(const char *file, const char *text, size_t length,
                           struct diag *diag);
 
 void study_close(struct study *s);
+
+/* What a simulation of the study is opened with: the whole model. */
+struct sim_options study_options(const struct study *s);
 
 #endif

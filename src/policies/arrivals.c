@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "policies/arrivals.h"
 
+#include <math.h>
+
 #include "base/check.h"
 
 #define RATE(doc) P_CHOICE(arrivals, rate, profile_choice, NULL, doc)
@@ -151,4 +153,42 @@ sim_time arrivals_think(const struct arrivals *a, sim_time now, const struct rat
     CHECK(a->kind == ARRIVALS_CLOSED, "arrivals of kind %d have no users", a->kind);
     struct fine_time from = {now, 0.0};
     return fine_time_round(wait_until(from, dist_draw(&a->think_time, stream), windows, n_windows));
+}
+
+/* Rates lie on lines, so that the mean over a stretch is the rate in its middle. */
+static double first_hour(const struct profile *p)
+{
+    const sim_time hour = 3600 * SIM_TIME_S;
+    if (p->kind == PROFILE_SINE) {
+        return p->mean;
+    }
+    double area = 0.0;
+    for (uint32_t i = 0; i < p->n_segments && p->segments[i].from < hour; i++) {
+        sim_time from = p->segments[i].from, to = p->segments[i].to;
+        to = to < hour ? to : hour;
+        area += profile_rate(p, from + (to - from) / 2) * (double)(to - from);
+    }
+    return area / (double)hour;
+}
+
+double arrivals_rate(const struct arrivals *a)
+{
+    double n = 1.0, time = 0.0; /* [ns] in which so many come */
+    switch ((enum arrivals_kind)a->kind) {
+    case ARRIVALS_CONSTANT:
+    case ARRIVALS_POISSON:
+        return first_hour(&a->rate);
+    case ARRIVALS_RENEWAL:
+        time = dist_mean(&a->interarrival);
+        break;
+    case ARRIVALS_TIMES:
+        n = a->at.count;
+        time = n > 0.0 ? (double)a->at.items[a->at.count - 1].time : 0.0;
+        break;
+    case ARRIVALS_CLOSED:
+        n = (double)a->users;
+        time = dist_mean(&a->think_time);
+        break;
+    }
+    return isnan(time) ? 0.0 : n / fmax(time, ARRIVALS_LEAST_GAP) * SIM_TIME_S;
 }

@@ -68,4 +68,11 @@ sim_time arrivals_next(const struct arrivals *a, struct arrivals_state *s,
 sim_time arrivals_think(const struct arrivals *a, sim_time now, const struct rate_window *windows,
                         uint32_t n_windows, struct rng_stream *stream);
 
+/* About how many arrivals there are, for the planning of runs [1/s], without windows. By a profile:
+ * the mean over its first hour, and of a sine over a period. At given times: their number over the
+ * last of them. Closed: as if answers came at once. No time between two is counted as less than
+ * ARRIVALS_LEAST_GAP. Uses dist_mean. */
+#define ARRIVALS_LEAST_GAP SIM_TIME_US
+double arrivals_rate(const struct arrivals *a);
+
 #endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "policies/balance.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/check.h"
@@ -13,6 +12,11 @@ const char *const balance_words[] = {
     [BALANCE_POWER_OF_TWO] = "power_of_two_choices",
     NULL,
 };
+
+bool balance_needs_loads(enum balance kind)
+{
+    return kind == BALANCE_LEAST_OUTSTANDING || kind == BALANCE_POWER_OF_TWO;
+}
 
 /* The turn stays below n: a free-running counter would favour the first ones when it wraps. */
 static uint32_t in_turn(uint32_t n, uint32_t *turn)

@@ -6,6 +6,7 @@
 #ifndef SQUALL_POLICIES_BALANCE_H
 #define SQUALL_POLICIES_BALANCE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "rng/stream.h"
@@ -21,6 +22,9 @@ enum balance {
 
 /* In the order of the enum; ends with NULL. */
 extern const char *const balance_words[];
+
+/* Whether the choice depends on the loads. */
+bool balance_needs_loads(enum balance kind);
 
 /* Picks one of n > 0 instances. `turn` is the caller's round-robin counter, zero at first;
  * `load(i, context)` tells the requests outstanding at instance i. With a single instance nothing

@@ -108,18 +108,9 @@ static bool read_entries(FILE *in, const char *file, struct diag *diag, struct e
     return diag->errors == errors;
 }
 
-static const char *path_of(const char *file, const struct node *at, struct arena *arena)
-{
-    const char *slash = at && at->line > 0 ? strrchr(at->file, '/') : NULL;
-    if (file[0] == '/' || !slash) {
-        return file;
-    }
-    return arena_format(arena, "%.*s/%s", (int)(slash - at->file), at->file, file);
-}
-
 bool dist_table_read(struct dist *d, const struct node *at, struct diag *diag, struct arena *arena)
 {
-    const char *path = path_of(d->file, at, arena);
+    const char *path = node_path(at, d->file, arena);
     FILE *in = fopen(path, "r");
     if (!in) {
         diag_error(diag, at, "cannot open '%s': %s", path, strerror(errno));

@@ -24,11 +24,7 @@ void trial_open_list(struct trial *t, const char *format, va_list args)
     }
     diag_close(&diag);
     assert_non_null(t->study);
-    const struct study_settings *s = &t->study->settings;
-    struct sim_options options = {.end = s->duration,
-                                  .warmup = s->warmup,
-                                  .interval = s->interval,
-                                  .summary_only = s->output.histograms == STUDY_HISTOGRAMS_NONE};
+    struct sim_options options = study_options(t->study);
     t->sim = sim_open(&t->study->blueprint, &options);
 }
 

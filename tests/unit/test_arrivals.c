@@ -201,6 +201,35 @@ static void no_rate_means_never(void **state)
     }
 }
 
+static void rates_are_means(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        double rate;
+    } rows[] = {
+        {"{kind: poisson, rate: 400/s}", 400.0},
+        {"{kind: constant, rate: {spike: {baseline: 10/s, peak: 46/s, at: 100s, for: 1000s}}}",
+         20.0},
+        {"{kind: poisson, rate: {steps: [[0s, 36/s], [900s, 12/s], [5000s, 999/s]]}}", 18.0},
+        {"{kind: poisson, rate: {linear: [[0s, 0/s], [7200s, 720/s]]}}", 180.0},
+        {"{kind: poisson, rate: {ramp: {from: 10/s, to: 30/s, start: 900s, duration: 1800s}}}",
+         20.0},
+        {"{kind: poisson, rate: {sine: {mean: 70/s, amplitude: 50/s, period: 9h}}}", 70.0},
+        {"{renewal: {interarrival: {exponential: 20ms}}}", 50.0},
+        {"{renewal: {interarrival: 0s}}", 1e6},
+        {"{times: [0s, 0.5s, 0.5s, 2s]}", 2.0},
+        {"{times: [0s]}", 1e6},
+        {"{closed: {users: 200, think_time: {uniform: {low: 1s, high: 3s}}}}", 100.0},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char text[160];
+        snprintf(text, sizeof text, "arrivals: %s", rows[i].text);
+        struct arrivals a = arrivals(text);
+        assert_true(fabs(arrivals_rate(&a) - rows[i].rate) < 1e-9 * rows[i].rate);
+    }
+}
+
 /* The integral of the profile of a test [1] up to t [s]. */
 typedef double integral_of(double t);
 
@@ -313,6 +342,7 @@ int main(void)
         cmocka_unit_test(long_waits_stay_exact),
         cmocka_unit_test(closed_users_think),
         cmocka_unit_test(no_rate_means_never),
+        cmocka_unit_test(rates_are_means),
         cmocka_unit_test(poisson_counts_follow_the_integral),
         cmocka_unit_test(poisson_gaps_are_exponential),
     };

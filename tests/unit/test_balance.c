@@ -129,6 +129,28 @@ static void two_choices_compare_distinct_ones(void **state)
     assert_true(misfit(BALANCE_POWER_OF_TWO, 2, two, second, 10) == 0.0);
 }
 
+static uint32_t note_question(uint32_t i, void *context)
+{
+    (void)i;
+    *(bool *)context = true;
+    return 0;
+}
+
+/* A balance asks for loads if and only if it says so. */
+static void who_needs_loads_asks_for_them(void **state)
+{
+    (void)state;
+    for (int kind = 0; balance_words[kind]; kind++) {
+        bool asked = false;
+        uint32_t turn = 0;
+        struct rng_stream s = stream_of(11);
+        for (int i = 0; i < 100; i++) {
+            balance_pick((enum balance)kind, 5, &turn, note_question, &asked, &s);
+        }
+        assert_int_equal(asked, balance_needs_loads((enum balance)kind));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -139,6 +161,7 @@ int main(void)
         cmocka_unit_test(least_outstanding_breaks_ties_from_a_random_start),
         cmocka_unit_test(least_outstanding_finds_the_minimum),
         cmocka_unit_test(two_choices_compare_distinct_ones),
+        cmocka_unit_test(who_needs_loads_asks_for_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -112,7 +112,8 @@ static void assert_messages(const char *text, const char *expected)
     study_close(s);
 }
 
-/* Groups, then the wires of each port of each entity: "0 a[1].2: b[0]/1 b[1]/0". */
+/* Groups, then the wires of each port of each entity, with those that fan out: "0 a[1].2: b[0]/1
+ * c[1]+3/0". */
 static char *drawn(const struct blueprint *b)
 {
     char *text, name[64];
@@ -135,7 +136,11 @@ static char *drawn(const struct blueprint *b)
                 assert_int_equal(wire->from, id);
                 assert_int_equal(wire->port, p);
                 blueprint_name(b, wire->to, name, sizeof name);
-                fprintf(out, " %s/%u", name, wire->spec);
+                fprintf(out, " %s", name);
+                if (wire->more > 0) {
+                    fprintf(out, "+%u", wire->more);
+                }
+                fprintf(out, "/%u", wire->spec);
             }
             fputs("\n", out);
         }
@@ -170,16 +175,16 @@ static void test_ports(void **state)
                  "b 2+3 indexed\n"
                  "c 5+1 indexed\n"
                  "d 6+1\n"
-                 "0 a[0].0: c[0]/0 b[0]/0 b[1]/0 b[2]/0\n"
+                 "0 a[0].0: c[0]/0 b[0]+2/0\n"
                  "0 a[0].1: b[1]/0\n"
                  "0 a[0].2: d/0 c[0]/0\n"
                  "0 a[0].3: d/0\n"
-                 "0 a[0].4: b[0]/0 b[1]/0 b[2]/0\n"
-                 "1 a[1].0: c[0]/0 b[0]/0 b[1]/0 b[2]/0\n"
+                 "0 a[0].4: b[0]+2/0\n"
+                 "1 a[1].0: c[0]/0 b[0]+2/0\n"
                  "1 a[1].1: b[1]/0\n"
                  "1 a[1].2: d/0 c[0]/0\n"
                  "1 a[1].3: d/0\n"
-                 "1 a[1].4: b[0]/0 b[1]/0 b[2]/0\n"
+                 "1 a[1].4: b[0]+2/0\n"
                  "2 b[0].0:\n"
                  "2 b[0].1: d/0\n"
                  "3 b[1].0:\n"

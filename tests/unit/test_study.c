@@ -475,6 +475,51 @@ static void test_measured_files(void **state)
     rmdir(folder);
 }
 
+/* So is a table of who calls whom; its order and how it names instances do not matter. */
+static void test_edge_files(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/squall-study-XXXXXX", study[64], table[64];
+    assert_non_null(mkdtemp(folder));
+    snprintf(study, sizeof study, "%s/study.yaml", folder);
+    snprintf(table, sizeof table, "%s/edges.csv", folder);
+    write_file(study, HEAD "network: {latency: 1ms}\nentities:\n"
+                           "  a: {type: source, count: 2, target: {to: b, graph: edges.csv}}\n"
+                           "  b: {type: sink, count: 3}\n");
+    write_file(table, "from,to,latency\na[1],b[2],250us\n0,1,\n");
+    struct study *s = load_good(study);
+    struct arena arena = {NULL};
+    const char *text = resolved_text(s, &arena);
+    assert_non_null(strstr(text, "edges: \"from,to,latency\\u000a0,1,\\u000a1,2,250us\\u000a\"  "));
+    assert_null(strstr(text, "edges.csv"));
+    uint64_t hash = plan_hash(s);
+    assert_int_equal(s->blueprint.n_wires, 2);
+    study_close(s);
+    unlink(table);
+    s = read_good(text);
+    assert_true(plan_hash(s) == hash);
+    assert_int_equal(s->blueprint.wires[1].to, 4);
+    assert_true(dist_mean(&s->blueprint.specs[s->blueprint.wires[1].spec].latency) == 250000);
+    study_close(s);
+    static const struct {
+        const char *lines;
+        bool same;
+    } others[] = {{"to,from,latency\n1,0,\n\n2,1,0.25ms\n", true},
+                  {"from,to,latency\n1,2,250us\n0,2,\n", false},
+                  {"from,to,latency\n1,2,251us\n0,1,\n", false},
+                  {"from,to\n1,2\n0,1\n", false}};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        write_file(table, others[i].lines);
+        s = load_good(study);
+        assert_int_equal(plan_hash(s) == hash, others[i].same);
+        study_close(s);
+    }
+    arena_close(&arena);
+    unlink(table);
+    unlink(study);
+    rmdir(folder);
+}
+
 /* The name of results is safe, whatever the file is called; the resolved text reads back. */
 static void test_names(void **state)
 {
@@ -638,6 +683,8 @@ static const struct {
     {"output.histograms=per_entity", "output.histograms: none -> per_entity"},
     {"output.series=[a, a2, b, c]", "output.series[4]: {name: d} -> (nothing)"},
     {"a.count=2", "entities.a.count: 1 -> 2"},
+    {"a.target.pick=1", "entities.a.target.pick: all -> 1"},
+    {"a2.target={to: b, cells: 2}", "entities.a2.target.to[0].name: \"b[1]\" -> b"},
     {"d.count=1", "entities.d.count: none -> 1"},
     {"a.target.balance=round_robin", "entities.a.target.balance: random -> round_robin"},
     {"b.concurrency=8", "entities.b.concurrency: 99 -> 8"},
@@ -836,6 +883,7 @@ int main(void)
         cmocka_unit_test(test_files),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_measured_files),
+        cmocka_unit_test(test_edge_files),
         cmocka_unit_test(test_resolved_loads_again),
         cmocka_unit_test(test_hash_of_other_words),
         cmocka_unit_test(test_hash_of_changes),
