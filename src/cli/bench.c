@@ -5,6 +5,7 @@
  */
 #include "cli/bench.h"
 
+#include <mpi.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,10 @@ enum { MOST_RUNS = 99, KEY_RUNS = 'n' };
 
 struct bench_options {
     int runs;
-    const char *only; /* case to be run, NULL: all */
+    const char *only;   /* case to be run, NULL: all that need no configuration */
+    const char *config; /* of `parallel` */
+    struct overrides overrides;
+    struct team_request team;
 };
 
 struct sample {
@@ -124,6 +128,58 @@ static void bench_entities(const struct bench_options *o, const struct entity_ty
     }
 }
 
+/* What pairs of runs of one model say. */
+struct pairs {
+    struct sample alone, divided, speedup;
+    uint64_t alone_bytes, divided_bytes;
+};
+
+static void add_pair(void *context, struct bench_run alone, struct bench_run divided)
+{
+    struct pairs *p = context;
+    add(&p->alone, ns_each(alone));
+    add(&p->divided, ns_each(divided));
+    add(&p->speedup, alone.seconds / divided.seconds);
+    p->alone_bytes = alone.bytes;
+    p->divided_bytes = divided.bytes;
+}
+
+static void print_pairs(const char *name, struct pairs *p, const char *report)
+{
+    int ranks;
+    MPI_Comm_size(MPI_COMM_WORLD, &ranks);
+    double alone = median(&p->alone), divided = median(&p->divided);
+    printf("parallel %s: %.1f ns an event on one rank (%.3g events/s, %.1f MiB), %.1f ns on %d "
+           "(%.3g events/s, %.1f MiB each): %.2f times as fast\n%s",
+           name, alone, 1e9 / alone, mib(p->alone_bytes), divided, ranks, 1e9 / divided,
+           mib(p->divided_bytes), median(&p->speedup), report ? report : "");
+}
+
+static enum exit_status bench_parallel(const struct bench_options *o,
+                                       const struct entity_type *const *registry)
+{
+    int provided, rank;
+    MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided);
+    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+    struct diag diag = {0};
+    struct study *study = study_load(o->config, o->overrides.items, registry, &diag);
+    diag_print(&diag, stderr, 0);
+    diag_close(&diag);
+    if (study) {
+        struct pairs pairs = {.alone = {.n = 0}};
+        struct arena arena = {0};
+        const char *report;
+        bench_parallel_each(study, &o->team, o->runs, add_pair, &pairs, &arena, &report);
+        if (rank == 0) {
+            print_pairs(study->settings.name, &pairs, report);
+        }
+        arena_close(&arena);
+        study_close(study);
+    }
+    MPI_Finalize();
+    return study ? EXIT_DONE : EXIT_WRONG_INPUT;
+}
+
 static const struct bench_case {
     const char *name, *summary;
     void (*run)(const struct bench_options *, const struct entity_type *const *);
@@ -143,27 +199,41 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
             argp_error(state, "--runs takes 1 to %d", MOST_RUNS);
         }
         return 0;
+    case VERB_SET_KEY:
+        overrides_add(&o->overrides, arg);
+        return 0;
     case ARGP_KEY_ARG:
-        o->only = arg;
+        if (state->arg_num > 1) {
+            argp_error(state, "one argument too many: '%s'", arg);
+        }
+        *(state->arg_num == 0 ? &o->only : &o->config) = arg;
         return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return verb_team_option(key, arg, state, &o->team);
     }
 }
 
 static const struct argp_option rows[] = {
     {.name = "runs", .key = KEY_RUNS, .arg = "N", .doc = "Runs of which the median is told (5)"},
+    VERB_SET_OPTION,
+    VERB_TEAM_OPTIONS,
     {.name = NULL}};
 static const struct argp argp = {
     .options = rows,
     .parser = parse_option,
-    .args_doc = "[CASE]",
-    .doc = "Measures this program on this machine. Cases: limit, queue, random, idle."};
+    .args_doc = "[CASE]\nparallel CONFIG",
+    .doc = "Measures this program on this machine. Cases: limit, queue, random, idle; and, under "
+           "mpirun, parallel: a model of yours on one rank and divided among all."};
 
 static enum exit_status run_bench(int argc, char **argv, const struct entity_type *const *registry)
 {
     struct bench_options o = {.runs = 5};
     verb_parse(&argp, argc, argv, &o);
+    if (o.config && strcmp(o.only, "parallel") == 0) {
+        enum exit_status status = bench_parallel(&o, registry);
+        overrides_close(&o.overrides);
+        return status;
+    }
     bool any = false;
     for (int i = 0; i < CASES; i++) {
         if (!o.only || strcmp(o.only, cases[i].name) == 0) {
@@ -178,6 +248,7 @@ static enum exit_status run_bench(int argc, char **argv, const struct entity_typ
     for (int i = 0; i < CASES; i++) {
         fprintf(stderr, "  %-8s %s\n", cases[i].name, cases[i].summary);
     }
+    fputs("  parallel CONFIG: a model on one rank and on all ranks of mpirun\n", stderr);
     return EXIT_WRONG_INPUT;
 }
 

@@ -9,6 +9,8 @@
 #include <stdint.h>
 
 #include "engine/entity.h"
+#include "experiment/team.h"
+#include "model/study.h"
 
 /* What one run of a case did. */
 struct bench_run {
@@ -36,5 +38,12 @@ struct bench_run bench_exponential(uint64_t draws);
 
 /* Opens a model of `count` idle entities and resets it once. */
 struct bench_run bench_idle(uint64_t count, const struct entity_type *const *registry);
+
+/* Collective over MPI_COMM_WORLD: runs the first replication `runs` times on one rank and as often
+ * divided among all; rank 0 gets each pair. `*report`: as team_report, on rank 0. */
+void bench_parallel_each(const struct study *study, const struct team_request *q, int runs,
+                         void (*each)(void *context, struct bench_run alone,
+                                      struct bench_run divided),
+                         void *context, struct arena *arena, const char **report);
 
 #endif

@@ -115,10 +115,9 @@ void inspect_print_runs(const struct view *v)
                                                     : "");
 }
 
-/* What the command line changed, one a line. */
-static void print_overrides(const char *text)
+/* A text of any number of lines. */
+static void print_lines(const char *label, const char *text)
 {
-    const char *label = "changed";
     while (*text) {
         int length = (int)strcspn(text, "\n");
         printf("  %-14s%.*s\n", label, length, text);
@@ -138,9 +137,10 @@ void inspect_print_head(const struct view *v)
                m->warmup > 0 ? ", after a warm-up of " : "",
                m->warmup > 0 ? units_write_duration(m->warmup).text : "");
     }
-    print_overrides(m->overrides);
+    print_lines("changed", m->overrides);
     printf("  %-14s%" PRIu64 "\n", "seed", m->seed);
     printf("  %-14s%s (%s), %s\n", "software", m->software, m->git, r->created);
+    print_lines("parallel", m->parallel);
     printf("  %-14s%s\n", "digest", r->digest);
     if (m->n_points > 1) {
         printf("  %-14s%" PRIu64 "\n", "points", m->n_points);

@@ -38,6 +38,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         o->request.resume = true;
         return 0;
     default:
+        if (verb_team_option(key, arg, state, &o->request.team) == 0) {
+            return 0;
+        }
         return verb_argument(key, arg, state, "what is to be run", &o->path);
     }
 }
@@ -48,6 +51,7 @@ static const struct argp_option run_rows[] = {
     {.name = "force", .key = KEY_FORCE, .doc = "Overwrite results that are there"},
     {.name = "resume", .key = KEY_RESUME, .doc = "Go on with an unfinished run, if there is one"},
     {.name = "quiet", .key = KEY_QUIET, .doc = "No progress line"},
+    VERB_TEAM_OPTIONS,
     {.name = NULL}};
 static const struct argp run_argp = {
     .options = run_rows,
@@ -61,6 +65,7 @@ static const struct argp_option resume_rows[] = {
     {.name = "output", .key = KEY_OUTPUT, .arg = "FILE", .doc = "Results file (NAME.h5)"},
     {.name = "force", .key = KEY_FORCE, .doc = "Overwrite results that are there"},
     {.name = "quiet", .key = KEY_QUIET, .doc = "No progress line"},
+    VERB_TEAM_OPTIONS,
     {.name = NULL}};
 static const struct argp resume_argp = {
     .options = resume_rows,

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/verb.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/check.h"
 
@@ -41,4 +43,63 @@ void overrides_close(struct overrides *o)
 {
     free(o->items);
     *o = (struct overrides){0};
+}
+
+/* The place of `arg` among the words, which end with NULL; what is no word ends the program. */
+static int choose_word(const char *const *words, const char *arg, const char *option,
+                       struct argp_state *state)
+{
+    for (int i = 0; words[i]; i++) {
+        if (strcmp(words[i], arg) == 0) {
+            return i;
+        }
+    }
+    argp_error(state, "--%s does not know '%s'", option, arg);
+    return 0;
+}
+
+/* A whole number from `least` on, all of the text. */
+static int64_t read_number(const char *text, int64_t least, const char *what,
+                           struct argp_state *state)
+{
+    char *end;
+    long long n = strtoll(text, &end, 10);
+    if (end == text || *end || n < least) {
+        argp_error(state, "%s takes a whole number from %lld on, not '%s'", what, (long long)least,
+                   text);
+    }
+    return n;
+}
+
+static void read_partition(const char *arg, struct argp_state *state, struct team_request *team)
+{
+    const char *colon = strchr(arg, ':');
+    char method[32];
+    snprintf(method, sizeof method, "%.*s", (int)strcspn(arg, ":"), arg);
+    team->method = (enum partition_method)choose_word(partition_words, method, "partition", state);
+    if (colon && team->method != PARTITION_SHUFFLE) {
+        argp_error(state, "only shuffle takes a seed: '%s'", arg);
+    }
+    team->seed = colon ? (uint64_t)read_number(colon + 1, 0, "the seed of shuffle", state) : 0;
+}
+
+error_t verb_team_option(int key, char *arg, struct argp_state *state, struct team_request *team)
+{
+    switch (key) {
+    case VERB_RANKS_KEY:
+        team->ranks = read_number(arg, 1, "--ranks-per-replication", state);
+        return 0;
+    case VERB_PARTITION_KEY:
+        read_partition(arg, state, team);
+        return 0;
+    case VERB_PROFILE_KEY:
+        team->profile = true;
+        return 0;
+    case VERB_EXCHANGE_KEY:
+        team->exchange =
+            (enum windows_exchange)choose_word(windows_exchange_words, arg, "exchange", state);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
 }

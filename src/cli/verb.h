@@ -17,7 +17,8 @@ struct verb {
     enum exit_status (*run)(int argc, char **argv, const struct entity_type *const *registry);
 };
 
-extern const struct verb verb_run, verb_resume, verb_check, verb_describe, verb_inspect, verb_bench;
+extern const struct verb verb_run, verb_resume, verb_check, verb_plan, verb_describe, verb_inspect,
+    verb_bench;
 
 /* Parses with argp; its own usage errors end the program with EXIT_WRONG_INPUT. */
 void verb_parse(const struct argp *argp, int argc, char **argv, void *input);
@@ -41,5 +42,36 @@ void overrides_close(struct overrides *o);
         .name = "set", .key = VERB_SET_KEY, .arg = "PATH=VALUE", \
         .doc = "Change a value of the configuration, for instance web.concurrency=8" \
     }
+
+/* How a model is divided among ranks, wherever it is. */
+enum {
+    VERB_RANKS_KEY = 'r',
+    VERB_PARTITION_KEY = 'p',
+    VERB_PROFILE_KEY = 0x200,
+    VERB_EXCHANGE_KEY
+};
+#define VERB_PARTITION_OPTIONS \
+    {.name = "partition", \
+     .key = VERB_PARTITION_KEY, \
+     .arg = "METHOD", \
+     .doc = \
+         "How a model is divided among ranks: metis (default), block, shuffle or shuffle:SEED"}, \
+    { \
+        .name = "profile", .key = VERB_PROFILE_KEY, \
+        .doc = "Balance the ranks by a short run instead of the expected traffic" \
+    }
+#define VERB_TEAM_OPTIONS \
+    {.name = "ranks-per-replication", \
+     .key = VERB_RANKS_KEY, \
+     .arg = "N", \
+     .doc = "Divide the model of each replication among N ranks (default: one, or as many as pay " \
+            "where there are fewer replications than ranks)"}, \
+        VERB_PARTITION_OPTIONS, \
+    { \
+        .name = "exchange", .key = VERB_EXCHANGE_KEY, .arg = "WAY", \
+        .doc = "How ranks of one replication exchange messages: auto (default), direct, reduced" \
+    }
+/* Takes these options; ARGP_ERR_UNKNOWN for any other. */
+error_t verb_team_option(int key, char *arg, struct argp_state *state, struct team_request *team);
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Opening a simulation: everything that a blueprint, or a share of it, needs is laid out once. Arrays
- * that hold one thing for each entity or wire of the model are indexed by its number also where a
- * share has only some of them: what it does not have is never touched, and so takes no memory.
+ * Opening a simulation: everything that a blueprint, or a share of it, needs is laid out once.
+ * Arrays that hold one thing for each entity or wire of the model are indexed by its number also
+ * where a share has only some of them: what it does not have is never touched, and so takes no
+ * memory.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -67,6 +68,20 @@ static void list_own(struct sim *s)
     }
 }
 
+uint32_t own_before(const struct sim *s, entity_id id)
+{
+    uint32_t low = 0, high = s->n_own;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (s->own[middle] < id) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
 static void open_record(struct sim *s, const struct group_plan *g, entity_id id)
 {
     struct record *r = &s->records[id];
@@ -93,7 +108,8 @@ static void open_entities(struct sim *s)
         }
         open_record(s, g, s->own[i]);
     }
-    s->mutable_from = (s->memory.used + 63) & ~(size_t)63;
+    region_take(&s->memory, 0, 64);
+    s->mutable_from = s->memory.used;
     for (uint32_t i = 0; i < s->n_own; i++) {
         struct record *r = &s->records[s->own[i]];
         r->state = region_take(&s->memory, aligned(r->type->state_size), 64);
@@ -199,15 +215,7 @@ static const struct port_plan *port_of(const struct blueprint *b, const struct w
 /* An end of the wire is here. */
 static bool concerns_us(const struct sim *s, const struct wire_plan *w)
 {
-    if (!s->part_of || s->part_of[w->from] == s->part) {
-        return true;
-    }
-    for (uint32_t end = 0; end <= w->more; end++) {
-        if (s->part_of[w->to + end] == s->part) {
-            return true;
-        }
-    }
-    return false;
+    return sim_owns(s, w->from) || own_before(s, w->to) < own_before(s, w->to + w->more + 1);
 }
 
 static void open_wires(struct sim *s)
@@ -315,4 +323,3 @@ void sim_close(struct sim *s)
     region_close(&s->memory);
     free(s);
 }
-

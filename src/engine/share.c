@@ -21,8 +21,7 @@ void share_open(struct sim *s)
         struct outbox *o = &s->outboxes[p];
         o->lookahead = share->lookahead[p];
         if (p != share->part && o->lookahead != SIM_TIME_NEVER) {
-            region_open(&o->events, "messages to another rank",
-                        OUTBOX_MOST * sizeof(struct event));
+            region_open(&o->events, "messages to another rank", OUTBOX_MOST * sizeof(struct event));
         }
     }
     share_reset(s);

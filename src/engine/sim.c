@@ -308,21 +308,6 @@ const struct hist_pool *sim_histograms(const struct sim *s)
     return &s->histograms;
 }
 
-/* How many of the entities here come before `id`. */
-static uint32_t own_before(const struct sim *s, entity_id id)
-{
-    uint32_t low = 0, high = s->n_own;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (s->own[middle] < id) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low;
-}
-
 const struct series *sim_series(const struct sim *s, entity_id id, uint32_t *first_column)
 {
     const struct record *r = &s->records[id];

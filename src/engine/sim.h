@@ -30,10 +30,10 @@ struct sim_share {
 };
 
 struct sim_options {
-    sim_time end;      /* [ns] events at t <= end run */
-    sim_time warmup;   /* [ns] statistics before this are dropped */
-    sim_time interval; /* [ns] of the time series; SIM_TIME_NEVER: none */
-    bool summary_only; /* histograms keep count, sum, min, max but no buckets */
+    sim_time end;                  /* [ns] events at t <= end run */
+    sim_time warmup;               /* [ns] statistics before this are dropped */
+    sim_time interval;             /* [ns] of the time series; SIM_TIME_NEVER: none */
+    bool summary_only;             /* histograms keep count, sum, min, max but no buckets */
     const struct sim_share *share; /* NULL: the whole model */
 };
 

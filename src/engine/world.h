@@ -121,14 +121,17 @@ static inline uint64_t order_key(const struct sim *s, sim_time time, enum event_
     return (uint64_t)class_ << 62 | (uint64_t)x << 30 | (count & ((UINT32_C(1) << 30) - 1));
 }
 
-/* engine/open.c: how many streams a type names. */
+/* engine/open.c: how many streams a type names, and how many of the entities here come before one.
+ */
 uint32_t count_streams(const struct entity_type *type);
+uint32_t own_before(const struct sim *s, entity_id id);
 
 /* engine/share.c */
 void share_open(struct sim *s);
 void share_reset(struct sim *s);
 void share_close(struct sim *s);
-/* Room for an event to `target`, which another part has; it is to be filled in and share_post'ed. */
+/* Room for an event to `target`, which another part has; it is to be filled in and share_post'ed.
+ */
 struct event *share_new(struct sim *s, entity_id target);
 void share_post(struct sim *s, const struct event *e);
 

@@ -37,24 +37,37 @@ static void print_eta(double seconds)
     }
 }
 
+/* Replications done, with the one under way in proportion: other teams are about as far. */
 static void draw(struct progress *p, double t)
 {
-    double passed = t - p->began;
+    double passed = t - p->began, done = (double)p->done + p->within;
+    uint64_t events = p->events + p->within_events;
     fprintf(stderr, "%s%" PRIu64 "/%" PRIu64 " replications", p->terminal ? "\r\033[K" : "",
             p->before + p->done, p->before + p->tasks);
-    if (p->done > 0 && passed > 0.0) {
-        fprintf(stderr, ", %.3g/s, %.3g events/s", (double)p->done / passed,
-                (double)p->events / passed);
+    if (p->within > 0.0 && p->done < p->tasks) {
+        fprintf(stderr, " and %.0f %%", 100.0 * p->within);
+    }
+    if (done > 0.0 && passed > 0.0) {
+        fprintf(stderr, ", %.3g/s, %.3g events/s", done / passed, (double)events / passed);
         if (p->done < p->tasks) {
-            print_eta((double)(p->tasks - p->done) * passed / (double)p->done);
+            print_eta(((double)p->tasks - done) * passed / done);
         }
     }
     fputs(p->terminal ? "" : "\n", stderr);
     fflush(stderr);
 }
 
+void progress_within(struct progress *p, double share, uint64_t events)
+{
+    p->within = share;
+    p->within_events = events;
+}
+
 void progress_show(struct progress *p, uint64_t done, uint64_t tasks, uint64_t events)
 {
+    if (done != p->done) {
+        progress_within(p, 0.0, 0);
+    }
     p->done = done;
     p->tasks = tasks;
     p->events = events;
@@ -68,6 +81,7 @@ void progress_show(struct progress *p, uint64_t done, uint64_t tasks, uint64_t e
 void progress_close(struct progress *p)
 {
     if (!p->quiet) {
+        progress_within(p, 0.0, 0);
         draw(p, now_s());
         fputs(p->terminal ? "\n" : "", stderr);
     }

@@ -13,11 +13,16 @@ struct progress {
     bool quiet, terminal;
     uint64_t before;              /* replications finished by earlier runs */
     uint64_t done, tasks, events; /* as last told */
+    double within;                /* of the replication under way here, 0 to 1 */
+    uint64_t within_events;       /* likewise */
     double began, last;           /* [s] of the monotonic clock */
 };
 
 /* `before`: replications that were finished before this run. */
 void progress_open(struct progress *p, bool quiet, uint64_t before);
+
+/* How far the replication under way is, for the next line. */
+void progress_within(struct progress *p, double share, uint64_t events);
 
 /* Draws the line if it is time to. */
 void progress_show(struct progress *p, uint64_t done, uint64_t tasks, uint64_t events);

@@ -11,6 +11,7 @@
 #include "experiment/run_parts.h"
 #include "experiment/signals.h"
 #include "model/resolved.h"
+#include "parallel/patience.h"
 #include "results/journal.h"
 #include "version.h"
 
@@ -140,9 +141,30 @@ static void load_others(struct run *run, const struct entity_type *const *regist
           run->rank);
 }
 
+/* Where a rank has died, the others are told to stop and wait for it in vain, until whoever
+ * launched them loses patience. Then this is the last word. */
+static void warn_of_silence(struct run *run)
+{
+    static const uint64_t PATIENCE_NS = 300000000;
+    uint64_t now = patience_clock();
+    if (!signals_stop() || run->warned) {
+        return;
+    }
+    if (run->stopping_since == 0) {
+        run->stopping_since = now;
+    } else if (now - run->stopping_since > PATIENCE_NS) {
+        run->warned = true;
+        fprintf(stderr,
+                "squall: told to stop by %s, waiting for the other ranks; should they not answer, "
+                "finished replications are in %s: 'squall resume %s' goes on\n",
+                signals_name(), run->journal, run->journal);
+    }
+}
+
 static void show_progress(void *context, const struct crew_progress *p)
 {
     struct run *run = context;
+    warn_of_silence(run);
     progress_show(&run->progress, p->done, p->tasks, p->events);
 }
 
@@ -166,6 +188,41 @@ static enum exit_status conclude(struct run *run, enum crew_outcome outcome)
     }
 }
 
+/* Divides the ranks into teams. */
+static void open_team(struct run *run)
+{
+    int ranks, size = 1;
+    MPI_Comm_size(MPI_COMM_WORLD, &ranks);
+    if (run->rank == 0) {
+        size = team_choose(&run->request->team, &run->study->blueprint, run->n_tasks, ranks);
+    }
+    MPI_Bcast(&size, 1, MPI_INT, 0, MPI_COMM_WORLD);
+    struct sim_options options = study_options(run->study);
+    team_open(&run->team, &run->request->team, size, &run->study->blueprint, &options);
+}
+
+static enum crew_outcome work_together(struct run *run)
+{
+    if (run->team.leaders == MPI_COMM_NULL) {
+        if (run->team.windows) {
+            run_work(run, NULL);
+        }
+        return CREW_FINISHED;
+    }
+    struct crew *crew = crew_open(run->team.leaders, run->tasks, run->n_tasks, show_progress, run);
+    run_work(run, crew);
+    return crew_close(crew);
+}
+
+static void report_team(struct run *run)
+{
+    const char *text = team_report(&run->team, &run->memory);
+    run->meta.parallel = text;
+    if (text && !run->request->quiet) {
+        fputs(text, stderr);
+    }
+}
+
 static enum exit_status run_opened(struct run *run)
 {
     enum exit_status status = EXIT_DONE;
@@ -177,13 +234,23 @@ static enum exit_status run_opened(struct run *run)
         return status;
     }
     run->journal = share_text(run, run->rank == 0 ? run->journal : NULL);
+    open_team(run);
     uint64_t all = run->meta.n_points * run->meta.n_replications;
     progress_open(&run->progress, run->request->quiet || run->rank != 0, all - run->n_tasks);
-    struct crew *crew = crew_open(MPI_COMM_WORLD, run->tasks, run->n_tasks, show_progress, run);
-    run_work(run, crew);
-    enum crew_outcome outcome = crew_close(crew);
+    enum crew_outcome outcome = work_together(run);
     progress_close(&run->progress);
+    report_team(run);
+    team_close(&run->team);
     return agree(conclude(run, outcome));
+}
+
+static enum exit_status check_ranks(struct run *run)
+{
+    int ranks;
+    MPI_Comm_size(MPI_COMM_WORLD, &ranks);
+    return team_check(&run->request->team, ranks, &run->error)
+               ? EXIT_DONE
+               : run_complain(run, EXIT_WRONG_INPUT);
 }
 
 enum exit_status run_study(const struct run_request *request,
@@ -192,7 +259,10 @@ enum exit_status run_study(const struct run_request *request,
     struct run run = {.request = request};
     signals_install(); /* before anything is there that a stop would have to explain */
     MPI_Comm_rank(MPI_COMM_WORLD, &run.rank);
-    enum exit_status status = run.rank == 0 ? load_first(&run, registry) : EXIT_DONE;
+    enum exit_status status = run.rank == 0 ? check_ranks(&run) : EXIT_DONE;
+    if (run.rank == 0 && status == EXIT_DONE) {
+        status = load_first(&run, registry);
+    }
     status = agree(status);
     if (status == EXIT_DONE) {
         load_others(&run, registry);

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "engine/entity.h"
+#include "experiment/team.h"
 
 /* What a program ends with. */
 enum exit_status {
@@ -27,6 +28,7 @@ struct run_request {
     bool resume;                  /* go on with the study's own journal if there is one */
     bool force;                   /* overwrite results and journal that are there */
     bool quiet;
+    struct team_request team;
     const char *command; /* the command line, for provenance */
 };
 

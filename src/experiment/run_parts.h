@@ -17,6 +17,7 @@
 struct run {
     const struct run_request *request;
     int rank;
+    struct team team;
     struct arena memory;
     struct study *study;
     struct results_meta meta;
@@ -25,6 +26,8 @@ struct run {
     uint64_t *tasks;     /* 0: replications not yet run */
     uint64_t n_tasks;    /* 0 */
     struct progress progress;
+    uint64_t stopping_since; /* [ns] of patience_clock; 0: nobody asked for it */
+    bool warned;             /* that the others may not answer */
     struct results_error error;
 };
 
@@ -37,7 +40,8 @@ enum exit_status run_open_files(struct run *run);
 /* Rank 0: makes the results file of a complete journal, and removes the journal. */
 enum exit_status run_write_results(struct run *run);
 
-/* Runs and records the replications that this rank is given. */
+/* Runs and records the replications that this rank's team is given. `crew` is NULL on ranks that do
+ * not lead their team. */
 void run_work(struct run *run, struct crew *crew);
 
 #endif

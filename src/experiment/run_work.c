@@ -1,99 +1,159 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <inttypes.h>
 #include <stdio.h>
-#include <time.h>
+#include <stdlib.h>
 
+#include "base/check.h"
 #include "engine/sim.h"
 #include "experiment/run_parts.h"
+#include "experiment/signals.h"
+#include "parallel/patience.h"
 #include "results/journal.h"
 #include "results/record.h"
 
-enum { SLICE = 50000 }; /* events between two looks at messages and signals: some milliseconds */
+/* What a rank of a team works with. */
+struct worker {
+    struct run *run;
+    struct crew *crew; /* NULL: it does not lead */
+    struct sim *sim;
+    struct journal *journal; /* leader: NULL until there is something to write */
+    struct buffer piece, record;
+    struct buffer *pieces; /* leader: one a rank of the team */
+    bool ok;
+};
 
-static uint64_t clock_ns(void)
+/* Called every few milliseconds while a replication runs. */
+static bool keep_on(void *context)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * SIM_TIME_S + (uint64_t)t.tv_nsec;
+    struct worker *b = context;
+    if (!b->crew) {
+        return !signals_stop();
+    }
+    progress_within(&b->run->progress, (double)sim_now(b->sim) / (double)b->run->meta.end,
+                    sim_events(b->sim) * (uint64_t)b->run->team.size);
+    return crew_poll(b->crew);
 }
 
-/* Runs one replication to its end, or to where it gets stuck. False: the crew stops, drop it. */
-static bool replicate(struct sim *sim, const struct run *run, struct record_head *head,
-                      struct crew *crew)
+/* Runs one replication to its end, or to where it gets stuck. False: it was stopped. */
+static bool replicate(struct worker *b, struct record_head *head)
 {
-    sim_reset(sim, run->meta.seed, head->replication);
-    while (!sim_run_until(sim, SIM_TIME_NEVER, SLICE) && !sim_stuck(sim)) {
-        if (!crew_poll(crew)) {
-            return false;
+    const struct team *team = &b->run->team;
+    sim_time reached;
+    enum windows_end end =
+        windows_run(team->windows, b->run->meta.seed, head->replication, keep_on, b, &reached);
+    if (end == WINDOWS_STOPPED) {
+        if (b->crew) {
+            crew_stop(b->crew, false); /* where another rank of the team got the signal */
         }
+        return false;
     }
-    head->status = sim_stuck(sim) ? RUN_EVENT_LIMIT : RUN_OK;
-    if (head->status != RUN_OK) {
-        fprintf(stderr,
-                "squall: replication %" PRIu64
-                " is stuck at %.9g s: events go on without time passing; do "
-                "users think for no time?\n",
-                head->replication, (double)sim_now(sim) * 1e-9);
+    if (end == WINDOWS_STUCK) {
+        head->status = RUN_EVENT_LIMIT;
+        head->sim_end = reached;
+        return true;
     }
-    head->sim_end = head->status == RUN_OK ? run->meta.end : sim_now(sim);
-    sim_finish(sim);
-    head->events = sim_events(sim);
-    head->digest = sim_digest(sim);
+    sim_finish(b->sim);
+    head->status = RUN_OK;
+    head->sim_end = b->run->meta.end;
+    head->events = team_sum(team, sim_events(b->sim));
+    head->digest = team_sum(team, sim_digest(b->sim));
     return true;
 }
 
-static bool open_journal(struct run *run, struct journal **journal)
+static void complain_of_stuck(const struct record_head *head)
 {
-    if (!*journal) {
-        *journal = journal_open_append(run->journal, (uint32_t)run->rank, &run->meta, &run->error);
-    }
-    return *journal;
+    fprintf(stderr,
+            "squall: replication %" PRIu64
+            " is stuck at %.9g s: events go on without time passing; do users think for no time?\n",
+            head->replication, (double)head->sim_end * 1e-9);
 }
 
-static bool record(struct run *run, struct journal **journal, const struct sim *sim,
-                   const struct record_head *head, uint64_t wall_ns, struct buffer *buffer)
+/* The whole record, in the leader's b->record. What a replication did until it got stuck depends on
+ * how its model was divided; so nothing is kept but that it did, and when. */
+static bool make_record(struct worker *b, const struct record_head *head)
 {
-    if (!open_journal(run, journal)) {
-        return false;
+    const struct blueprint *plan = &b->run->study->blueprint;
+    const struct team *team = &b->run->team;
+    b->piece.size = b->record.size = 0;
+    if (head->status != RUN_OK) {
+        if (b->crew) {
+            complain_of_stuck(head);
+            record_blank(head, plan, &b->record);
+        }
+        return true;
     }
-    struct record_source source = record_of_sim(sim);
-    buffer->size = 0;
-    record_encode(head, &source, buffer);
-    return journal_append(*journal, head->point, head->replication, wall_ns, buffer->data,
-                          buffer->size, &run->error);
+    if (team->size == 1) {
+        record_encode(head, b->sim, &b->record);
+        return true;
+    }
+    record_piece(b->sim, &b->piece);
+    team_gather(team, &b->piece, b->pieces);
+    return !b->crew || record_join(head, plan, team->part_of, b->pieces, (uint32_t)team->size,
+                                   &b->record, &b->run->error);
+}
+
+static bool open_journal(struct worker *b)
+{
+    struct run *run = b->run;
+    if (!b->journal) {
+        b->journal =
+            journal_open_append(run->journal, (uint32_t)run->rank, &run->meta, &run->error);
+    }
+    return b->journal;
+}
+
+static bool record(struct worker *b, const struct record_head *head, uint64_t wall_ns)
+{
+    return make_record(b, head) &&
+           (!b->crew ||
+            (open_journal(b) && journal_append(b->journal, head->point, head->replication, wall_ns,
+                                               b->record.data, b->record.size, &b->run->error)));
+}
+
+/* The team's next task; false when there is none, or the leader cannot go on. */
+static bool next_task(struct worker *b, uint64_t *task)
+{
+    bool there_is = b->crew && b->ok && crew_next(b->crew, task);
+    uint64_t word = team_word(&b->run->team, there_is ? *task + 1 : 0);
+    *task = word - 1;
+    return word != 0;
+}
+
+static void work(struct worker *b)
+{
+    uint64_t task;
+    while (next_task(b, &task)) {
+        uint64_t began = patience_clock();
+        struct record_head head = {.point = task / b->run->meta.n_replications,
+                                   .replication = task % b->run->meta.n_replications};
+        if (!replicate(b, &head)) {
+            continue; /* to hear from the leader that there is no more */
+        }
+        b->ok = record(b, &head, patience_clock() - began);
+        if (b->ok && b->crew) {
+            crew_done(b->crew, head.events);
+        }
+    }
 }
 
 void run_work(struct run *run, struct crew *crew)
 {
-    struct sim_options options = {.end = run->meta.end,
-                                  .warmup = run->meta.warmup,
-                                  .interval = run->meta.interval,
-                                  .summary_only = run->study->settings.output.histograms ==
-                                                  STUDY_HISTOGRAMS_NONE};
-    struct sim *sim = sim_open(&run->study->blueprint, &options);
-    struct journal *journal = NULL;
-    struct buffer buffer = {0};
+    struct worker b = {.run = run, .crew = crew, .sim = windows_sim(run->team.windows)};
+    b.pieces = calloc((size_t)run->team.size, sizeof *b.pieces);
+    CHECK(b.pieces, "out of memory");
     /* The file of a rank is made when it has something to write, but that of rank 0 at once: then
      * the journal can be resumed even before anything is finished. */
-    bool ok = run->rank != 0 || open_journal(run, &journal);
-    uint64_t task;
-    while (ok && crew_next(crew, &task)) {
-        uint64_t began = clock_ns();
-        struct record_head head = {.point = task / run->meta.n_replications,
-                                   .replication = task % run->meta.n_replications};
-        if (!replicate(sim, run, &head, crew)) {
-            break;
-        }
-        ok = record(run, &journal, sim, &head, clock_ns() - began, &buffer);
-        if (ok) {
-            crew_done(crew, head.events);
-        }
-    }
-    ok = journal_close(journal, &run->error) && ok;
-    if (!ok) {
+    b.ok = run->rank != 0 || open_journal(&b);
+    work(&b);
+    b.ok = journal_close(b.journal, &run->error) && b.ok;
+    if (!b.ok) {
         fprintf(stderr, "squall: rank %d: %s\n", run->rank, run->error.text);
         crew_stop(crew, true);
     }
-    buffer_close(&buffer);
-    sim_close(sim);
+    for (int r = 0; r < run->team.size; r++) {
+        buffer_close(&b.pieces[r]);
+    }
+    free(b.pieces);
+    buffer_close(&b.piece);
+    buffer_close(&b.record);
 }

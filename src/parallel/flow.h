@@ -6,7 +6,8 @@
  * estimates run times, it is no result.
  *
  * A model with cycles of calls is followed for FLOW_ROUNDS rounds, which leaves out what would go
- * round more often than that.
+ * round more often than that. (Rounds end sooner when nothing changes, or when calls beget calls
+ * beyond all measure.)
  */
 #ifndef SQUALL_PARALLEL_FLOW_H
 #define SQUALL_PARALLEL_FLOW_H
@@ -22,11 +23,12 @@ struct flow {
     double total;     /* [1/s] events of the model */
 };
 
-/* From the rows of the types: lambda = gamma + R^T lambda (Jackson 1957). */
+/* From what the types say: lambda = gamma + R^T lambda (Jackson 1957). */
 void flow_expect(const struct blueprint *b, struct flow *f);
 
 /* From a profile: how many events each entity has made in `s`, which has run the whole model up to
- * sim_now. Requests are shared among wires as the equations have it. */
+ * sim_now. Whoever made more than the equations have it is taken to have sent as many times more
+ * requests, over the same wires. */
 void flow_measure(const struct sim *s, struct flow *f);
 
 void flow_close(struct flow *f);

@@ -21,16 +21,18 @@ struct lookahead {
     sim_time least; /* of `from`: how far ahead of the others this part may run */
 };
 
+/* O(wires + parts), and once the far ends of each fan; not collective. */
 void lookahead_open(const struct blueprint *b, const uint32_t *part_of, uint32_t part,
                     uint32_t parts, struct lookahead *l);
 void lookahead_close(struct lookahead *l);
 
-/* The direct matrix, [from * parts + to]; the diagonal is SIM_TIME_NEVER. `limit` (may be NULL) gets
- * the wire that each entry comes from, or WIRE_NONE. Owned by the caller (free). */
+/* The direct matrix, [from * parts + to]; the diagonal is SIM_TIME_NEVER. `limit` (may be NULL;
+ * [parts * parts]) gets the wire that each entry comes from, the first of several, or WIRE_NONE.
+ * Owned by the caller (free). */
 sim_time *lookahead_matrix(const struct blueprint *b, const uint32_t *part_of, uint32_t parts,
                            wire_id *limit);
 
-/* Closes a direct matrix in place. */
+/* Closes a direct matrix in place: O(parts^3). */
 void lookahead_matrix_close(sim_time *d, uint32_t parts);
 
 #endif

@@ -19,9 +19,12 @@ extern const char *const partition_words[]; /* in the order of the enum; ends wi
 
 struct partition_request {
     enum partition_method method;
-    uint32_t parts;    /* >= 1; some stay empty when there are fewer components */
-    uint64_t seed;     /* of PARTITION_SHUFFLE */
-    sim_time contract; /* [ns] wires faster than this are not cut either; 0: whatever is best */
+    uint32_t parts; /* >= 1; some stay empty when there are fewer components */
+    uint64_t seed;  /* of PARTITION_SHUFFLE */
+    /* [ns] Wires faster than this are not cut either. 0: PARTITION_METIS tries several latencies
+     * and takes what promises to run fastest, be it in blocks; the others cut whatever takes
+     * time. */
+    sim_time contract;
 };
 
 struct partition {
@@ -34,11 +37,14 @@ struct partition {
     sim_time contract;    /* [ns] the threshold that was chosen */
 };
 
+/* The flow says how much there is to do; where it is zero throughout, all entities are alike. Not
+ * collective: METIS draws by the C library, so machines of different kinds may disagree, and one
+ * rank should tell the others. O(entities + wires), but for METIS. */
 void partition_make(const struct blueprint *b, const struct flow *f,
                     const struct partition_request *q, struct partition *p);
 void partition_close(struct partition *p);
 
-/* What a partition costs. */
+/* What a partition costs, between parts that may be empty. */
 struct cut {
     double *load;        /* [1/s] events of each part; owned */
     uint32_t *entities;  /* of each part; owned */
@@ -46,7 +52,7 @@ struct cut {
     double remote;       /* share of all messages that go from part to part, 0 to 1 */
     uint64_t cut_wires;  /* of b->n_wires */
     sim_time lookahead;  /* [ns] least delay of a cut wire; SIM_TIME_NEVER: nothing is cut */
-    wire_id limit;       /* the wire it is that of, or WIRE_NONE */
+    wire_id limit;       /* the wire it is that of (the first of several), or WIRE_NONE */
     uint32_t neighbours; /* most parts that one part talks to */
 };
 

@@ -22,18 +22,19 @@
 enum { WINDOWS_DIRECT = 16 };
 
 enum windows_exchange { WINDOWS_AUTO, WINDOWS_ALL_DIRECT, WINDOWS_ALL_REDUCED };
+extern const char *const windows_exchange_words[]; /* in the order of the enum; ends with NULL */
 
 /* What the windows of a rank have cost. Times are of the wall clock [ns]. */
 struct windows_stats {
-    uint64_t windows;         /* exchanges */
-    uint64_t events;          /* handled */
-    uint64_t sent_events;     /* that went to other ranks */
-    uint64_t messages;        /* sent to other ranks */
-    uint64_t empty_messages;  /* of these: without events, only to tell the time */
-    uint64_t bytes;           /* sent */
-    uint64_t run_ns;          /* running the share */
-    uint64_t blocked_ns;      /* waiting for others */
-    uint64_t wall_ns;         /* all in all */
+    uint64_t windows;        /* exchanges */
+    uint64_t events;         /* handled */
+    uint64_t sent_events;    /* that went to other ranks */
+    uint64_t messages;       /* sent to other ranks */
+    uint64_t empty_messages; /* of these: without events, only to tell the time */
+    uint64_t bytes;          /* sent */
+    uint64_t run_ns;         /* running the share */
+    uint64_t blocked_ns;     /* waiting for others */
+    uint64_t wall_ns;        /* all in all */
 };
 
 struct windows; /* one rank's side */

@@ -5,8 +5,9 @@
  * `squall describe`.
  *
  *   /                        attributes: what kind of file, seed, hashes, digest of all results
- *   /provenance              when, where and by which command it was made, and wall times: the only
- *                            part that differs when a study is run again
+ *   /provenance              when, where and by which command it was made, wall times, and what
+ *                            running on several ranks cost: the only part that differs when a study
+ *                            is run again
  *   /config, /overrides, /config_resolved, /plan
  *   /point, /replication     dimensions
  *   /runs/NAME               [point, replication]

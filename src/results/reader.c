@@ -59,6 +59,8 @@ static bool read_meta(struct results *r)
     struct h5 *h = r->file;
     struct results_meta *m = &r->meta;
     struct arena *a = &r->memory;
+    bool absent = false;
+    m->parallel = "";
     read_limit(r, "end_ns", &m->end);
     read_limit(r, "warmup_ns", &m->warmup);
     read_limit(r, "interval_ns", &m->interval);
@@ -71,6 +73,7 @@ static bool read_meta(struct results *r)
            h5_get_text_attr(h, a, "provenance", "created", &r->created, NULL) &&
            h5_get_text_attr(h, a, "provenance", "host", &r->host, NULL) &&
            h5_get_text_attr(h, a, "provenance", "command", &m->command, NULL) &&
+           (h5_get_text_attr(h, a, "provenance", "parallel", &m->parallel, &absent) || absent) &&
            h5_get_number_attr(h, "plan", "n_points", &m->n_points, 1, NULL) &&
            h5_get_number_attr(h, "plan", "n_replications", &m->n_replications, 1, NULL) &&
            h5_get_text(h, a, "config", &m->config) &&

@@ -5,6 +5,7 @@
 #include "results/record.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 
 #include "base/check.h"
 #include "engine/entity.h"
@@ -20,23 +21,28 @@ const char *const run_status_names[RUN_STATUSES] = {
     [RUN_MISSING] = "missing",
 };
 
-static const void *stats_of_sim(const void *context, entity_id id)
-{
-    return sim_stats(context, id);
-}
+/* What a record says of one entity: its statistics, or its time series. */
+struct item {
+    const struct group_plan *group;
+    entity_id id;
+    bool series;
+};
 
-static const struct series *series_of_sim(const void *context, entity_id id, uint32_t *first_column)
+/* Calls `visit` for the items of a record in their order, until one call returns false. */
+static bool each_item(const struct blueprint *b,
+                      bool (*visit)(void *context, const struct item *item), void *context)
 {
-    return sim_series(context, id, first_column);
-}
-
-struct record_source record_of_sim(const struct sim *s)
-{
-    return (struct record_source){.blueprint = sim_blueprint(s),
-                                  .pool = sim_histograms(s),
-                                  .stats = stats_of_sim,
-                                  .series = series_of_sim,
-                                  .context = s};
+    for (int series = 0; series < 2; series++) {
+        for (const struct group_plan *g = b->groups; g < b->groups + b->n_groups; g++) {
+            for (uint32_t i = 0; (g->sampled || !series) && i < g->count; i++) {
+                const struct item item = {.group = g, .id = g->first + i, .series = series};
+                if (!visit(context, &item)) {
+                    return false;
+                }
+            }
+        }
+    }
+    return true;
 }
 
 /* Buckets are written as gaps, which are mostly 0: neighbours are in use together. */
@@ -132,22 +138,17 @@ static void put_interval(struct buffer *to, const struct stat_spec *rows, const 
     }
 }
 
-static void put_series(struct buffer *to, const struct record_source *source,
-                       const struct group_plan *g)
+static void put_series(struct buffer *to, const struct stat_spec *rows, const struct series *s,
+                       uint32_t column)
 {
-    for (uint32_t i = 0; g->sampled && i < g->count; i++) {
-        uint32_t column = 0;
-        const struct series *s = source->series(source->context, g->first + i, &column);
-        uint32_t n = s ? s->intervals : 0;
-        buffer_varint(to, n);
-        for (uint32_t k = 0; k < n; k++) {
-            put_interval(to, g->type->stats, s, column, k);
-        }
+    uint32_t n = s ? s->intervals : 0;
+    buffer_varint(to, n);
+    for (uint32_t k = 0; k < n; k++) {
+        put_interval(to, rows, s, column, k);
     }
 }
 
-void record_encode(const struct record_head *head, const struct record_source *source,
-                   struct buffer *to)
+static void put_head(struct buffer *to, const struct record_head *head)
 {
     buffer_varint(to, RECORD_FORMAT);
     buffer_varint(to, head->point);
@@ -156,20 +157,138 @@ void record_encode(const struct record_head *head, const struct record_source *s
     buffer_varint(to, head->events);
     buffer_varint(to, (uint64_t)head->sim_end);
     buffer_u64(to, head->digest);
-    const struct blueprint *b = source->blueprint;
-    for (const struct group_plan *g = b->groups; g < b->groups + b->n_groups; g++) {
-        for (uint32_t i = 0; i < g->count; i++) {
-            put_stats(to, g->type->stats, source->stats(source->context, g->first + i),
-                      source->pool);
-        }
+}
+
+/* Who writes items: from where, and to where. */
+struct writing {
+    const struct sim *sim;
+    const void *nothing; /* statistics that are all zero */
+    struct buffer *to;
+    struct buffer item; /* owned */
+};
+
+static void put_item(struct buffer *to, const struct sim *s, const struct item *item)
+{
+    const struct stat_spec *rows = item->group->type->stats;
+    CHECK(sim_owns(s, item->id), "entity %" PRIu32 " is run elsewhere", item->id);
+    if (item->series) {
+        uint32_t column = 0;
+        const struct series *series = sim_series(s, item->id, &column);
+        put_series(to, rows, series, column);
+    } else {
+        put_stats(to, rows, sim_stats(s, item->id), sim_histograms(s));
     }
-    for (const struct group_plan *g = b->groups; g < b->groups + b->n_groups; g++) {
-        put_series(to, source, g);
+}
+
+static bool put_whole_item(void *context, const struct item *item)
+{
+    const struct writing *w = context;
+    put_item(w->to, w->sim, item);
+    return true;
+}
+
+static bool put_blank_item(void *context, const struct item *item)
+{
+    const struct writing *w = context;
+    if (item->series) {
+        put_series(w->to, item->group->type->stats, NULL, 0);
+    } else {
+        put_stats(w->to, item->group->type->stats, w->nothing, NULL);
     }
+    return true;
+}
+
+static bool put_own_item(void *context, const struct item *item)
+{
+    struct writing *w = context;
+    if (sim_owns(w->sim, item->id)) {
+        w->item.size = 0;
+        put_item(&w->item, w->sim, item);
+        buffer_varint(w->to, w->item.size);
+        buffer_bytes(w->to, w->item.data, w->item.size);
+    }
+    return true;
+}
+
+void record_encode(const struct record_head *head, const struct sim *s, struct buffer *to)
+{
+    struct writing w = {.sim = s, .to = to};
+    put_head(to, head);
+    each_item(sim_blueprint(s), put_whole_item, &w);
+}
+
+void record_blank(const struct record_head *head, const struct blueprint *b, struct buffer *to)
+{
+    size_t most = 1;
+    for (const struct group_plan *g = b->groups; g < b->groups + b->n_groups; g++) {
+        most = g->type->stats_size > most ? g->type->stats_size : most;
+    }
+    void *nothing = calloc(1, most);
+    CHECK(nothing != NULL, "out of memory for results");
+    struct writing w = {.nothing = nothing, .to = to};
+    put_head(to, head);
+    each_item(b, put_blank_item, &w);
+    free(nothing);
+}
+
+void record_piece(const struct sim *s, struct buffer *to)
+{
+    struct writing w = {.sim = s, .to = to};
+    each_item(sim_blueprint(s), put_own_item, &w);
+    buffer_close(&w.item);
+}
+
+/* Who puts a record together: what is left of each piece. */
+struct joining {
+    const uint32_t *part_of;
+    struct bytes *left; /* owned */
+    uint32_t parts;
+    struct buffer *to;
+};
+
+static bool join_item(void *context, const struct item *item)
+{
+    const struct joining *j = context;
+    uint32_t part = j->part_of[item->id];
+    CHECK(part < j->parts, "entity %" PRIu32 " is in part %" PRIu32 " of %" PRIu32, item->id, part,
+          j->parts);
+    size_t size;
+    const char *bytes = bytes_text(&j->left[part], &size);
+    buffer_bytes(j->to, bytes, size);
+    return true; /* also when this piece is bad: so the others are seen to be good */
+}
+
+bool record_join(const struct record_head *head, const struct blueprint *b, const uint32_t *part_of,
+                 const struct buffer *pieces, uint32_t parts, struct buffer *to,
+                 struct results_error *e)
+{
+    struct joining j = {.part_of = part_of, .parts = parts, .to = to};
+    j.left = calloc(parts, sizeof *j.left);
+    CHECK(j.left != NULL, "out of memory for results");
+    for (uint32_t p = 0; p < parts; p++) {
+        const struct buffer *piece = &pieces[p];
+        j.left[p].at = piece->data;
+        j.left[p].end = piece->size > 0 ? piece->data + piece->size : piece->data;
+    }
+    size_t before = to->size;
+    put_head(to, head);
+    each_item(b, join_item, &j);
+    bool ok = true;
+    for (uint32_t p = 0; ok && p < parts; p++) {
+        ok = (!j.left[p].bad && j.left[p].at == j.left[p].end) ||
+             results_fail(e,
+                          "part %" PRIu32 " of point %" PRIu64 ", replication %" PRIu64
+                          " does not fit the model of this study",
+                          p, head->point, head->replication);
+    }
+    to->size = ok ? to->size : before;
+    free(j.left);
+    return ok;
 }
 
 struct reading {
     struct bytes bytes;
+    const struct blueprint *blueprint;
     const struct record_visitor *visitor;
     struct record_place place;
     uint32_t bin[HIST_BINS];
@@ -291,23 +410,30 @@ bool record_head_decode(const void *data, size_t size, struct record_head *head,
     return get_head(&b, head, e);
 }
 
-static void get_all_series(struct reading *r, const struct blueprint *b)
+static void get_series(struct reading *r, const struct stat_spec *rows)
 {
-    for (uint32_t g = 0; g < b->n_groups && !r->bytes.bad; g++) {
-        const struct group_plan *plan = &b->groups[g];
-        for (uint32_t i = 0; plan->sampled && i < plan->count && !r->bytes.bad; i++) {
-            r->place.group = g;
-            r->place.instance = i;
-            uint64_t n = bytes_varint(&r->bytes);
-            /* Without rows an interval takes no bytes, and any number of them would do. */
-            n = plan->type->stats->name ? n : 0;
-            r->bytes.bad |= n >= RECORD_WHOLE;
-            for (uint64_t k = 0; k < n && !r->bytes.bad; k++) {
-                r->place.interval = (uint32_t)k;
-                get_rows(r, plan->type->stats);
-            }
-        }
+    uint64_t n = bytes_varint(&r->bytes);
+    /* Without rows an interval takes no bytes, and any number of them would do. */
+    n = rows->name ? n : 0;
+    r->bytes.bad |= n >= RECORD_WHOLE;
+    for (uint64_t k = 0; k < n && !r->bytes.bad; k++) {
+        r->place.interval = (uint32_t)k;
+        get_rows(r, rows);
     }
+}
+
+static bool get_item(void *context, const struct item *item)
+{
+    struct reading *r = context;
+    r->place = (struct record_place){.group = (uint32_t)(item->group - r->blueprint->groups),
+                                     .instance = item->id - item->group->first,
+                                     .interval = RECORD_WHOLE};
+    if (item->series) {
+        get_series(r, item->group->type->stats);
+    } else {
+        get_rows(r, item->group->type->stats);
+    }
+    return !r->bytes.bad;
 }
 
 bool record_decode(const void *data, size_t size, const struct blueprint *blueprint,
@@ -316,18 +442,12 @@ bool record_decode(const void *data, size_t size, const struct blueprint *bluepr
 {
     struct reading r;
     r.bytes = (struct bytes){.at = data, .end = (const unsigned char *)data + size};
+    r.blueprint = blueprint;
     r.visitor = visitor;
     if (!get_head(&r.bytes, head, e)) {
         return false;
     }
-    for (uint32_t g = 0; g < blueprint->n_groups && !r.bytes.bad; g++) {
-        const struct group_plan *plan = &blueprint->groups[g];
-        for (uint32_t i = 0; i < plan->count && !r.bytes.bad; i++) {
-            r.place = (struct record_place){.group = g, .instance = i, .interval = RECORD_WHOLE};
-            get_rows(&r, plan->type->stats);
-        }
-    }
-    get_all_series(&r, blueprint);
+    each_item(blueprint, get_item, &r);
     if (r.bytes.bad || r.bytes.at != r.bytes.end) {
         return results_fail(e,
                             "the record of point %" PRIu64 ", replication %" PRIu64

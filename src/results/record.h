@@ -46,21 +46,24 @@ struct record_head {
     uint64_t digest;  /* of the events; see sim_digest */
 };
 
-/* Where the numbers of a replication lie. One simulation has them all (record_of_sim); whoever
- * gathers a partitioned run fills this in himself. */
-struct record_source {
-    const struct blueprint *blueprint;
-    const struct hist_pool *pool;
-    const void *(*stats)(const void *context, entity_id id);
-    /* The series that watches an entity of a sampled group, and the column of its first row. */
-    const struct series *(*series)(const void *context, entity_id id, uint32_t *first_column);
-    const void *context;
-};
-struct record_source record_of_sim(const struct sim *s);
+/* Appends the record of the replication that `s`, which has the whole model, has finished. */
+void record_encode(const struct record_head *head, const struct sim *s, struct buffer *to);
 
-/* Appends the record to `to`. */
-void record_encode(const struct record_head *head, const struct record_source *source,
-                   struct buffer *to);
+/* Appends the record of a replication of which no statistics are known: all of them are zero, and
+ * there are no intervals. */
+void record_blank(const struct record_head *head, const struct blueprint *b, struct buffer *to);
+
+/* Appends what a simulation of a share of the model contributes to the record: for each of its own
+ * entities, in the order of a record, the length of what the record says there, and just that. */
+void record_piece(const struct sim *s, struct buffer *to);
+
+/* Appends the record that all pieces make, the same bytes as if the model had run in one
+ * simulation: pieces[p] is that of part p, `part_of` and `parts` are as in struct sim_share. The
+ * pieces may have come from anywhere: if they are none of this model, `to` is left as it was. Of
+ * the statistics themselves nothing is looked at. */
+bool record_join(const struct record_head *head, const struct blueprint *b, const uint32_t *part_of,
+                 const struct buffer *pieces, uint32_t parts, struct buffer *to,
+                 struct results_error *e);
 
 struct record_gauge {
     uint64_t integral; /* [level x ns] */

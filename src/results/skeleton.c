@@ -238,7 +238,8 @@ bool skeleton_provenance(struct h5 *h, const struct results_meta *m)
     hid_t group = H5Gopen2(h->file, "provenance", H5P_DEFAULT);
     H5_TRY(h, "provenance", group);
     bool ok = h5_attr_text(h, group, "created", created) && h5_attr_text(h, group, "host", host) &&
-              h5_attr_text(h, group, "command", m->command);
+              h5_attr_text(h, group, "command", m->command) &&
+              (!m->parallel || !m->parallel[0] || h5_attr_text(h, group, "parallel", m->parallel));
     H5_TRY(h, "provenance", H5Gclose(group));
     return ok && runs_dimensions(h, m, "provenance/");
 }

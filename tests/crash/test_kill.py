@@ -62,6 +62,7 @@ def kill(pid, number=signal.SIGKILL):
 
 
 class Interrupted(OutsideTest):
+    TEAM = []  # how ranks share a replication, where there are several
     journal = property(lambda self: self.folder / "study.journal")
 
     @classmethod
@@ -84,8 +85,12 @@ class Interrupted(OutsideTest):
         shutil.rmtree(self.folder)
         self.folder.mkdir()
 
+    def team(self, ranks):
+        return self.TEAM if ranks > 1 else []
+
     def begin(self, *arguments, ranks):
-        process = subprocess.Popen(self.command(*arguments, "--quiet", ranks=ranks),
+        command = self.command(*arguments, *self.team(ranks), "--quiet", ranks=ranks)
+        process = subprocess.Popen(command,
                                    cwd=self.folder, env=self.environment,
                                    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                    stderr=subprocess.PIPE, text=True)
@@ -96,7 +101,7 @@ class Interrupted(OutsideTest):
 
     def resume(self, before, ranks):
         """Finishes a run of which `before` was finished already."""
-        self.squall("resume", self.journal, "--quiet", ranks=ranks)
+        self.squall("resume", self.journal, *self.team(ranks), "--quiet", ranks=ranks)
         self.assert_whole(before)
 
     def assert_whole(self, before):
@@ -174,6 +179,14 @@ class Kills(Interrupted):
         self.trials(False, [(2, 3, 1), (3, 2, 1)])
 
 
+class TeamKills(Kills):
+    """Ranks that share a replication end together: no peer waits for a dead one."""
+    TEAM = ["--ranks-per-replication", "2"]
+
+    def test_all_ranks(self):
+        self.trials(True, [(2, 1, 2), (3, 2, 1)])
+
+
 class Signals(Interrupted):
     def wait_until(self, process, condition):
         began = time.monotonic()
@@ -217,6 +230,11 @@ class Signals(Interrupted):
                 self.assertEqual(status, 3)
                 self.assertIn(line if which == 0 else "squall: stopped", told)
                 self.resume(frames(self.journal), 1 + which)
+
+    def test_one_rank_of_a_team(self):
+        """Whichever it is, its team stops in the middle of a replication."""
+        self.TEAM = ["--ranks-per-replication", "3"]
+        self.test_one_rank_of_three()
 
     def test_torn_end(self):
         """A frame that was not written to its end is run again, and what follows is kept."""

@@ -6,7 +6,12 @@ import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-from outside import SLOW, OutsideTest, differences  # noqa: E402
+from outside import SLOW, SOURCE, OutsideTest, differences  # noqa: E402
+
+# How much of a scenario is run here, by its name; a new one needs its row.
+SHORTER = {"retry_storm": ["--set", "duration=75s"],
+           "mesh": ["--set", "duration=100ms", "--set", "warmup=0s", "--set", "timeline=[]"],
+           "phold": ["--set", "duration=20s"]}
 
 
 class Ranks(OutsideTest):
@@ -28,6 +33,58 @@ class Ranks(OutsideTest):
 
     def test_fewer_replications_than_ranks(self):
         self.check("closed", "--set", "replications=2", "--set", "duration=3s")
+
+    def check_divided(self, study, *more):
+        """One model on several ranks, cut in every way, against the same on one. MPI looks at every
+        call, and at what is left at the end."""
+        self.environment |= {"OMPI_MCA_mpi_param_check": "1",
+                             "OMPI_MCA_mpi_show_handle_leaks": "1"}
+        self.squall("run", study, "--quiet", "--force", "--output", "1.h5", *more)
+        ways = [(2, "metis", "auto"), (3, "block", "reduced"), (2, "shuffle:1", "direct"),
+                (4, "shuffle:2", "auto"), (3, "shuffle:3", "direct"), (4, "metis", "reduced"),
+                (7, "shuffle:4", "auto"), (7, "metis", "direct"), (2, "shuffle:5", "reduced")]
+        for ranks, partition, exchange in ways[:3] if SLOW else ways:
+            with self.subTest(ranks=ranks, partition=partition, exchange=exchange):
+                _, told = self.squall("run", study, "--output", "n.h5", "--force", "--partition",
+                                      partition, "--exchange", exchange,
+                                      "--ranks-per-replication", ranks, *more, ranks=ranks)
+                self.assertIn(f"of {ranks} ranks", told)
+                self.assertNotIn("handle", told)
+                self.assert_same_results("1.h5", "n.h5")
+
+    def test_divided_storm(self):
+        self.check_divided(HERE / "storm.yaml", "--set", "replications=2")
+
+    def test_divided_scenarios(self):
+        """Each for as long as it takes for its trigger to be over, or a fitting part of it."""
+        for scenario in sorted((SOURCE / "configs" / "scenarios").glob("*.yaml")):
+            more = SHORTER[scenario.stem]
+            with self.subTest(scenario.stem):
+                self.check_divided(scenario, "--set", "replications=1", *more)
+
+    def test_teams_side_by_side(self):
+        self.squall("run", HERE / "storm.yaml", "--quiet", "--output", "1.h5")
+        for ranks, team in ((4, 2), (5, 2), (3, 3)):  # of five, one has nothing to do
+            self.squall("run", HERE / "storm.yaml", "--quiet", "--force", "--output", "n.h5",
+                        "--ranks-per-replication", team, ranks=ranks)
+            self.assert_same_results("1.h5", "n.h5")
+
+    @unittest.skipIf(SLOW, "ten million events at one instant")
+    def test_stuck(self):
+        """A replication is given up at the same moment, and leaves the same record."""
+        for ranks in (1, 2):
+            team = ["--ranks-per-replication", ranks, "--partition", "block"]
+            _, told = self.squall("run", HERE / "stuck.yaml", "--quiet", "--output", f"{ranks}.h5",
+                                  *team, ranks=ranks, status=4)
+            self.assertIn("replication 0 is stuck at 0 s", told)
+        self.assert_same_results("1.h5", "2.h5")
+
+    def test_too_few_ranks_for_a_team(self):
+        for ranks in (1, 2):
+            _, told = self.squall("run", HERE / "storm.yaml", "--ranks-per-replication", "3",
+                                  ranks=ranks, status=2)
+            self.assertIn("--ranks-per-replication 3, but there", told)
+            self.assertEqual(self.files(), [])
 
     def test_the_comparison_can_fail(self):
         for seed in (1, 2):

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A small study with invented statistics, and directories to write it to.
+ * A small study whose entities invent their statistics, and directories to write it to.
  */
 #ifndef SQUALL_TESTS_RESULTS_STUDY_H
 #define SQUALL_TESTS_RESULTS_STUDY_H
@@ -39,10 +39,56 @@ static const struct stat_spec station_rows[] = {
     S_GAUGE(station_stats, depth, "Requests in the queue."),
     S_HISTOGRAM(station_stats, service, "Time in service."), S_END};
 
-static const struct entity_type caller_type = {
-    .name = "caller", .stats = caller_rows, .stats_size = sizeof(struct caller_stats)};
-static const struct entity_type station_type = {
-    .name = "station", .stats = station_rows, .stats_size = sizeof(struct station_stats)};
+/* Entities that make things up, each for itself, at times of their own. */
+static inline uint64_t study_value(struct ctx *c)
+{
+    return rng_bits(&c->streams[0]) >> (4 + rng_below(&c->streams[0], 60));
+}
+
+static inline void study_wait(struct ctx *c)
+{
+    sim_timer(c, EVENT_TIMER, 1 + (sim_time)rng_below(&c->streams[0], 110), 0, 0);
+}
+
+static inline void caller_handle(struct ctx *c, const struct event *e)
+{
+    struct caller_stats *st = c->stats;
+    uint64_t value = study_value(c);
+    (void)e;
+    st->sent++;
+    st->work += value;
+    gauge_set(&st->in_flight, c->now, (int64_t)rng_below(&c->streams[0], 50));
+    sim_record(c, &st->latency, (sim_time)(value >> 8));
+    study_wait(c);
+}
+
+static inline void station_handle(struct ctx *c, const struct event *e)
+{
+    struct station_stats *st = c->stats;
+    uint64_t value = study_value(c);
+    (void)e;
+    st->served += value & 1;
+    gauge_set(&st->depth, c->now, (int64_t)rng_below(&c->streams[0], 9));
+    /* Some histograms stay empty. */
+    if (value % 3) {
+        sim_record(c, &st->wait, (sim_time)(value >> 9));
+    }
+    study_wait(c);
+}
+
+static const char *const study_streams[] = {"fate", NULL};
+static const struct entity_type caller_type = {.name = "caller",
+                                               .stats = caller_rows,
+                                               .stats_size = sizeof(struct caller_stats),
+                                               .streams = study_streams,
+                                               .init = study_wait,
+                                               .handle = caller_handle};
+static const struct entity_type station_type = {.name = "station",
+                                                .stats = station_rows,
+                                                .stats_size = sizeof(struct station_stats),
+                                                .streams = study_streams,
+                                                .init = study_wait,
+                                                .handle = station_handle};
 
 enum { STUDY_ENTITIES = 7, STUDY_GROUPS = 4, STUDY_END = 1000, STUDY_INTERVAL = 300 };
 enum { STUDY_INTERVALS = 4 };
@@ -61,44 +107,21 @@ static const struct group_plan study_groups[STUDY_GROUPS] = {
 static const struct blueprint study_blueprint = {
     .groups = study_groups, .n_groups = STUDY_GROUPS, .n_entities = STUDY_ENTITIES};
 
-/* One replication's statistics. */
-struct study_run {
-    struct hist_pool pool;
-    struct series series;
-    uint32_t column[STUDY_ENTITIES];
-    bool summary_only; /* histograms keep no buckets */
-    union {
-        struct caller_stats caller;
-        struct station_stats station;
-    } stats[STUDY_ENTITIES];
-};
-
-static inline const struct group_plan *study_group_of(entity_id id)
+static inline struct sim *study_open(bool summary_only)
 {
-    const struct group_plan *g = study_groups;
-    while (id >= g->first + g->count) {
-        g++;
-    }
-    return g;
+    const struct sim_options options = {
+        .end = STUDY_END, .interval = STUDY_INTERVAL, .summary_only = summary_only};
+    return sim_open(&study_blueprint, &options);
 }
 
-static inline void study_run_open(struct study_run *s)
+/* Makes up what happened in a replication. */
+static inline void study_fill(struct sim *s, uint64_t point, uint64_t replication)
 {
-    memset(s, 0, sizeof *s);
-    hist_pool_open(&s->pool);
-    series_open(&s->series, &s->pool);
-    for (entity_id id = 0; id < STUDY_ENTITIES; id++) {
-        if (study_group_of(id)->sampled) {
-            s->column[id] =
-                series_watch(&s->series, study_group_of(id)->type->stats, &s->stats[id]);
-        }
+    sim_reset(s, point, replication);
+    if (!sim_run_until(s, SIM_TIME_NEVER, 0)) {
+        abort();
     }
-}
-
-static inline void study_run_close(struct study_run *s)
-{
-    series_close(&s->series);
-    hist_pool_close(&s->pool);
+    sim_finish(s);
 }
 
 static inline uint64_t study_random(uint64_t *state)
@@ -106,74 +129,6 @@ static inline uint64_t study_random(uint64_t *state)
     return *state = hash_mix64(*state + 1);
 }
 
-static inline void study_happen(struct study_run *s, entity_id id, sim_time now, uint64_t *random)
-{
-    uint64_t value = study_random(random) >> (4 + study_random(random) % 60);
-    if (study_group_of(id)->type == &caller_type) {
-        s->stats[id].caller.sent++;
-        s->stats[id].caller.work += value;
-        gauge_set(&s->stats[id].caller.in_flight, now, (int64_t)(study_random(random) % 50));
-        hist_record(&s->pool, &s->stats[id].caller.latency, value >> 8);
-    } else {
-        s->stats[id].station.served += value & 1;
-        gauge_set(&s->stats[id].station.depth, now, (int64_t)(study_random(random) % 9));
-        /* Some histograms stay empty. */
-        if (value % 3) {
-            hist_record(&s->pool, &s->stats[id].station.wait, value >> 9);
-        }
-    }
-}
-
-/* Makes up what happened in a replication. */
-static inline void study_run_fill(struct study_run *s, uint64_t point, uint64_t replication)
-{
-    uint64_t random = hash_pair(point, replication);
-    hist_pool_reset(&s->pool);
-    memset(s->stats, 0, sizeof s->stats);
-    series_reset(&s->series);
-    for (entity_id id = 0; s->summary_only && id < STUDY_ENTITIES; id++) {
-        bool caller = study_group_of(id)->type == &caller_type;
-        struct histogram *h = caller ? &s->stats[id].caller.latency : &s->stats[id].station.wait;
-        h->summary_only = 1;
-    }
-    for (sim_time now = 1; now <= STUDY_END; now++) {
-        if (study_random(&random) % 8 == 0) {
-            study_happen(s, (entity_id)(study_random(&random) % STUDY_ENTITIES), now, &random);
-        }
-        if (now % STUDY_INTERVAL == 0 || now == STUDY_END) {
-            series_sample(&s->series, now);
-        }
-    }
-    for (entity_id id = 0; id < STUDY_ENTITIES; id++) {
-        bool caller = study_group_of(id)->type == &caller_type;
-        gauge_advance(caller ? &s->stats[id].caller.in_flight : &s->stats[id].station.depth,
-                      STUDY_END);
-    }
-}
-
-static inline const void *study_stats(const void *context, entity_id id)
-{
-    return &((const struct study_run *)context)->stats[id];
-}
-
-static inline const struct series *study_series(const void *context, entity_id id,
-                                                uint32_t *first_column)
-{
-    const struct study_run *s = context;
-    *first_column = s->column[id];
-    return &s->series;
-}
-
-static inline struct record_source study_source(const struct study_run *s)
-{
-    return (struct record_source){.blueprint = &study_blueprint,
-                                  .pool = &s->pool,
-                                  .stats = study_stats,
-                                  .series = study_series,
-                                  .context = s};
-}
-
-/* The record of a made-up replication. */
 static inline struct record_head study_head(uint64_t point, uint64_t replication)
 {
     return (struct record_head){.point = point,
@@ -184,14 +139,14 @@ static inline struct record_head study_head(uint64_t point, uint64_t replication
                                 .digest = hash_pair(replication, point)};
 }
 
-static inline void study_record(struct study_run *s, uint64_t point, uint64_t replication,
+/* The record of a made-up replication. */
+static inline void study_record(struct sim *s, uint64_t point, uint64_t replication,
                                 struct buffer *to)
 {
     struct record_head head = study_head(point, replication);
-    struct record_source source = study_source(s);
-    study_run_fill(s, point, replication);
+    study_fill(s, point, replication);
     to->size = 0;
-    record_encode(&head, &source, to);
+    record_encode(&head, s, to);
 }
 
 static inline struct results_meta study_meta(void)

@@ -41,19 +41,23 @@ static int tear_down(void **state)
 
 /* Compares what a record says with the statistics it was made of. */
 struct comparing {
-    struct study_run *run;
+    const struct sim *run;
     uint64_t numbers;
 };
 
 static const void *member_of(const struct comparing *c, const struct record_place *p)
 {
     const struct group_plan *g = &study_groups[p->group];
-    return (const char *)&c->run->stats[g->first + p->instance] + g->type->stats[p->row].offset;
+    const char *stats = sim_stats(c->run, g->first + p->instance);
+    return stats + g->type->stats[p->row].offset;
 }
 
-static uint32_t column_of(const struct comparing *c, const struct record_place *p)
+static const struct series *series_of(const struct comparing *c, const struct record_place *p,
+                                      uint32_t *column)
 {
-    return c->run->column[study_groups[p->group].first + p->instance] + p->row;
+    const struct series *s = sim_series(c->run, study_groups[p->group].first + p->instance, column);
+    *column += p->row;
+    return s;
 }
 
 static void compare_counter(void *context, const struct record_place *p, uint64_t value)
@@ -63,7 +67,9 @@ static void compare_counter(void *context, const struct record_place *p, uint64_
     if (p->interval == RECORD_WHOLE) {
         assert_true(value == *(const uint64_t *)member_of(c, p));
     } else {
-        assert_true(value == series_counter(&c->run->series, column_of(c, p), p->interval));
+        uint32_t column;
+        const struct series *series = series_of(c, p, &column);
+        assert_true(value == series_counter(series, column, p->interval));
     }
 }
 
@@ -77,8 +83,9 @@ static void compare_gauge(void *context, const struct record_place *p,
         assert_true(value->integral == g->integral && value->max == g->max);
     } else {
         int64_t max;
-        assert_true(value->integral ==
-                    series_gauge(&c->run->series, column_of(c, p), p->interval, &max));
+        uint32_t column;
+        const struct series *series = series_of(c, p, &column);
+        assert_true(value->integral == series_gauge(series, column, p->interval, &max));
         assert_true(value->max == max);
     }
 }
@@ -91,7 +98,9 @@ static void compare_histogram(void *context, const struct record_place *p,
     if (p->interval != RECORD_WHOLE) {
         const uint32_t *bin;
         const uint64_t *count;
-        size_t n = series_histogram(&c->run->series, column_of(c, p), p->interval, &bin, &count);
+        uint32_t column;
+        const struct series *series = series_of(c, p, &column);
+        size_t n = series_histogram(series, column, p->interval, &bin, &count);
         assert_int_equal(value->n, n);
         assert_true(n == 0 || memcmp(bin, value->bin, n * sizeof *bin) == 0);
         assert_true(n == 0 || memcmp(count, value->count, n * sizeof *count) == 0);
@@ -99,7 +108,7 @@ static void compare_histogram(void *context, const struct record_place *p,
     }
     static struct hist_counts expected;
     memset(&expected, 0, sizeof expected);
-    hist_counts_add(&expected, &c->run->pool, member_of(c, p));
+    hist_counts_add(&expected, sim_histograms(c->run), member_of(c, p));
     assert_true(value->total == expected.total && value->sum == expected.sum &&
                 value->min == expected.min && value->max == expected.max);
     for (uint32_t i = 0; i < value->n; i++) {
@@ -121,15 +130,14 @@ static void expect_head(const struct record_head *head, const struct record_head
 static void test_record(void **state)
 {
     (void)state;
-    struct study_run run;
+    struct sim *run = study_open(false);
     struct buffer record = {0};
-    study_run_open(&run);
     for (uint64_t r = 0; r < 50; r++) {
-        struct comparing c = {.run = &run};
+        struct comparing c = {.run = run};
         struct results_error e = {""};
         struct record_head head, expected = study_head(3, r);
         const struct record_visitor v = {compare_counter, compare_gauge, compare_histogram, &c};
-        study_record(&run, 3, r, &record);
+        study_record(run, 3, r, &record);
         assert_true(record_decode(record.data, record.size, &study_blueprint, &v, &head, &e));
         expect_head(&head, &expected);
         /* Seven entities of four rows, and four intervals of four entities. */
@@ -138,7 +146,7 @@ static void test_record(void **state)
         expect_head(&head, &expected);
     }
     buffer_close(&record);
-    study_run_close(&run);
+    sim_close(run);
 }
 
 static void drop_counter(void *context, const struct record_place *p, uint64_t value)
@@ -172,12 +180,11 @@ static void drop_histogram(void *context, const struct record_place *p,
 static void test_hostile_records(void **state)
 {
     (void)state;
-    struct study_run run;
+    struct sim *run = study_open(false);
     struct buffer record = {0};
     struct record_head head;
     const struct record_visitor v = {drop_counter, drop_gauge, drop_histogram, NULL};
-    study_run_open(&run);
-    study_record(&run, 0, 1, &record);
+    study_record(run, 0, 1, &record);
     for (size_t size = 0; size < record.size; size++) {
         struct results_error e = {""};
         unsigned char *copy = malloc(size + !size);
@@ -205,7 +212,7 @@ static void test_hostile_records(void **state)
     }
     assert_true(accepted < 20000);
     buffer_close(&record);
-    study_run_close(&run);
+    sim_close(run);
 }
 
 static void test_newer_record(void **state)
@@ -250,7 +257,7 @@ static void write_journal(const char *path, const struct results_meta *meta, uin
                           uint64_t left_out)
 {
     struct results_error e = {""};
-    struct study_run run;
+    struct sim *run = study_open(false);
     struct buffer record = {0};
     uint64_t n = meta->n_points * meta->n_replications, random = seed;
     uint64_t *order = calloc(n, sizeof *order);
@@ -262,17 +269,16 @@ static void write_journal(const char *path, const struct results_meta *meta, uin
     assert_true(journal_create(path, &e));
     struct journal *j[2] = {journal_open_append(path, 0, meta, &e),
                             journal_open_append(path, 1, meta, &e)};
-    study_run_open(&run);
     for (uint64_t i = 0; i < n; i++) {
         uint64_t p = order[i] / meta->n_replications, r = order[i] % meta->n_replications;
         if (order[i] != left_out) {
-            study_record(&run, p, r, &record);
+            study_record(run, p, r, &record);
             assert_true(journal_append(j[study_random(&random) % 2], p, r, random >> 32,
                                        record.data, record.size, &e));
         }
     }
     assert_true(journal_close(j[0], &e) && journal_close(j[1], &e));
-    study_run_close(&run);
+    sim_close(run);
     buffer_close(&record);
     free(order);
 }
@@ -289,13 +295,13 @@ static void convert(const char *journal, const char *to, const struct results_me
     journal_index_close(&index);
 }
 
-static const void *row_member(const struct study_run *run, entity_id id, const char *row)
+static const void *row_member(const struct sim *run, entity_id id, const char *row)
 {
-    const struct stat_spec *spec = study_group_of(id)->type->stats;
+    const struct stat_spec *spec = blueprint_group(&study_blueprint, id)->type->stats;
     while (strcmp(spec->name, row) != 0) {
         spec++;
     }
-    return (const char *)&run->stats[id] + spec->offset;
+    return (const char *)sim_stats(run, id) + spec->offset;
 }
 
 /* Entities of a type in the order of their dimension. */
@@ -303,7 +309,7 @@ static uint32_t ids_of(const char *type, entity_id *ids)
 {
     uint32_t n = 0;
     for (entity_id id = 0; id < STUDY_ENTITIES; id++) {
-        if (strcmp(study_group_of(id)->type->name, type) == 0) {
+        if (strcmp(blueprint_group(&study_blueprint, id)->type->name, type) == 0) {
             ids[n++] = id;
         }
     }
@@ -319,8 +325,7 @@ static void expect_row(struct results *r, const struct results_type *t, const st
     struct record_gauge *gauge = calloc(n, sizeof *gauge);
     static struct hist_counts one, pooled, expected, expected_pooled;
     struct results_error e = {""};
-    struct study_run run;
-    study_run_open(&run);
+    struct sim *run = study_open(false);
     memset(&expected_pooled, 0, sizeof expected_pooled);
     memset(&pooled, 0, sizeof pooled);
     assert_true(row->kind != STAT_COUNTER || results_counter(r, t, row, point, range, value, &e));
@@ -330,9 +335,9 @@ static void expect_row(struct results *r, const struct results_type *t, const st
         struct record_gauge total = {0};
         bool there = point * n + k != left_out;
         memset(&expected, 0, sizeof expected);
-        study_run_fill(&run, point, k);
+        study_fill(run, point, k);
         for (uint64_t i = range.first; there && i < range.first + range.count; i++) {
-            const void *member = row_member(&run, ids[i], row->name);
+            const void *member = row_member(run, ids[i], row->name);
             if (row->kind == STAT_COUNTER) {
                 sum += *(const uint64_t *)member;
             } else if (row->kind == STAT_GAUGE) {
@@ -340,7 +345,7 @@ static void expect_row(struct results *r, const struct results_type *t, const st
                 total.integral += g->integral;
                 total.max = g->max > total.max ? g->max : total.max;
             } else {
-                hist_counts_add(&expected, &run.pool, member);
+                hist_counts_add(&expected, sim_histograms(run), member);
             }
         }
         assert_true(value[k] == sum);
@@ -356,7 +361,7 @@ static void expect_row(struct results *r, const struct results_type *t, const st
         assert_true(results_histogram(r, t, row, point, RESULTS_POOLED, range, &pooled, &e));
         assert_memory_equal(&pooled, &expected_pooled, sizeof pooled);
     }
-    study_run_close(&run);
+    sim_close(run);
     free(value);
     free(gauge);
 }
@@ -383,6 +388,7 @@ static void test_round_trip(void **state)
     struct results r;
     meta.n_points = 2;
     meta.n_replications = 11;
+    meta.parallel = "ranks 4\nwindows 17\n";
     write_journal(dir, &meta, 1, 17);
     convert(dir, file, &meta);
     assert_true(results_open(file, &r, &e));
@@ -390,6 +396,7 @@ static void test_round_trip(void **state)
     assert_string_equal(r.meta.config, meta.config);
     assert_string_equal(r.meta.resolved, meta.resolved);
     assert_string_equal(r.meta.command, meta.command);
+    assert_string_equal(r.meta.parallel, meta.parallel);
     assert_true(r.meta.seed == meta.seed && r.meta.plan_hash == meta.plan_hash);
     assert_true(r.meta.end == STUDY_END && r.meta.interval == STUDY_INTERVAL);
     assert_int_equal(r.n_types, 2);
@@ -471,6 +478,7 @@ static void test_order_does_not_matter(void **state)
     memset(command, 'x', sizeof command - 1);
     command[sizeof command - 1] = '\0';
     meta.command = command;
+    meta.parallel = "ranks 4\n";
     convert(journal, other, &meta);
     if (!succeeds("h5diff --version >/dev/null 2>&1")) {
         skip();
@@ -661,6 +669,7 @@ static void test_nothing_to_write(void **state)
     convert(dir, file, &meta);
     assert_true(results_open(file, &r, &e));
     assert_true(r.meta.interval == SIM_TIME_NEVER);
+    assert_string_equal(r.meta.parallel, "");
     struct results_run run[5];
     assert_true(results_runs(&r, 0, run, &e));
     assert_true(run[0].status == RUN_MISSING && run[4].status == RUN_MISSING);
@@ -678,13 +687,11 @@ static void test_summary_only(void **state)
     (void)state;
     struct results_meta meta = study_meta();
     struct results_error e = {""};
-    struct study_run run;
+    struct sim *run = study_open(true);
     struct buffer record = {0};
     struct results r;
     meta.n_replications = 1;
-    study_run_open(&run);
-    run.summary_only = true;
-    study_record(&run, 0, 0, &record);
+    study_record(run, 0, 0, &record);
     assert_true(journal_create(dir, &e));
     struct journal *j = journal_open_append(dir, 0, &meta, &e);
     assert_true(journal_append(j, 0, 0, 0, record.data, record.size, &e));
@@ -696,12 +703,38 @@ static void test_summary_only(void **state)
     assert_true(results_has_buckets(&counts));
     assert_true(results_histogram(&r, t, results_find_row(t, "latency"), 0, 0,
                                   (struct results_range){0, 1}, &counts, &e));
-    const struct histogram *h = &run.stats[0].caller.latency;
+    const struct caller_stats *first = sim_stats(run, 0);
+    const struct histogram *h = &first->latency;
     assert_true(h->total > 1 && counts.total == h->total && counts.sum == h->sum);
     assert_true(counts.min == h->min && counts.max == h->max);
     assert_false(results_has_buckets(&counts));
     results_close(&r);
-    study_run_close(&run);
+    sim_close(run);
+    buffer_close(&record);
+}
+
+/* A replication without statistics changes those of no other. */
+static void test_blank_replication(void **state)
+{
+    (void)state;
+    struct results_meta meta = study_meta();
+    struct results_error e = {""};
+    struct buffer record = {0};
+    struct results r;
+    struct results_run runs[5];
+    const struct record_head head = {.point = 0, .replication = 2, .status = RUN_EVENT_LIMIT};
+    write_journal(dir, &meta, 1, 2);
+    struct journal *j = journal_open_append(dir, 0, &meta, &e);
+    record_blank(&head, &study_blueprint, &record);
+    assert_true(journal_append(j, 0, 2, 0, record.data, record.size, &e) && journal_close(j, &e));
+    convert(dir, file, &meta);
+    assert_true(results_open(file, &r, &e));
+    expect_everything(&r, 2);
+    assert_true(results_runs(&r, 0, runs, &e));
+    assert_int_equal(runs[2].status, RUN_EVENT_LIMIT);
+    assert_true(runs[2].events == 0 && runs[2].digest == 0 && runs[2].sim_end == 0);
+    assert_true(runs[1].events > 0 && runs[3].events > 0);
+    results_close(&r);
     buffer_close(&record);
 }
 
@@ -800,6 +833,7 @@ int main(void)
         TEST(test_large_numbers),
         TEST(test_layout),
         TEST(test_summary_only),
+        TEST(test_blank_replication),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Teams: the ranks of a run are divided into teams of equal size, each of which runs one
+ * replication at a time, its model divided among its ranks. Teams of one rank are the common case:
+ * replications side by side cost nothing. The first rank of a team leads it: it asks for tasks and
+ * writes the journal. Ranks that are too few for one more team have nothing to do.
+ *
+ * The results are the same for every division.
+ */
+#ifndef SQUALL_EXPERIMENT_TEAM_H
+#define SQUALL_EXPERIMENT_TEAM_H
+
+#include <mpi.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "parallel/partition.h"
+#include "parallel/windows.h"
+#include "results/buffer.h"
+#include "results/error.h"
+
+/* How the user wants it. */
+struct team_request {
+    int64_t ranks; /* of a team; 0: as many as pay */
+    enum partition_method method;
+    uint64_t seed; /* of PARTITION_SHUFFLE */
+    bool profile;  /* balance by a short run instead of the traffic equations */
+    enum windows_exchange exchange;
+};
+
+struct team {
+    MPI_Comm comm;    /* of its ranks; MPI_COMM_NULL: this rank is left over */
+    MPI_Comm leaders; /* of all teams; MPI_COMM_NULL: this rank leads none */
+    int rank, size;   /* within comm */
+    int teams;
+    uint32_t *part_of; /* of every entity; NULL in a team of one. Owned */
+    struct windows *windows;
+    sim_time lookahead; /* [ns] between the parts; SIM_TIME_NEVER in a team of one */
+    char limit[300];    /* the wire that it is that of, in words */
+    double remote;      /* share of messages that are expected to leave their rank */
+};
+
+/* Whether there are enough ranks for what the user wants. */
+bool team_check(const struct team_request *q, int ranks, struct results_error *e);
+
+/* How many ranks a team has for `n_tasks` replications on `ranks` ranks. */
+int team_choose(const struct team_request *q, const struct blueprint *b, uint64_t n_tasks,
+                int ranks);
+
+/* Collective over MPI_COMM_WORLD. `size` is the same on every rank; the partition is made by rank 0
+ * and told to all. */
+void team_open(struct team *t, const struct team_request *q, int size, const struct blueprint *b,
+               const struct sim_options *options);
+void team_close(struct team *t);
+
+/* Collective over the team: the leader's word to all, for instance the next task. */
+uint64_t team_word(const struct team *t, uint64_t word);
+
+/* Collective over the team. The leader gets the sum of everybody's value. */
+uint64_t team_sum(const struct team *t, uint64_t value);
+
+/* Collective over the team. The leader gets everybody's bytes, in the order of ranks: `pieces` is
+ * an array of t->size buffers there, which keep their memory from call to call. */
+void team_gather(const struct team *t, const struct buffer *mine, struct buffer *pieces);
+
+/* Collective over MPI_COMM_WORLD: what running in parallel has cost, for people. On rank 0, in
+ * `arena`; NULL elsewhere, and where every team is one rank. */
+const char *team_report(const struct team *t, struct arena *arena);
+
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Parts write only to those that wires lead to, and a non-blocking reduction finds the first of all
+ * events: two steps a window, whatever the number of ranks. What a part has sent counts as its own
+ * until it has arrived, which it has when the window's mail has been taken in.
+ */
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "parallel/exchange.h"
+#include "parallel/horizon.h"
+#include "parallel/lookahead.h"
+#include "parallel/mail.h"
+
+/* Reduced to the least of all; a flag is raised by -1. */
+enum { FIRST, STUCK_AT, STOP, WORDS };
+
+struct reduced {
+    struct exchange base;
+    MPI_Comm comm;
+    struct sim *sim;
+    struct mail *mail;
+    const struct lookahead *lookahead;
+    uint32_t *peers, n_peers;
+};
+
+static void turn(struct exchange *e, const struct tidings *mine, struct patience *p,
+                 struct windows_stats *s, struct outlook *o)
+{
+    struct reduced *r = (struct reduced *)(void *)e;
+    int64_t told[WORDS] = {mine->next, mine->stuck ? mine->next : SIM_TIME_NEVER,
+                           mine->stop ? -1 : 0};
+    int64_t least[WORDS];
+    for (uint32_t i = 0; i < r->n_peers; i++) {
+        uint32_t n;
+        sim_time first;
+        sim_outbox(r->sim, r->peers[i], &n, &first);
+        told[FIRST] = first < told[FIRST] ? first : told[FIRST];
+    }
+    MPI_Request reduction;
+    MPI_Iallreduce(told, least, WORDS, MPI_INT64_T, MPI_MIN, r->comm, &reduction);
+    mail_exchange(r->mail, &(uint64_t){0}, p, s);
+    mail_next(r->mail);
+    patience_wait(p, &reduction, 1);
+    *o = (struct outlook){.first = least[FIRST],
+                          .horizon = horizon_reduced(least[FIRST], r->lookahead->least),
+                          .stop = least[STOP] != 0,
+                          .stuck =
+                              least[STUCK_AT] != SIM_TIME_NEVER && least[STUCK_AT] == least[FIRST]};
+}
+
+static void close_reduced(struct exchange *e)
+{
+    struct reduced *r = (struct reduced *)(void *)e;
+    mail_close(r->mail);
+    free(r->peers);
+    free(r);
+}
+
+struct exchange *exchange_reduced(MPI_Comm comm, struct sim *sim, const struct lookahead *l)
+{
+    struct reduced *r = calloc(1, sizeof *r);
+    CHECK(r, "out of memory");
+    *r = (struct reduced){.base = {turn, close_reduced}, .comm = comm, .sim = sim, .lookahead = l};
+    r->peers = calloc(l->parts, sizeof *r->peers);
+    CHECK(r->peers, "out of memory");
+    for (uint32_t p = 0; p < l->parts; p++) {
+        /* Replies take the way back, so whoever is written to writes, too. */
+        if (p != l->part && (l->to[p] != SIM_TIME_NEVER || l->from[p] != SIM_TIME_NEVER)) {
+            r->peers[r->n_peers++] = p;
+        }
+    }
+    r->mail = mail_open(comm, sim, r->peers, r->n_peers, sizeof(uint64_t));
+    return &r->base;
+}

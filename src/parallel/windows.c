@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "parallel/windows.h"
+
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "parallel/exchange.h"
+#include "parallel/lookahead.h"
+#include "parallel/patience.h"
+
+enum { SLICE = 50000 }; /* events between two polls: some milliseconds */
+
+const char *const windows_exchange_words[] = {
+    [WINDOWS_AUTO] = "auto",
+    [WINDOWS_ALL_DIRECT] = "direct",
+    [WINDOWS_ALL_REDUCED] = "reduced",
+    NULL,
+};
+
+struct windows {
+    MPI_Comm comm; /* its own, so that no other traffic of the ranks meets it; owned */
+    struct sim *sim;
+    struct sim_share share;
+    struct lookahead lookahead;
+    struct exchange *exchange; /* NULL: there is only one part */
+    struct windows_stats stats;
+};
+
+static enum windows_exchange choose(enum windows_exchange wanted, uint32_t parts)
+{
+    bool few = parts <= WINDOWS_DIRECT;
+    return few && wanted != WINDOWS_ALL_REDUCED ? WINDOWS_ALL_DIRECT : WINDOWS_ALL_REDUCED;
+}
+
+struct windows *windows_open(MPI_Comm comm, const struct blueprint *b, const uint32_t *part_of,
+                             const struct sim_options *options, enum windows_exchange exchange)
+{
+    struct windows *w = calloc(1, sizeof *w);
+    CHECK(w, "out of memory");
+    int rank, size;
+    MPI_Comm_rank(comm, &rank);
+    MPI_Comm_size(comm, &size);
+    struct sim_options all = *options;
+    uint32_t part = (uint32_t)rank, parts = (uint32_t)size;
+    if (parts == 1) {
+        w->sim = sim_open(b, &all);
+        return w;
+    }
+    MPI_Comm_dup(comm, &w->comm);
+    lookahead_open(b, part_of, part, parts, &w->lookahead);
+    w->share = (struct sim_share){
+        .part_of = part_of, .part = part, .parts = parts, .lookahead = w->lookahead.to};
+    all.share = &w->share;
+    w->sim = sim_open(b, &all);
+    w->exchange = choose(exchange, parts) == WINDOWS_ALL_DIRECT
+                      ? exchange_direct(w->comm, w->sim, part_of)
+                      : exchange_reduced(w->comm, w->sim, &w->lookahead);
+    return w;
+}
+
+void windows_close(struct windows *w)
+{
+    if (w->exchange) {
+        w->exchange->close(w->exchange);
+        lookahead_close(&w->lookahead);
+        MPI_Comm_free(&w->comm);
+    }
+    sim_close(w->sim);
+    free(w);
+}
+
+struct sim *windows_sim(struct windows *w)
+{
+    return w->sim;
+}
+
+const struct windows_stats *windows_stats(const struct windows *w)
+{
+    return &w->stats;
+}
+
+/* Runs the share up to `limit`, or until it gets stuck or somebody wants to stop. */
+static void run_share(struct windows *w, sim_time limit, struct patience *p)
+{
+    uint64_t began = patience_clock(), now = began;
+    patience_poll(p, began);
+    while (!p->stop && !sim_run_until(w->sim, limit, SLICE) && !sim_stuck(w->sim)) {
+        now = patience_clock();
+        patience_poll(p, now);
+    }
+    w->stats.run_ns += patience_clock() - began;
+}
+
+/* Whether the replication is over, and how. */
+static bool is_over(const struct outlook *o, sim_time end, enum windows_end *how)
+{
+    *how = o->stop ? WINDOWS_STOPPED : o->stuck ? WINDOWS_STUCK : WINDOWS_DONE;
+    return o->stop || o->stuck || o->first > end;
+}
+
+static struct outlook alone(const struct windows *w, const struct patience *p)
+{
+    return (struct outlook){.first = sim_next_time(w->sim),
+                            .horizon = SIM_TIME_NEVER,
+                            .stop = p->stop,
+                            .stuck = sim_stuck(w->sim)};
+}
+
+enum windows_end windows_run(struct windows *w, uint64_t seed, uint64_t replication,
+                             bool (*poll)(void *context), void *context, sim_time *reached)
+{
+    uint64_t began = patience_clock();
+    struct patience p = {.poll = poll, .context = context, .polled = began};
+    enum windows_end how = WINDOWS_DONE;
+    sim_reset(w->sim, seed, replication);
+    for (;;) {
+        struct outlook o = alone(w, &p);
+        if (w->exchange) {
+            struct tidings mine = {.next = o.first, .stop = o.stop, .stuck = o.stuck};
+            w->exchange->turn(w->exchange, &mine, &p, &w->stats, &o);
+        }
+        w->stats.windows++;
+        *reached = o.first;
+        if (is_over(&o, sim_options(w->sim)->end, &how)) {
+            break;
+        }
+        run_share(w, o.horizon, &p);
+    }
+    if (how == WINDOWS_DONE) {
+        sim_run_until(w->sim, SIM_TIME_NEVER, 0); /* what is left are ends of intervals */
+    }
+    w->stats.events += sim_events(w->sim);
+    w->stats.blocked_ns += p.blocked_ns;
+    w->stats.wall_ns += patience_clock() - began;
+    return how;
+}
