@@ -9,14 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/units.h"
-#include "cli/clock.h"
 #include "cli/verb.h"
 #include "engine/sim.h"
 #include "parallel/components.h"
 #include "parallel/fans.h"
 
-enum { KEY_RANKS = 'n', RANKS_MOST = 1000000, PROFILE_EVENTS = 2000000 };
+enum { KEY_RANKS = 'n', RANKS_MOST = 1000000 };
 
 struct plan_options {
     struct overrides overrides;
@@ -72,29 +72,15 @@ static const struct argp argp = {
 
 /* --- the work ----------------------------------------------------------------------------- */
 
-/* Runs the beginning of the first replication. What an event costs is measured in the second half
- * of that, when memory has been touched before. Timers that were set but never ran count as events
- * to the flow: the cost is by the flow's measure. */
 static void profile(struct plan *p)
 {
-    const struct study_settings *s = &p->study->settings;
-    struct sim *sim = sim_open(
-        &p->study->blueprint,
-        &(struct sim_options){.end = s->duration, .warmup = s->warmup, .interval = SIM_TIME_NEVER});
-    sim_reset(sim, (uint64_t)s->seed, 0);
-    sim_run_until(sim, SIM_TIME_NEVER, PROFILE_EVENTS / 2);
-    uint64_t first = sim_events(sim);
-    double began = clock_s();
-    sim_run_until(sim, SIM_TIME_NEVER, PROFILE_EVENTS / 2);
-    double seconds = clock_s() - began, simulated = (double)sim_now(sim) / SIM_TIME_S;
-    uint64_t all = sim_events(sim);
-    flow_measure(sim, &p->flow);
-    if (all > first && p->flow.total > 0.0) {
-        p->machine.event = seconds / (double)(all - first) * SIM_TIME_S * (double)all /
-                           (p->flow.total * simulated);
+    struct sim_options options = study_options(p->study);
+    double cost =
+        flow_profile(&p->study->blueprint, &options, (uint64_t)p->study->settings.seed, &p->flow);
+    if (cost > 0.0) {
+        p->machine.event = cost;
         p->profiled = true;
     }
-    sim_close(sim);
 }
 
 static void find_pieces(struct plan *p)
@@ -190,11 +176,12 @@ static void add_row(struct plan *p, const struct team_request *team, uint32_t ra
     row->expected = efficiency_of(&p->machine, &row->work, ranks);
 }
 
-/* Numbers of ranks up to `most`, which is the last; or, where that is only as many as there could
- * be, up to where more ranks are slower. */
+/* Numbers of ranks up to `most`, which is the last, with some left out where more ranks are much
+ * slower; or, unless `all` are there to be used, up to where more ranks are slower. */
 static void add_rows(struct plan *p, const struct team_request *team, uint32_t most, bool all)
 {
     const uint32_t few = 32;
+    const double hopeless = 0.5;
     double fastest = 1.0;
     for (uint32_t ranks = 2; ranks < most; ranks *= ranks < few ? 2 : 4) {
         add_row(p, team, ranks);
@@ -202,7 +189,10 @@ static void add_rows(struct plan *p, const struct team_request *team, uint32_t m
         if (!all && speedup < fastest) {
             return;
         }
-        fastest = speedup;
+        if (speedup < hopeless * fastest) {
+            break;
+        }
+        fastest = speedup > fastest ? speedup : fastest;
     }
     if (most > 1) {
         add_row(p, team, most);

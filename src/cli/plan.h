@@ -72,7 +72,7 @@ const char *plan_seconds(double s, struct arena *arena);
 /* Prints a paragraph, broken into lines, after an empty one. */
 void plan_say(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* "users[3] -> web[7]", or "users[3] -> web" where a wire leads to a whole group. */
+/* As blueprint_wire_name. */
 const char *plan_wire(const struct blueprint *b, wire_id wire, struct arena *arena);
 
 /* Where it is written how long messages on a wire take: "mesh.yaml:47". "" where that is in no

@@ -110,8 +110,7 @@ static void say_costs(const struct plan *p, const struct plan_row *r, struct are
     bool by_piece = p->pieces.share * r->ranks > 0.9 * r->work.balance && r->work.balance > 1.1;
     if (e->exchange >= e->imbalance && e->exchange >= e->remote) {
         plan_say(a,
-                 "On %" PRIu32
-                 " ranks most time would go into waiting for news: in %s a rank has about "
+                 "What costs most on %" PRIu32 " ranks is waiting for news: in %s a rank has about "
                  "%.2g events to handle, %s of work, and then it takes about %s until all "
                  "have told each other how far they are.",
                  r->ranks, units_write_duration(r->lookahead).text, e->events,
@@ -120,17 +119,16 @@ static void say_costs(const struct plan *p, const struct plan_row *r, struct are
         say_needed(p, r, a);
     } else if (e->imbalance < e->remote) {
         plan_say(a,
-                 "On %" PRIu32
-                 " ranks messages from rank to rank would cost most: %.0f %% of all are "
-                 "such. What would help: groups of entities that mostly keep to themselves.",
+                 "What costs most on %" PRIu32
+                 " ranks are messages from rank to rank: %.0f %% of all "
+                 "are such. What would help: groups of entities that mostly keep to themselves.",
                  r->ranks, 100.0 * r->work.remote);
     } else if (by_piece) {
         say_large_piece(p, a);
     } else {
         plan_say(a,
-                 "On %" PRIu32
-                 " ranks most time would be lost in waiting for the rank that happens to "
-                 "have most to do: %.3g times the mean by the division, and more by chance.",
+                 "What costs most on %" PRIu32 " ranks is waiting for the one that happens to have "
+                 "most to do: %.3g times the mean by the division, and more by chance.",
                  r->ranks, r->work.balance);
         say_needed(p, r, a);
     }
@@ -181,7 +179,7 @@ static void say_verdict(const struct plan *p, struct arena *a)
         plan_say(
             a,
             "Dividing the model is %s worth it: at best, a replication would run %.2g times as "
-            "fast as on one rank, and that takes %" PRIu32 ".",
+            "fast as on one rank, and that takes %" PRIu32 " ranks.",
             speedup < worthwhile ? "not" : "hardly", speedup, fastest->ranks);
     } else {
         plan_say(a,

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/units.h"
 #include "cli/plan.h"
 #include "cli/table.h"
@@ -23,20 +24,9 @@ enum {
 
 const char *plan_wire(const struct blueprint *b, wire_id wire, struct arena *arena)
 {
-    const struct wire_plan *w = &b->wires[wire];
-    const struct group_plan *g = blueprint_group(b, w->to);
-    char from[NAME_ROOM], to[NAME_ROOM];
-    blueprint_name(b, w->from, from, sizeof from);
-    blueprint_name(b, w->to, to, sizeof to);
-    if (w->more + 1 == g->count && w->more > 0) {
-        return arena_format(arena, "%s -> %s", from, g->name);
-    }
-    if (w->more > 0) {
-        uint32_t first = w->to - g->first;
-        return arena_format(arena, "%s -> %s[%" PRIu32 "..%" PRIu32 "]", from, g->name, first,
-                            first + w->more);
-    }
-    return arena_format(arena, "%s -> %s", from, to);
+    char name[2 * NAME_ROOM];
+    blueprint_wire_name(b, wire, name, sizeof name);
+    return arena_copy(arena, name);
 }
 
 static bool matches(const struct blueprint *b, const char *pattern, entity_id id)
@@ -287,9 +277,9 @@ static void print_row(const struct plan *p, const struct plan_row *r, struct tab
     table_figure(t, r->estimated ? NAN : (double)r->cut_wires, NAN, "1", "");
     table_text(t, percent(r->work.remote, a));
     table_text(t, cut ? units_write_duration(r->lookahead).text : "all");
-    table_text(t,
-               cut ? arena_format(a, "%.*f", r->expected.events < 9.95 ? 1 : 0, r->expected.events)
-                   : "all");
+    table_text(
+        t, cut ? arena_format(a, r->expected.events < 9.95 ? "%.2g" : "%.0f", r->expected.events)
+               : "all");
     table_text(t, percent(r->expected.efficiency, a));
     table_text(t, arena_format(a, "%.3g", r->expected.speedup));
     if (p->ranks > 0) {
@@ -331,27 +321,23 @@ static void print_rows(const struct plan *p, struct arena *a)
 /* What the lookahead comes from, once for rows in which that is the same. */
 static void print_limits(const struct plan *p, struct arena *a)
 {
-    const char *last = NULL;
+    const char *last = "";
     for (const struct plan_row *r = p->rows; r < p->rows + p->n_rows; r++) {
         if (r->limit == WIRE_NONE) {
             continue;
         }
         const char *place = plan_place(p->study, r->limit, a);
-        const char *key =
-            arena_format(a, "%s at %s", units_write_duration(r->lookahead).text, place);
-        if (last && strcmp(key, last) == 0) {
-            continue;
+        const char *lookahead = arena_copy(a, units_write_duration(r->lookahead).text);
+        const char *key = arena_format(a, "%s %s", lookahead, place);
+        if (strcmp(key, last) != 0) {
+            bool joins = r->components < p->pieces.n;
+            plan_say(a, "Lookahead from %" PRIu32 " ranks on: %s, by %s%s%s%s%s%s", r->ranks,
+                     lookahead, plan_wire(&p->study->blueprint, r->limit, a), place[0] ? " (" : "",
+                     place, place[0] ? ")" : "",
+                     joins ? "; no wire is cut that is faster than " : "",
+                     joins ? units_write_duration(r->contract).text : "");
         }
-        fputs(last ? "" : "\n", stdout);
         last = key;
-        printf("Lookahead on %" PRIu32 " ranks: %s, by %s%s%s%s\n", r->ranks,
-               units_write_duration(r->lookahead).text,
-               plan_wire(&p->study->blueprint, r->limit, a), place[0] ? " (" : "", place,
-               place[0] ? ")" : "");
-        if (r->contract > 0 && r->components < p->pieces.n) {
-            printf("  (wires faster than %s stay within a rank)\n",
-                   units_write_duration(r->contract).text);
-        }
     }
 }
 

@@ -49,3 +49,22 @@ uint64_t blueprint_name_hash(const struct blueprint *b, entity_id id)
     CHECK(length >= 0 && (size_t)length < sizeof name, "a name of %d letters: %s...", length, name);
     return hash_text(name);
 }
+
+void blueprint_wire_name(const struct blueprint *b, wire_id wire, char *text, size_t size)
+{
+    const struct wire_plan *w = &b->wires[wire];
+    const struct group_plan *g = blueprint_group(b, w->to);
+    uint32_t first = w->to - g->first;
+    int n = blueprint_name(b, w->from, text, size);
+    CHECK(n >= 0 && (size_t)n < size, "%zu letters for the name of a wire", size);
+    text += n;
+    size -= (size_t)n;
+    if (w->more > 0 && w->more + 1 == g->count) {
+        snprintf(text, size, " -> %s", g->name);
+    } else if (w->more > 0) {
+        snprintf(text, size, " -> %s[%u..%u]", g->name, first, first + w->more);
+    } else {
+        n = snprintf(text, size, " -> ");
+        blueprint_name(b, w->to, text + n, size > (size_t)n ? size - (size_t)n : 0);
+    }
+}

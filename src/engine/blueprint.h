@@ -100,4 +100,8 @@ int blueprint_name(const struct blueprint *b, entity_id id, char *text, size_t s
 /* Hash of that name: the `who` of the entity's random streams. */
 uint64_t blueprint_name_hash(const struct blueprint *b, entity_id id);
 
+/* Writes "users[3] -> web[7]", or "-> web[4..7]" or "-> web" where a wire fans out, into `text`
+ * (always terminated). */
+void blueprint_wire_name(const struct blueprint *b, wire_id wire, char *text, size_t size);
+
 #endif

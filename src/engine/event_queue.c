@@ -777,6 +777,11 @@ static inline uint32_t take_first(struct event_queue *q)
     uint32_t next = lane ? lane_advance(q, &q->lanes[lane - 1]) : EVQ_NONE;
     if (next != EVQ_NONE) {
         insert(q, entry_of(q, next));
+        uint32_t after = evq_link(q, next)->next; /* will be wanted when `next` is popped */
+        if (after != EVQ_NONE) {
+            __builtin_prefetch(evq_event(q, after));
+            __builtin_prefetch(evq_link(q, after));
+        }
     }
     return slot;
 }
@@ -827,4 +832,9 @@ uint32_t evq_pop_before(struct event_queue *q, sim_time limit)
     evq_link(q, slot)->generation++;
     q->n_pending--;
     return slot;
+}
+
+uint32_t evq_ahead(const struct event_queue *q, uint32_t ahead)
+{
+    return q->n_front > ahead ? slot_of(&front_of(q)[q->n_front - 1 - ahead]) : EVQ_NONE;
 }

@@ -144,6 +144,9 @@ sim_time evq_next_time(struct event_queue *q);
  * evq_give. */
 uint32_t evq_pop_before(struct event_queue *q, sim_time limit);
 
+/* The event that will probably be popped after `ahead` others, or EVQ_NONE: for prefetching. */
+uint32_t evq_ahead(const struct event_queue *q, uint32_t ahead);
+
 /* Memory in use [B]: what was touched since reset. */
 size_t evq_memory(const struct event_queue *q);
 

@@ -14,7 +14,10 @@
 #include "base/hash.h"
 #include "engine/world.h"
 
-enum { SLOTS_MOST = 1 << 27 }; /* of one slab: requests in flight or waiting */
+enum {
+    SLOTS_MOST = 1 << 27, /* of one slab: requests in flight or waiting */
+    LARGE = 1 << 19,      /* [B] of memory from which on prefetching pays */
+};
 
 static void describe(void *context, char *text, size_t size)
 {
@@ -303,6 +306,7 @@ struct sim *sim_open(const struct blueprint *b, const struct sim_options *option
     share_open(s);
     actions_open(s);
     open_series(s);
+    s->large = s->memory.used - s->untouched > LARGE;
     s->ctx.sim = s;
     check_add_context(describe, s);
     return s;

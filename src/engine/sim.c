@@ -7,6 +7,8 @@
 #include "base/hash.h"
 #include "engine/world.h"
 
+enum { LATER = 3 }; /* events ahead whose records are called for */
+
 /* --- reset ------------------------------------------------------------------------------- */
 
 static void rekey(struct rng_stream *stream, uint64_t seed, uint64_t replication)
@@ -170,6 +172,25 @@ static inline void deliver(struct sim *s, struct event *e)
     r->type->handle(&s->ctx, e);
 }
 
+/* In a large model whatever an event needs is in no cache. What the events to come need is called
+ * for while others run: their entities' records first, and then what these lead to. */
+static inline void look_ahead(const struct sim *s)
+{
+    const struct event_queue *q = &s->queue;
+    uint32_t next = evq_ahead(q, 0), later = evq_ahead(q, LATER);
+    if (later == EVQ_NONE) {
+        return;
+    }
+    const struct record *r = &s->records[evq_event(q, later)->target];
+    __builtin_prefetch(r);
+    __builtin_prefetch(r + 1);
+    r = &s->records[evq_event(q, next)->target];
+    __builtin_prefetch(r->state);
+    __builtin_prefetch(r->stats);
+    __builtin_prefetch(r->stats + 64);
+    __builtin_prefetch(r->streams);
+}
+
 /* True when no event before `limit` is left. */
 static bool run_events(struct sim *s, sim_time limit, uint64_t stop_at)
 {
@@ -180,6 +201,9 @@ static bool run_events(struct sim *s, sim_time limit, uint64_t stop_at)
             return true;
         }
         struct event *e = evq_event(q, slot);
+        if (s->large) {
+            look_ahead(s);
+        }
         s->event = e;
         s->instant = e->time == s->now ? s->instant + 1 : 0;
         s->now = e->time;

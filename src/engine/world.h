@@ -101,6 +101,7 @@ struct sim {
     struct series series; /* of all entities of sampled groups */
     struct event_queue queue;
     struct region memory;              /* everything above */
+    bool large;                        /* more than a core's own cache holds */
     size_t untouched;                  /* [B] of `memory` that stand for what others have */
     size_t mutable_from, mutable_size; /* of `memory`: states and statistics, cleared by reset */
 };

@@ -11,7 +11,7 @@
 #include "parallel/efficiency.h"
 #include "parallel/lookahead.h"
 
-enum { PROFILE_EVENTS = 2000000, PIECE_MOST = 1 << 30 /* [B] of one message */, TAG_PIECE = 1 };
+enum { PIECE_MOST = 1 << 30 /* [B] of one message */, TAG_PIECE = 1 };
 
 /* --- how many, and who has what ----------------------------------------------------------- */
 
@@ -19,15 +19,11 @@ enum { PROFILE_EVENTS = 2000000, PIECE_MOST = 1 << 30 /* [B] of one message */, 
 static void find_flow(const struct team_request *q, const struct blueprint *b,
                       const struct sim_options *options, struct flow *f)
 {
-    if (!q->profile) {
+    if (q->profile) {
+        flow_profile(b, options, 0, f);
+    } else {
         flow_expect(b, f);
-        return;
     }
-    struct sim *s = sim_open(b, options);
-    sim_reset(s, 0, 0);
-    sim_run_until(s, SIM_TIME_NEVER, PROFILE_EVENTS);
-    flow_measure(s, f);
-    sim_close(s);
 }
 
 static void divide(const struct team_request *q, const struct blueprint *b, const struct flow *f,
@@ -45,11 +41,7 @@ static double expected_speedup(const struct team_request *q, const struct bluepr
     struct partition p;
     struct cut c;
     divide(q, b, f, ranks, &p, &c);
-    struct work w = {.rate = f->total,
-                     .lookahead = (double)c.lookahead * 1e-9,
-                     .balance = c.balance,
-                     .remote = c.remote,
-                     .neighbours = c.neighbours};
+    struct work w = work_of(b, f, &c);
     double speedup = efficiency_of(&machine_default, &w, ranks).speedup;
     cut_close(&c);
     partition_close(&p);
@@ -101,11 +93,7 @@ static void name_limit(struct team *t, const struct blueprint *b, const struct c
     t->lookahead = c->lookahead;
     t->remote = c->remote;
     if (c->limit != WIRE_NONE) {
-        const struct wire_plan *w = &b->wires[c->limit];
-        char from[140], to[140];
-        blueprint_name(b, w->from, from, sizeof from);
-        blueprint_name(b, w->to, to, sizeof to);
-        snprintf(t->limit, sizeof t->limit, "%s -> %s", from, to);
+        blueprint_wire_name(b, c->limit, t->limit, sizeof t->limit);
     }
 }
 

@@ -64,7 +64,7 @@ static void turn(struct exchange *e, const struct tidings *mine, struct patience
         o->first = next[part] < o->first ? next[part] : o->first;
     }
     o->stuck = stuck_at != SIM_TIME_NEVER && stuck_at == o->first;
-    o->horizon = horizon_exact(next, d->closed, d->parts, d->part);
+    o->horizon = horizon_even(next, d->closed, d->parts, d->part);
 }
 
 static void close_direct(struct exchange *e)

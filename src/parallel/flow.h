@@ -15,7 +15,7 @@
 #include "engine/blueprint.h"
 #include "engine/sim.h"
 
-enum { FLOW_ROUNDS = 64 };
+enum { FLOW_ROUNDS = 64, FLOW_PROFILE = 2000000 };
 
 struct flow {
     double *events;   /* [1/s] of every entity, those of its timers and replies included; owned */
@@ -30,6 +30,12 @@ void flow_expect(const struct blueprint *b, struct flow *f);
  * sim_now. Whoever made more than the equations have it is taken to have sent as many times more
  * requests, over the same wires. */
 void flow_measure(const struct sim *s, struct flow *f);
+
+/* Runs the first FLOW_PROFILE events of a replication here, and measures. Returns what one event
+ * that is made costs [ns], which is timed in the second half, when memory has been touched before;
+ * 0 when nothing was to be seen. */
+double flow_profile(const struct blueprint *b, const struct sim_options *options, uint64_t seed,
+                    struct flow *f);
 
 void flow_close(struct flow *f);
 

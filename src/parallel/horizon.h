@@ -22,6 +22,12 @@
 /* H of one part; `next` is T[0..parts-1], `closed` the matrix [from * parts + to]. */
 sim_time horizon_exact(const sim_time *next, const sim_time *closed, uint32_t parts, uint32_t part);
 
+/* The least H of the part and of those that can affect it: where each runs to its own horizon, the
+ * one that is behind may go further than the one ahead, and so they take turns in working and
+ * waiting (measured: 300 events against 80, then 80 against 300). To one horizon all have even
+ * work, and take no more windows. */
+sim_time horizon_even(const sim_time *next, const sim_time *closed, uint32_t parts, uint32_t part);
+
 /* A bound that needs only the minimum of all T, and the least lookahead into the part: what reaches
  * it takes a wire at last. */
 sim_time horizon_reduced(sim_time next, sim_time least);

@@ -9,7 +9,10 @@
 #include "parallel/scratch.h"
 #include "rng/stream.h"
 
-enum { CLASSES_MOST = 8 }; /* latencies that are tried as threshold */
+enum {
+    CLASSES_MOST = 8,    /* latencies that are tried as threshold */
+    BISECTED_PARTS = 16, /* up to so many, cutting in two is tried as well */
+};
 
 const char *const partition_words[] = {"metis", "block", "shuffle", NULL};
 
@@ -74,11 +77,7 @@ struct choice_of_parts {
  * components to balance; and what is cut costs messages. */
 static double promise(const struct choice_of_parts *ch, const struct cut *c)
 {
-    struct work w = {.rate = ch->flow->total,
-                     .lookahead = (double)c->lookahead / SIM_TIME_S,
-                     .balance = c->balance,
-                     .remote = c->remote,
-                     .neighbours = c->neighbours};
+    struct work w = work_of(ch->b, ch->flow, c);
     return efficiency_of(&machine_default, &w, ch->request->parts).speedup;
 }
 
@@ -131,9 +130,11 @@ static void try_threshold(struct choice_of_parts *ch, const struct components *c
         deal_block(c, q->parts, part_of);
     }
     offer(ch, c, part_of, contract);
-    if (q->method == PARTITION_METIS &&
-        metis_deal(ch->b, ch->floors, ch->flow, c, q->parts, part_of)) {
-        offer(ch, c, part_of, contract);
+    enum metis_way ways = q->parts <= BISECTED_PARTS ? METIS_WAYS : METIS_IN_TWO;
+    for (enum metis_way way = 0; q->method == PARTITION_METIS && way < ways; way++) {
+        if (metis_deal(ch->b, ch->floors, ch->flow, c, way, q->parts, part_of)) {
+            offer(ch, c, part_of, contract);
+        }
     }
     free(part_of);
 }

@@ -7,18 +7,31 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "parallel/fans.h"
 #include "parallel/scratch.h"
 
 enum {
-    ENDS_MOST = 16,         /* far ends of a wire that METIS is told of */
+    WIDE = 4,               /* a fan to one of so many components, or more, is not told of */
+    CONSTRAINTS = 2,        /* what is balanced: events and entities */
+    CUTS = 4,               /* of which the best is taken */
     FEW_PARTS = 256,        /* up to so many METIS saves on neighbours; 4 times as slow at 1024 */
     DEAREST = 16,           /* times that the fastest wires count as much as the slowest */
     WEIGHT_SUM = 1 << 29,   /* of weights before each is raised by 1: METIS adds up 32 bits */
     ITEMS_MOST = WEIGHT_SUM /* hence these add up to 2^30 at the most */
 };
 
-/* Components and what goes between them, as METIS wants it: the neighbours of component v are
- * to[first[v]] and so on up to first[v + 1]. */
+/* What is to be cut. */
+struct plan {
+    const struct blueprint *b;
+    const sim_time *floors;
+    const struct flow *flow;
+    const struct components *components;
+    struct fans fans;
+    sim_time slowest; /* [ns] floor of a wire */
+};
+
+/* Components and hubs, and what goes between them, as METIS wants it: the neighbours of component v
+ * are to[first[v]] and so on up to first[v + 1]. */
 struct graph {
     uint32_t n;
     size_t *first;
@@ -42,33 +55,53 @@ static void add_edge(struct graph *g, uint32_t from, uint32_t to, double traffic
     g->traffic[place] = traffic;
 }
 
-/* Visits every pair of components that a wire joins, each way. A wire to many far ends has little
- * to say about where to cut, and is left out. The shorter a wire the dearer: who must cut cuts long
- * ones. */
-static void visit_edges(const struct blueprint *b, const sim_time *floors, const struct flow *f,
-                        const struct components *c, struct graph *g, edge_visit *visit)
+/* An edge, each way. */
+static void visit_both(struct graph *g, uint32_t a, uint32_t b, double traffic, edge_visit *visit)
 {
-    sim_time slowest = 0;
-    for (wire_id id = 0; id < b->n_wires; id++) {
-        sim_time floor = floors[b->wires[id].spec];
-        slowest = floor > slowest && floor < SIM_TIME_NEVER ? floor : slowest;
+    if (a != b) {
+        visit(g, a, b, traffic);
+        visit(g, b, a, traffic);
     }
-    for (wire_id id = 0; id < b->n_wires; id++) {
-        const struct wire_plan *w = &b->wires[id];
-        sim_time floor = floors[w->spec];
-        if (w->more >= ENDS_MOST || floor == 0) {
-            continue;
+}
+
+/* What a wire's traffic counts. The shorter a wire the dearer: who must cut cuts long ones. */
+static double price(const struct plan *p, wire_id id)
+{
+    double dear = (double)p->slowest / (double)p->floors[p->b->wires[id].spec];
+    return p->flow->requests[id] * (dear < DEAREST ? dear : DEAREST);
+}
+
+/* Wires that fan out to the same range meet in a hub, a vertex of no weight, from which edges lead
+ * to the range. What reaches a great part of all has nothing to say about where to cut. */
+static void visit_fan(const struct plan *p, const struct fan *fan, uint32_t hub, struct graph *g,
+                      edge_visit *visit)
+{
+    double all = 0.0;
+    if (fan->more >= p->components->n / WIDE) {
+        return;
+    }
+    for (uint32_t i = 0; i < fan->n_wires; i++) {
+        double traffic = price(p, fan->wires[i]);
+        visit_both(g, p->components->of[p->b->wires[fan->wires[i]].from], hub, traffic, visit);
+        all += traffic;
+    }
+    for (uint32_t i = 0; i <= fan->more; i++) {
+        visit_both(g, hub, p->components->of[fan->to + i], all / (1.0 + fan->more), visit);
+    }
+}
+
+/* Visits every pair of vertices with traffic between them, each way. */
+static void visit_edges(const struct plan *p, struct graph *g, edge_visit *visit)
+{
+    for (wire_id id = 0; id < p->b->n_wires; id++) {
+        const struct wire_plan *w = &p->b->wires[id];
+        if (w->more == 0 && p->floors[w->spec] > 0) {
+            visit_both(g, p->components->of[w->from], p->components->of[w->to], price(p, id),
+                       visit);
         }
-        double dear = (double)slowest / (double)floor;
-        double traffic = f->requests[id] / (1.0 + w->more) * (dear < DEAREST ? dear : DEAREST);
-        uint32_t from = c->of[w->from];
-        for (uint32_t i = 0; i <= w->more; i++) {
-            uint32_t to = c->of[w->to + i];
-            if (from != to) {
-                visit(g, from, to, traffic);
-                visit(g, to, from, traffic);
-            }
-        }
+    }
+    for (uint32_t i = 0; i < p->fans.n; i++) {
+        visit_fan(p, &p->fans.fans[i], p->components->n + i, g, visit);
     }
 }
 
@@ -94,18 +127,19 @@ static void merge_edges(struct graph *g)
     g->first[g->n] = end;
     free(place);
 }
-static struct graph graph_open(const struct blueprint *b, const sim_time *floors,
-                               const struct flow *f, const struct components *c)
+
+static struct graph graph_open(const struct plan *p)
 {
-    struct graph g = {.n = c->n, .first = scratch_take((size_t)c->n + 2, sizeof *g.first)};
-    visit_edges(b, floors, f, c, &g, count_edge);
+    uint32_t n = p->components->n + p->fans.n;
+    struct graph g = {.n = n, .first = scratch_take((size_t)n + 2, sizeof *g.first)};
+    visit_edges(p, &g, count_edge);
     for (uint32_t v = 0; v < g.n; v++) {
         g.first[v + 2] += g.first[v + 1];
     }
     size_t edges = g.first[g.n + 1];
     g.to = scratch_take(edges, sizeof *g.to);
     g.traffic = scratch_take(edges, sizeof *g.traffic);
-    visit_edges(b, floors, f, c, &g, add_edge);
+    visit_edges(p, &g, add_edge);
     merge_edges(&g);
     return g;
 }
@@ -117,16 +151,31 @@ static void graph_close(struct graph *g)
     free(g->traffic);
 }
 
-static idx_t *weights(const double *of, size_t n)
+/* As METIS wants them: whole numbers, in every `stride`-th place of `w`. */
+static void weigh(const double *of, size_t n, idx_t *w, size_t stride)
 {
-    idx_t *w = scratch_take(n, sizeof *w);
     double sum = 0.0;
     for (size_t i = 0; i < n; i++) {
         sum += of[i];
     }
     for (size_t i = 0; i < n; i++) {
-        w[i] = 1 + (sum > 0.0 ? (idx_t)(of[i] / sum * WEIGHT_SUM) : 0);
+        w[i * stride] = 1 + (sum > 0.0 ? (idx_t)(of[i] / sum * WEIGHT_SUM) : 0);
     }
+}
+
+/* Two weights a component: its events, and its entities, which share the caches of a core. Hubs
+ * have none. */
+static idx_t *weigh_vertices(const struct plan *p, uint32_t n)
+{
+    const struct components *c = p->components;
+    idx_t *w = scratch_take(n, CONSTRAINTS * sizeof *w);
+    double *entities = scratch_take(c->n, sizeof *entities);
+    for (entity_id id = 0; id < p->b->n_entities; id++) {
+        entities[c->of[id]] += 1.0;
+    }
+    weigh(c->load, c->n, w, CONSTRAINTS);
+    weigh(entities, c->n, w + 1, CONSTRAINTS);
+    free(entities);
     return w;
 }
 
@@ -170,21 +219,29 @@ static void guest_leave(const struct guest *g)
     pthread_sigmask(SIG_SETMASK, &g->mask, NULL);
 }
 
-/* With these options; the other objective, volume, has left twice as much traffic remote. */
-static int call_metis(idx_t n, idx_t *first, idx_t *to, idx_t *load, idx_t *traffic, idx_t parts,
-                      idx_t *part_of)
+/* With these options; the other objective, volume, has left twice as much traffic remote. Cutting
+ * in two again and again finds better cuts than dealing out at once, and takes longer. */
+static int call_metis(idx_t n, idx_t *first, idx_t *to, idx_t *load, idx_t *traffic,
+                      enum metis_way way, idx_t parts, idx_t *part_of)
 {
-    idx_t constraints = 1, cut, options[METIS_NOPTIONS];
+    idx_t constraints = CONSTRAINTS, cut, options[METIS_NOPTIONS];
+    real_t balance[CONSTRAINTS] = {1.02F, 1.2F};
     METIS_SetDefaultOptions(options);
-    options[METIS_OPTION_OBJTYPE] = METIS_OBJTYPE_CUT;
     options[METIS_OPTION_SEED] = 1;
-    options[METIS_OPTION_UFACTOR] = 20;                 /* balance 1.02 */
-    options[METIS_OPTION_MINCONN] = parts <= FEW_PARTS; /* few neighbours */
     options[METIS_OPTION_NUMBERING] = 0;
+    options[METIS_OPTION_NCUTS] = CUTS;
     struct guest guest;
     guest_enter(&guest);
-    int status = METIS_PartGraphKway(&n, &constraints, first, to, load, NULL, traffic, &parts, NULL,
-                                     NULL, options, &cut, part_of);
+    int status;
+    if (way == METIS_IN_TWO) {
+        status = METIS_PartGraphRecursive(&n, &constraints, first, to, load, NULL, traffic, &parts,
+                                          NULL, balance, options, &cut, part_of);
+    } else {
+        options[METIS_OPTION_OBJTYPE] = METIS_OBJTYPE_CUT;
+        options[METIS_OPTION_MINCONN] = parts <= FEW_PARTS; /* few neighbours */
+        status = METIS_PartGraphKway(&n, &constraints, first, to, load, NULL, traffic, &parts, NULL,
+                                     balance, options, &cut, part_of);
+    }
     guest_leave(&guest);
     return status;
 }
@@ -204,33 +261,59 @@ static bool renumber(const idx_t *raw, uint32_t n, uint32_t parts, uint32_t *par
     return used == parts;
 }
 
+/* METIS's answer for every vertex, or NULL. */
+static idx_t *cut_graph(const struct plan *p, const struct graph *g, enum metis_way way,
+                        uint32_t parts)
+{
+    size_t edges = g->first[g->n];
+    if (edges == 0 || edges > ITEMS_MOST) {
+        return NULL;
+    }
+    idx_t *first = scratch_take((size_t)g->n + 1, sizeof *first);
+    idx_t *to = scratch_take(edges, sizeof *to), *raw = scratch_take(g->n, sizeof *raw);
+    for (uint32_t v = 0; v <= g->n; v++) {
+        first[v] = (idx_t)g->first[v];
+    }
+    for (size_t i = 0; i < edges; i++) {
+        to[i] = (idx_t)g->to[i];
+    }
+    idx_t *load = weigh_vertices(p, g->n), *traffic = scratch_take(edges, sizeof *traffic);
+    weigh(g->traffic, edges, traffic, 1);
+    if (call_metis((idx_t)g->n, first, to, load, traffic, way, (idx_t)parts, raw) != METIS_OK) {
+        free(raw);
+        raw = NULL;
+    }
+    free(first);
+    free(to);
+    free(load);
+    free(traffic);
+    return raw;
+}
+
+static sim_time slowest_wire(const struct blueprint *b, const sim_time *floors)
+{
+    sim_time slowest = 0;
+    for (wire_id id = 0; id < b->n_wires; id++) {
+        sim_time floor = floors[b->wires[id].spec];
+        slowest = floor > slowest && floor < SIM_TIME_NEVER ? floor : slowest;
+    }
+    return slowest;
+}
+
 bool metis_deal(const struct blueprint *b, const sim_time *floors, const struct flow *f,
-                const struct components *c, uint32_t parts, uint32_t *part_of)
+                const struct components *c, enum metis_way way, uint32_t parts, uint32_t *part_of)
 {
     if (parts < 2 || c->n <= parts || c->n > ITEMS_MOST) {
         return false;
     }
-    struct graph g = graph_open(b, floors, f, c);
-    size_t edges = g.first[g.n];
-    bool done = edges > 0 && edges <= ITEMS_MOST;
-    if (done) {
-        idx_t *first = scratch_take((size_t)g.n + 1, sizeof *first);
-        idx_t *to = scratch_take(edges, sizeof *to), *raw = scratch_take(g.n, sizeof *raw);
-        for (uint32_t v = 0; v <= g.n; v++) {
-            first[v] = (idx_t)g.first[v];
-        }
-        for (size_t i = 0; i < edges; i++) {
-            to[i] = (idx_t)g.to[i];
-        }
-        idx_t *load = weights(c->load, c->n), *traffic = weights(g.traffic, edges);
-        done = call_metis((idx_t)g.n, first, to, load, traffic, (idx_t)parts, raw) == METIS_OK &&
-               renumber(raw, g.n, parts, part_of);
-        free(first);
-        free(to);
-        free(raw);
-        free(load);
-        free(traffic);
-    }
+    struct plan p = {
+        .b = b, .floors = floors, .flow = f, .components = c, .slowest = slowest_wire(b, floors)};
+    fans_open(&p.fans, b);
+    struct graph g = graph_open(&p);
+    idx_t *raw = cut_graph(&p, &g, way, parts);
+    bool done = raw && renumber(raw, c->n, parts, part_of);
+    free(raw);
     graph_close(&g);
+    fans_close(&p.fans);
     return done;
 }

@@ -14,7 +14,7 @@ from outside import SOURCE, SQUALL, OutsideTest, contents  # noqa: E402
 
 STORM = HERE.parent / "parallel/storm.yaml"
 CLOSED = HERE.parent / "parallel/closed.yaml"
-VERBS = ["run", "resume", "check", "describe", "inspect", "bench"]
+VERBS = ["run", "resume", "check", "plan", "describe", "inspect", "bench"]
 NOBODY = 65534
 
 

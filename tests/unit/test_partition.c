@@ -760,6 +760,7 @@ static void check_closure(sim_time *d, const sim_time *direct, uint32_t parts, s
         }
         assert_true(horizon_exact(next, d, parts, i) == horizon[i]);
         assert_true(horizon_reduced(first, least) <= horizon[i]);
+        assert_true(horizon_even(next, d, parts, i) <= horizon[i]);
         assert_true(horizon_reduced(first, least) == sim_time_add(first, least));
     }
     free(ways);
@@ -809,6 +810,12 @@ static void the_shortest_way_counts(void **state)
     assert_true(horizon_exact((const sim_time[]){7, 100, N, 0}, d, 4, 1) == 12);
     assert_true(horizon_exact((const sim_time[]){N, N, N, 0}, d, 4, 1) == N);
     assert_true(horizon_exact((const sim_time[]){0, 0, 0, 0}, d, 4, 3) == N);
+    /* All that affect each other stop where the first of them must; the lone fourth need not. */
+    const sim_time apart[] = {7, 100, N, 0};
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_true(horizon_even(apart, d, 4, i) == 9);
+    }
+    assert_true(horizon_even(apart, d, 4, 3) == N);
 }
 
 static void check_cut(const struct model *m, const struct flow *f, const uint32_t *part_of,
