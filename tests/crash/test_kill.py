@@ -74,7 +74,7 @@ def kill(pid, number=signal.SIGKILL):
 
 
 class Interrupted(OutsideTest):
-    TEAM = []  # how ranks share a replication, where there are several
+    TEAM = 1  # most ranks that share a replication
     journal = property(lambda self: self.folder / "study.journal")
 
     @classmethod
@@ -98,7 +98,7 @@ class Interrupted(OutsideTest):
         self.folder.mkdir()
 
     def team(self, ranks):
-        return self.TEAM if ranks > 1 else []
+        return ["--ranks-per-replication", str(min(ranks, self.TEAM))]
 
     def begin(self, *arguments, ranks):
         command = self.command(*arguments, *self.team(ranks), "--quiet", ranks=ranks)
@@ -201,7 +201,7 @@ class Kills(Interrupted):
 
 class TeamKills(Kills):
     """Ranks that share a replication end together: no peer waits for a dead one."""
-    TEAM = ["--ranks-per-replication", "2"]
+    TEAM = 2
 
     def test_all_ranks(self):
         self.trials(True, [(2, 1, 2), (3, 2, 1)])
@@ -253,7 +253,7 @@ class Signals(Interrupted):
 
     def test_one_rank_of_a_team(self):
         """Whichever it is, its team stops in the middle of a replication."""
-        self.TEAM = ["--ranks-per-replication", "3"]
+        self.TEAM = 3
         self.test_one_rank_of_three()
 
     def test_torn_end(self):
