@@ -161,10 +161,7 @@ static enum exit_status bench_parallel(const struct bench_options *o,
     int provided, rank;
     MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided);
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
-    struct diag diag = {0};
-    struct study *study = study_load(o->config, o->overrides.items, registry, &diag);
-    diag_print(&diag, stderr, 0);
-    diag_close(&diag);
+    struct study *study = verb_study(o->config, &o->overrides, registry, rank == 0);
     if (study) {
         struct pairs pairs = {.alone = {.n = 0}};
         struct arena arena = {0};

@@ -47,10 +47,7 @@ static enum exit_status run_check(int argc, char **argv, const struct entity_typ
 {
     struct check_options o = {.path = NULL};
     verb_parse(&argp, argc, argv, &o);
-    struct diag diag = {0};
-    struct study *study = study_load(o.path, o.overrides.items, registry, &diag);
-    diag_print(&diag, stderr, 0);
-    diag_close(&diag);
+    struct study *study = verb_study(o.path, &o.overrides, registry, true);
     overrides_close(&o.overrides);
     if (!study) {
         return EXIT_WRONG_INPUT;

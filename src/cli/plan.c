@@ -254,10 +254,7 @@ static enum exit_status run_plan(int argc, char **argv, const struct entity_type
         overrides_close(&o.overrides);
         return EXIT_WRONG_INPUT;
     }
-    struct diag diag = {0};
-    struct study *study = study_load(o.path, o.overrides.items, registry, &diag);
-    diag_print(&diag, stderr, 0);
-    diag_close(&diag);
+    struct study *study = verb_study(o.path, &o.overrides, registry, true);
     overrides_close(&o.overrides);
     if (!study) {
         return EXIT_WRONG_INPUT;

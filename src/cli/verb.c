@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "model/study.h"
 
 void verb_parse(const struct argp *argp, int argc, char **argv, void *input)
 {
@@ -43,6 +44,18 @@ void overrides_close(struct overrides *o)
 {
     free(o->items);
     *o = (struct overrides){0};
+}
+
+struct study *verb_study(const char *path, const struct overrides *o,
+                         const struct entity_type *const *registry, bool tell)
+{
+    struct diag diag = {0};
+    struct study *study = study_load(path, o->items, registry, &diag);
+    if (tell) {
+        diag_print(&diag, stderr, 0);
+    }
+    diag_close(&diag);
+    return study;
 }
 
 /* The place of `arg` among the words, which end with NULL; what is no word ends the program. */

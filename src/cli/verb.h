@@ -36,6 +36,10 @@ struct overrides {
 void overrides_add(struct overrides *o, const char *assignment);
 void overrides_close(struct overrides *o);
 
+/* The study of a configuration, or NULL after mistakes; what there is to say is said where `tell`. */
+struct study *verb_study(const char *path, const struct overrides *o,
+                         const struct entity_type *const *registry, bool tell);
+
 #define VERB_SET_KEY 's'
 #define VERB_SET_OPTION \
     { \

@@ -19,6 +19,7 @@
 #include "engine/target.h"
 #include "model/graph.h"
 #include "model/study.h"
+#include "support/reading.h"
 
 /* A type with a target in every place where one may stand. */
 
@@ -81,37 +82,6 @@ static const struct entity_type *const registry[] = {&node_type, NULL};
 #define HEAD    "squall: 1\nduration: 10s\n"
 #define LATENCY "network: {latency: 1ms}\n"
 
-static struct study *read_study(const char *text, char **messages)
-{
-    struct diag diag = {.errors = 0};
-    struct study *s = study_parse("g.yaml", text, strlen(text), NULL, registry, &diag);
-    size_t size;
-    FILE *out = open_memstream(messages, &size);
-    diag_print(&diag, out, 0);
-    fclose(out);
-    diag_close(&diag);
-    return s;
-}
-
-static struct study *read_good(const char *text)
-{
-    char *messages;
-    struct study *s = read_study(text, &messages);
-    assert_string_equal(messages, "");
-    assert_non_null(s);
-    free(messages);
-    return s;
-}
-
-static void assert_messages(const char *text, const char *expected)
-{
-    char *messages;
-    struct study *s = read_study(text, &messages);
-    assert_string_equal(messages, expected);
-    free(messages);
-    study_close(s);
-}
-
 /* Groups, then the wires of each port of each entity, with those that fan out: "0 a[1].2: b[0]/1
  * c[1]+3/0". */
 static char *drawn(const struct blueprint *b)
@@ -151,7 +121,7 @@ static char *drawn(const struct blueprint *b)
 
 static void assert_drawn(const char *text, const char *expected)
 {
-    struct study *s = read_good(text);
+    struct study *s = reading_good(registry, text);
     char *got = drawn(&s->blueprint);
     assert_string_equal(got, expected);
     free(got);
@@ -198,10 +168,11 @@ static void test_ports(void **state)
 static void test_ports_are_told(void **state)
 {
     (void)state;
-    struct study *s = read_good(HEAD LATENCY "entities:\n"
-                                             "  a: {type: node, to: b, hops: [{target: b}],\n"
-                                             "      route: {many: [b, b]}}\n"
-                                             "  b: {type: node}\n");
+    struct study *s =
+        reading_good(registry, HEAD LATENCY "entities:\n"
+                                            "  a: {type: node, to: b, hops: [{target: b}],\n"
+                                            "      route: {many: [b, b]}}\n"
+                                            "  b: {type: node}\n");
     const struct node_params *p = s->groups[0].params;
     assert_int_equal(p->to.port, 0);
     assert_int_equal(p->hops.items[0].target.port, 1);
@@ -230,7 +201,7 @@ static void test_rules(void **state)
                        "1 a[1].0: b[0]/3 b[1]/3 b[2]/3 c/2\n"
                        "2 a[2].0: b[0]/0 b[1]/0 b[2]/1 c/2\n"
                        "3 b[0].0:\n4 b[1].0:\n5 b[2].0:\n6 c.0:\n");
-    struct study *s = read_good(text);
+    struct study *s = reading_good(registry, text);
     const struct blueprint *b = &s->blueprint;
     assert_int_equal(b->n_specs, 4);
     static const sim_time latency[] = {1 * SIM_TIME_MS, 2 * SIM_TIME_MS, 0, 3 * SIM_TIME_MS};
@@ -322,7 +293,7 @@ static void test_rules_against_naive_search(void **state)
               out);
         fclose(out);
         char *messages;
-        struct study *s = read_study(text, &messages);
+        struct study *s = reading(registry, text, &messages);
         assert_non_null(s);
         assert_int_equal(s->blueprint.n_wires, 4 * (3 + 13 + 2) + 3 * 13 + 7);
         for (uint32_t w = 0; w < s->blueprint.n_wires; w++) {
@@ -338,38 +309,43 @@ static void test_rules_against_naive_search(void **state)
 static void test_cycles(void **state)
 {
     (void)state;
-    assert_messages(HEAD "entities:\n"
-                         "  web: {type: node, to: db}\n"
-                         "  db: {type: node, hops: [{target: web}]}\n",
-                    "g.yaml:5:36: entities.db.hops[0].target: a cycle of calls without any delay: "
-                    "web -> db -> web (give one of them a latency)\n");
-    assert_messages(HEAD "network: {from: c, jitter: {exponential: 1ms}}\n"
-                         "entities:\n"
-                         "  a: {type: node, to: b}\n"
-                         "  b: {type: node, count: 2, to: 'c[1]'}\n"
-                         "  c: {type: node, count: 2, to: 'b[0]', route: {one: a}}\n",
-                    "g.yaml:7:33: entities.c.to: a cycle of calls without any delay: "
-                    "b[0] -> c[1] -> b[0] (give one of them a latency)\n"
-                    "g.yaml:7:54: entities.c.route.one: a cycle of calls without any delay: "
-                    "a -> b[0] -> c[1] -> a (give one of them a latency)\n");
+    reading_says(registry,
+                 HEAD "entities:\n"
+                      "  web: {type: node, to: db}\n"
+                      "  db: {type: node, hops: [{target: web}]}\n",
+                 "g.yaml:5:36: entities.db.hops[0].target: a cycle of calls without any delay: "
+                 "web -> db -> web (give one of them a latency)\n");
+    reading_says(registry,
+                 HEAD "network: {from: c, jitter: {exponential: 1ms}}\n"
+                      "entities:\n"
+                      "  a: {type: node, to: b}\n"
+                      "  b: {type: node, count: 2, to: 'c[1]'}\n"
+                      "  c: {type: node, count: 2, to: 'b[0]', route: {one: a}}\n",
+                 "g.yaml:7:33: entities.c.to: a cycle of calls without any delay: "
+                 "b[0] -> c[1] -> b[0] (give one of them a latency)\n"
+                 "g.yaml:7:54: entities.c.route.one: a cycle of calls without any delay: "
+                 "a -> b[0] -> c[1] -> a (give one of them a latency)\n");
     /* One latency breaks the cycle; without a cycle none is needed. */
-    assert_messages(HEAD "network: {from: db, latency: 1ns}\n"
-                         "entities:\n"
-                         "  web: {type: node, to: db}\n"
-                         "  db: {type: node, to: web}\n",
-                    "");
-    assert_messages(HEAD "entities:\n"
-                         "  a: {type: node, to: [b, c]}\n"
-                         "  b: {type: node, to: d}\n"
-                         "  c: {type: node, to: d}\n"
-                         "  d: {type: node}\n",
-                    "");
+    reading_says(registry,
+                 HEAD "network: {from: db, latency: 1ns}\n"
+                      "entities:\n"
+                      "  web: {type: node, to: db}\n"
+                      "  db: {type: node, to: web}\n",
+                 "");
+    reading_says(registry,
+                 HEAD "entities:\n"
+                      "  a: {type: node, to: [b, c]}\n"
+                      "  b: {type: node, to: d}\n"
+                      "  c: {type: node, to: d}\n"
+                      "  d: {type: node}\n",
+                 "");
     /* Of many cycles between the same groups one is told. */
     char *messages;
-    struct study *s = read_study(HEAD "entities:\n"
-                                      "  a: {type: node, count: 50, to: b}\n"
-                                      "  b: {type: node, count: 50, to: a}\n",
-                                 &messages);
+    struct study *s = reading(registry,
+                              HEAD "entities:\n"
+                                   "  a: {type: node, count: 50, to: b}\n"
+                                   "  b: {type: node, count: 50, to: a}\n",
+                              &messages);
     assert_null(s);
     assert_ptr_equal(strchr(messages, '\n'), messages + strlen(messages) - 1);
     free(messages);
@@ -378,16 +354,17 @@ static void test_cycles(void **state)
 static void test_actions_and_series(void **state)
 {
     (void)state;
-    struct study *s = read_good(HEAD LATENCY "interval: 1s\n"
-                                             "timeline:\n"
-                                             "  - {at: 1s, for: 2s, slow: b, factor: 3}\n"
-                                             "  - {at: 2s, crash: 'c[1]'}\n"
-                                             "  - {at: 3s, for: 1s, rate: a, factor: 0}\n"
-                                             "entities:\n"
-                                             "  a: {type: node, to: [b, c, d]}\n"
-                                             "  b: {type: node, count: 3}\n"
-                                             "  c: {type: node, count: 2}\n"
-                                             "  d: {type: node}\n");
+    struct study *s =
+        reading_good(registry, HEAD LATENCY "interval: 1s\n"
+                                            "timeline:\n"
+                                            "  - {at: 1s, for: 2s, slow: b, factor: 3}\n"
+                                            "  - {at: 2s, crash: 'c[1]'}\n"
+                                            "  - {at: 3s, for: 1s, rate: a, factor: 0}\n"
+                                            "entities:\n"
+                                            "  a: {type: node, to: [b, c, d]}\n"
+                                            "  b: {type: node, count: 3}\n"
+                                            "  c: {type: node, count: 2}\n"
+                                            "  d: {type: node}\n");
     const struct blueprint *b = &s->blueprint;
     assert_int_equal(b->n_actions, 3);
     const struct action_plan expected[] = {
@@ -409,9 +386,10 @@ static void test_actions_and_series(void **state)
         assert_int_equal(b->groups[g].sampled, sampled[g]);
     }
     study_close(s);
-    s = read_good(HEAD LATENCY "interval: 1s\n"
-                               "output: {series: b}\n"
-                               "entities: {a: {type: node, to: b}, b: {type: node, count: 1}}\n");
+    s = reading_good(registry, HEAD LATENCY
+                     "interval: 1s\n"
+                     "output: {series: b}\n"
+                     "entities: {a: {type: node, to: b}, b: {type: node, count: 1}}\n");
     assert_false(s->blueprint.groups[0].sampled);
     assert_true(s->blueprint.groups[1].sampled);
     study_close(s);
@@ -421,11 +399,11 @@ static void test_actions_and_series(void **state)
 static void test_large(void **state)
 {
     (void)state;
-    struct study *s = read_good(HEAD "network: {from: 'a[7]', latency: 1ms}\n"
-                                     "entities:\n"
-                                     "  a: {type: node, count: 1e6, to: [b, c]}\n"
-                                     "  b: {type: node, to: c}\n"
-                                     "  c: {type: node}\n");
+    struct study *s = reading_good(registry, HEAD "network: {from: 'a[7]', latency: 1ms}\n"
+                                                  "entities:\n"
+                                                  "  a: {type: node, count: 1e6, to: [b, c]}\n"
+                                                  "  b: {type: node, to: c}\n"
+                                                  "  c: {type: node}\n");
     const struct blueprint *b = &s->blueprint;
     assert_int_equal(b->n_entities, 1000002);
     assert_int_equal(b->n_wires, 2000001);
@@ -457,7 +435,7 @@ static void test_many_groups(void **state)
     }
     fprintf(out, "  e%d: {type: node}\n", GROUPS - 1);
     fclose(out);
-    struct study *s = read_good(text);
+    struct study *s = reading_good(registry, text);
     const struct blueprint *b = &s->blueprint;
     assert_int_equal(b->n_wires, GROUPS - 1);
     for (uint32_t w = 0; w < b->n_wires; w++) {

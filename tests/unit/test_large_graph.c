@@ -22,6 +22,7 @@
 #include "model/resolved.h"
 #include "model/study.h"
 #include "model/subset.h"
+#include "support/reading.h"
 #include "support/trial.h"
 
 /* Two types with two targets each; peers may call their own group. */
@@ -48,37 +49,6 @@ static const struct entity_type *const registry[] = {&node_type, &peer_type, &so
 
 #define HEAD    "squall: 1\nduration: 10s\n"
 #define LATENCY "network: {latency: 1ms}\n"
-
-static struct study *read_study(const char *text, char **messages)
-{
-    struct diag diag = {.errors = 0};
-    struct study *s = study_parse("g.yaml", text, strlen(text), NULL, registry, &diag);
-    size_t size;
-    FILE *out = open_memstream(messages, &size);
-    diag_print(&diag, out, 0);
-    fclose(out);
-    diag_close(&diag);
-    return s;
-}
-
-static struct study *read_good(const char *text)
-{
-    char *messages;
-    struct study *s = read_study(text, &messages);
-    assert_string_equal(messages, "");
-    assert_non_null(s);
-    free(messages);
-    return s;
-}
-
-static void assert_messages(const char *text, const char *expected)
-{
-    char *messages;
-    struct study *s = read_study(text, &messages);
-    assert_string_equal(messages, expected);
-    free(messages);
-    study_close(s);
-}
 
 static const struct port_plan *port_of(const struct blueprint *b, entity_id id, uint32_t port)
 {
@@ -141,7 +111,7 @@ static char *drawn(const struct blueprint *b)
 
 static void assert_drawn(const char *text, const char *expected)
 {
-    struct study *s = read_good(text);
+    struct study *s = reading_good(registry, text);
     char *got = drawn(&s->blueprint);
     assert_string_equal(got, expected);
     free(got);
@@ -180,7 +150,7 @@ static void test_fans(void **state)
         char text[512], *messages;
         snprintf(text, sizeof text, HEAD "network: %s\n" TWO_AND_THREE, rows[i].network,
                  rows[i].balance);
-        struct study *s = read_study(text, &messages);
+        struct study *s = reading(registry, text, &messages);
         assert_non_null(s);
         assert_int_equal(s->blueprint.n_wires, rows[i].fans ? 4 : 8);
         assert_int_equal(s->blueprint.ports[0].more, rows[i].fans ? 2 : 0);
@@ -242,7 +212,7 @@ static void test_fans_against_naive_search(void **state)
               "  bb: {type: node, count: 13}\n",
               out);
         fclose(out);
-        struct study *s = read_study(text, &messages);
+        struct study *s = reading(registry, text, &messages);
         assert_non_null(s);
         for (entity_id id = 0; id < 7; id++) {
             struct ends e = ends_of(&s->blueprint, id, 0);
@@ -338,7 +308,7 @@ static void test_cells_against_naive_search(void **state)
                               "  a: {type: source, count: %u, to: {to: b, cells: %u}}\n"
                               "  b: {type: node, count: %u}\n",
                          m % 2 ? LATENCY : "", n, cells, m);
-                struct study *s = read_good(text);
+                struct study *s = reading_good(registry, text);
                 for (uint32_t i = 0; i < n; i++) {
                     struct ends e = ends_of(&s->blueprint, i, 0);
                     uint32_t k = 0;
@@ -367,7 +337,7 @@ static void test_pick(void **state)
         "  c: {type: node, count: 3}\n";
     char plain[512], other[512];
     snprintf(plain, sizeof plain, text, "", "");
-    struct study *s = read_good(plain);
+    struct study *s = reading_good(registry, plain);
     /* Nine are named: b[0..5] are 3 to 8, c[0..2] are 9 to 11; chance is that of this version. */
     static const entity_id golden[3][3] = {{7, 10, 11}, {3, 6, 9}, {3, 7, 11}};
     for (uint32_t i = 0; i < 3; i++) {
@@ -378,7 +348,7 @@ static void test_pick(void **state)
     }
     /* It depends neither on the seed nor on who else there is. */
     snprintf(other, sizeof other, text, "seed: 9\n", "  z: {type: source, count: 2, to: c}\n");
-    struct study *t = read_good(other);
+    struct study *t = reading_good(registry, other);
     for (uint32_t i = 0; i < 3; i++) {
         struct ends e = ends_of(&s->blueprint, i, 0), f = ends_of(&t->blueprint, 2 + i, 0);
         for (int k = 0; k < 3; k++) {
@@ -394,11 +364,12 @@ static void test_pick_in_cells(void **state)
 {
     (void)state;
     enum { CALLERS = 12000, CELLS = 3, PICK = 4 };
-    struct study *s = read_good(HEAD LATENCY "entities:\n"
-                                             "  b: {type: node, count: 20}\n"
-                                             "  a: {type: source, count: 12000,\n"
-                                             "      to: {to: [c, b], pick: 4, cells: 3}}\n"
-                                             "  c: {type: node, count: 10}\n");
+    struct study *s =
+        reading_good(registry, HEAD LATENCY "entities:\n"
+                                            "  b: {type: node, count: 20}\n"
+                                            "  a: {type: source, count: 12000,\n"
+                                            "      to: {to: [c, b], pick: 4, cells: 3}}\n"
+                                            "  c: {type: node, count: 10}\n");
     uint32_t calls[30] = {0}, size[CELLS] = {0};
     for (uint32_t j = 0; j < 30; j++) {
         size[j < 20 ? j * CELLS / 20 : (j - 20) * CELLS / 10]++;
@@ -486,8 +457,8 @@ static void test_graph(void **state)
 static void test_graph_keeps_the_rule(void **state)
 {
     (void)state;
-    struct study *s = read_good(
-        HEAD
+    struct study *s = reading_good(
+        registry, HEAD
         "network: [{from: 'a[1]', latency: 2ms, jitter: 3ms}, {latency: 1ms, loss: 1%}]\n"
         "entities:\n"
         "  a: {type: source, count: 3, to: {to: b, graph: {edges: \"from,to,latency\\n0,0,5ms\\n"
@@ -532,7 +503,7 @@ static void test_large_table(void **state)
     }
     fputs("\"}}}\n", out);
     fclose(out);
-    struct study *s = read_good(text);
+    struct study *s = reading_good(registry, text);
     assert_int_equal(s->blueprint.n_wires, CALLERS * EACH);
     assert_true(s->blueprint.n_specs > 4900 && s->blueprint.n_specs <= 5001);
     for (uint32_t i = 0; i < CALLERS; i += 100) {
@@ -543,7 +514,7 @@ static void test_large_table(void **state)
         }
     }
     struct arena arena = {NULL};
-    struct study *again = read_good(resolved_text(s, &arena));
+    struct study *again = reading_good(registry, resolved_text(s, &arena));
     assert_true(plan_hash(s) == plan_hash(again));
     assert_memory_equal(s->blueprint.wires, again->blueprint.wires,
                         s->blueprint.n_wires * sizeof *s->blueprint.wires);
@@ -556,18 +527,19 @@ static void test_large_table(void **state)
 static void test_mistakes(void **state)
 {
     (void)state;
-    assert_messages(GRAPH("\"from,to,weight\\n0,1,2\\n\""),
-                    "g.yaml:5:50: entities.a.to.graph: line 1: 'weight' is no column (expected "
-                    "from, to and latency)\n");
-    assert_messages(GRAPH("\"to,latency\\n0,1ms\""),
-                    "g.yaml:5:50: entities.a.to.graph: line 1: expected the columns 'from' and "
-                    "'to'\n");
-    assert_messages(GRAPH("\"from,to,from\""),
-                    "g.yaml:5:50: entities.a.to.graph: line 1: two columns called 'from'\n");
-    assert_messages(GRAPH("\"from,to\""),
-                    "g.yaml:5:50: entities.a.to.graph: 3 callers have no edge, the first is "
-                    "a[0]\n");
-    assert_messages(
+    reading_says(registry, GRAPH("\"from,to,weight\\n0,1,2\\n\""),
+                 "g.yaml:5:50: entities.a.to.graph: line 1: 'weight' is no column (expected "
+                 "from, to and latency)\n");
+    reading_says(registry, GRAPH("\"to,latency\\n0,1ms\""),
+                 "g.yaml:5:50: entities.a.to.graph: line 1: expected the columns 'from' and "
+                 "'to'\n");
+    reading_says(registry, GRAPH("\"from,to,from\""),
+                 "g.yaml:5:50: entities.a.to.graph: line 1: two columns called 'from'\n");
+    reading_says(registry, GRAPH("\"from,to\""),
+                 "g.yaml:5:50: entities.a.to.graph: 3 callers have no edge, the first is "
+                 "a[0]\n");
+    reading_says(
+        registry,
         GRAPH("\"from,to,latency\\n0,1\\n0,4,\\n3,0,\\nc[0],1,\\n0,-1,\\na[1,1,\\n1,1,fast\\n"
               "1,1,-1s\\n1,1,200d\\n1,1,1ms,\\n\""),
         "g.yaml:5:50: entities.a.to.graph: line 2: expected 3 cells, found 2\n"
@@ -581,11 +553,11 @@ static void test_mistakes(void **state)
         "g.yaml:5:50: entities.a.to.graph: line 9: the latency is below 0\n"
         "g.yaml:5:50: entities.a.to.graph: line 10: the latency is above 104 days\n"
         "g.yaml:5:50: entities.a.to.graph: line 11: expected 3 cells, found 4\n");
-    assert_messages(GRAPH("\"from,to\\n0,1\\n2,1\\n0,2\\na[0],b[1]\\n\""),
-                    "g.yaml:5:50: entities.a.to.graph: line 5: the same pair as in line 2\n"
-                    "g.yaml:5:50: entities.a.to.graph: a[1] has no edge\n");
-    assert_messages(GRAPH("\"from,to\\n0,1\", file: x.csv"),
-                    "g.yaml:5:50: entities.a.to.graph: needs either a file or edges\n");
+    reading_says(registry, GRAPH("\"from,to\\n0,1\\n2,1\\n0,2\\na[0],b[1]\\n\""),
+                 "g.yaml:5:50: entities.a.to.graph: line 5: the same pair as in line 2\n"
+                 "g.yaml:5:50: entities.a.to.graph: a[1] has no edge\n");
+    reading_says(registry, GRAPH("\"from,to\\n0,1\", file: x.csv"),
+                 "g.yaml:5:50: entities.a.to.graph: needs either a file or edges\n");
 }
 
 /* --- size -------------------------------------------------------------------------------- */
@@ -593,8 +565,8 @@ static void test_mistakes(void **state)
 static void test_large(void **state)
 {
     (void)state;
-    struct study *s =
-        read_good(HEAD "network: {latency: 1ms}\n"
+    struct study *s = reading_good(
+        registry, HEAD "network: {latency: 1ms}\n"
                        "entities:\n"
                        "  a: {type: source, count: 1e5, to: b, also: {to: b, pick: 3}}\n"
                        "  b: {type: node, count: 1e5, to: {to: c, cells: 100, pick: 2}}\n"
