@@ -226,6 +226,10 @@ static enum exit_status run_bench(int argc, char **argv, const struct entity_typ
 {
     struct bench_options o = {.runs = 5};
     verb_parse(&argp, argc, argv, &o);
+    if (o.only && !o.config && strcmp(o.only, "parallel") == 0) {
+        fputs("squall bench: parallel needs a configuration\n", stderr);
+        return EXIT_WRONG_INPUT;
+    }
     if (o.config && strcmp(o.only, "parallel") == 0) {
         enum exit_status status = bench_parallel(&o, registry);
         overrides_close(&o.overrides);

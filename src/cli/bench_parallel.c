@@ -5,26 +5,12 @@
  */
 #include <mpi.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "base/check.h"
 #include "cli/bench.h"
 #include "cli/clock.h"
 #include "engine/sim.h"
 #include "model/study.h"
-
-/* Waits for all without keeping a core busy. */
-static void meet(void)
-{
-    MPI_Request request;
-    int there = 0;
-    MPI_Ibarrier(MPI_COMM_WORLD, &request);
-    for (MPI_Test(&request, &there, MPI_STATUS_IGNORE); !there;
-         MPI_Test(&request, &there, MPI_STATUS_IGNORE)) {
-        nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
-    }
-    MPI_Barrier(MPI_COMM_WORLD);
-}
 
 static struct bench_run run_alone(struct sim *s, uint64_t seed)
 {
@@ -41,7 +27,8 @@ static struct bench_run run_divided(struct team *t, uint64_t seed)
     struct sim *s = windows_sim(t->windows);
     sim_time reached;
     double began = clock_s();
-    windows_run(t->windows, seed, 0, NULL, NULL, &reached);
+    enum windows_end end = windows_run(t->windows, seed, 0, NULL, NULL, &reached);
+    CHECK_LIMIT(end == WINDOWS_DONE, "the model is stuck: there is nothing to measure");
     sim_finish(s);
     MPI_Barrier(MPI_COMM_WORLD);
     struct bench_run run = {.seconds = clock_s() - began};
@@ -62,15 +49,15 @@ void bench_parallel_each(const struct study *study, const struct team_request *q
     struct sim_options options = study_options(study);
     uint64_t seed = (uint64_t)study->settings.seed;
     struct team team;
-    team_open(&team, q, ranks, &study->blueprint, &options);
+    team_open(&team, q, ranks, 1, &study->blueprint, &options);
     struct sim *whole = rank == 0 ? sim_open(&study->blueprint, &options) : NULL;
     for (int i = -1; i < runs; i++) { /* the first pair only warms up */
         struct bench_run alone = {0};
-        meet();
+        team_meet();
         if (rank == 0) {
             alone = run_alone(whole, seed);
         }
-        meet();
+        team_meet();
         struct bench_run divided = run_divided(&team, seed);
         if (rank == 0 && i >= 0) {
             CHECK(alone.work == divided.work, "other events on %d ranks than on one", ranks);

@@ -9,7 +9,6 @@
 #include "base/units.h"
 #include "cli/plan.h"
 
-static const double worthwhile = 1.25;      /* speed-up below which nobody wants the ranks */
 static const double good = 0.7, fair = 0.5; /* efficiencies */
 
 static const char *duration(double seconds)
@@ -159,7 +158,7 @@ static const struct plan_row *most_ranks(const struct plan *p)
 {
     const struct plan_row *best = NULL;
     for (const struct plan_row *r = p->rows; r < p->rows + p->n_rows; r++) {
-        best = r->expected.efficiency >= fair && r->expected.speedup >= worthwhile ? r : best;
+        best = r->expected.efficiency >= fair && r->expected.speedup >= EFFICIENCY_WORTH ? r : best;
     }
     return best;
 }
@@ -180,7 +179,7 @@ static void say_verdict(const struct plan *p, struct arena *a)
             a,
             "Dividing the model is %s worth it: at best, a replication would run %.2g times as "
             "fast as on one rank, and that takes %" PRIu32 " ranks.",
-            speedup < worthwhile ? "not" : "hardly", speedup, fastest->ranks);
+            speedup < EFFICIENCY_WORTH ? "not" : "hardly", speedup, fastest->ranks);
     } else {
         plan_say(a,
                  "Dividing the model is worth it: on %" PRIu32

@@ -251,8 +251,9 @@ static void print_head(const struct plan *p, struct arena *a)
     const struct blueprint *b = &p->study->blueprint;
     double each = sizeof *b->wires * (double)b->n_wires + sizeof *b->ports * (double)b->n_ports;
     printf("%s (%s)\n", s->name, p->path);
-    line("model", arena_format(a, "%" PRIu32 " entities in %" PRIu32 " groups, %" PRIu32 " wires",
-                               b->n_entities, b->n_groups, b->n_wires));
+    line("model", arena_format(a, "%" PRIu32 " entities in %" PRIu32 " group%s, %" PRIu32 " wire%s",
+                               b->n_entities, b->n_groups, b->n_groups == 1 ? "" : "s", b->n_wires,
+                               b->n_wires == 1 ? "" : "s"));
     line("study",
          arena_format(a, "%" PRId64 " replication%s of %s, on one rank about %s each",
                       s->replications, s->replications == 1 ? "" : "s",
@@ -341,19 +342,35 @@ static void print_limits(const struct plan *p, struct arena *a)
     }
 }
 
+/* Whether some parts are further apart than others. */
+static bool differs(const sim_time *d, uint32_t parts)
+{
+    bool differs = false;
+    for (size_t i = 0; i < (size_t)parts * parts; i++) {
+        differs |= i / parts != i % parts && d[i] != d[1];
+    }
+    return differs;
+}
+
 /* How soon parts can affect each other, over other parts as well; on the diagonal, a part itself
- * by way of others. Of the last division that is small enough. */
+ * by way of others (there and back). Of the last division that is small enough; where all are
+ * alike, the table of divisions has said it. */
 static void print_matrix(const struct plan *p)
 {
-    const struct plan_row *r = p->rows + p->n_rows - 1;
-    while (r >= p->rows && (!r->part_of || r->limit == WIRE_NONE)) {
-        r--;
+    int last = p->n_rows;
+    while (last > 0 && (!p->rows[last - 1].part_of || p->rows[last - 1].limit == WIRE_NONE)) {
+        last--;
     }
-    if (r < p->rows) {
+    if (last == 0) {
         return;
     }
+    const struct plan_row *r = &p->rows[last - 1];
     sim_time *d = lookahead_matrix(&p->study->blueprint, r->part_of, r->parts, NULL);
     lookahead_matrix_close(d, r->parts);
+    if (!differs(d, r->parts)) {
+        free(d);
+        return;
+    }
     struct table t = {.rows = NULL};
     table_head(&t, "least time from");
     for (uint32_t i = 0; i < r->parts; i++) {

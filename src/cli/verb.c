@@ -67,7 +67,13 @@ static int choose_word(const char *const *words, const char *arg, const char *op
             return i;
         }
     }
-    argp_error(state, "--%s does not know '%s'", option, arg);
+    struct arena memory = {0};
+    const char *list = words[0];
+    for (int i = 1; words[i]; i++) {
+        list = arena_format(&memory, "%s, %s", list, words[i]);
+    }
+    argp_error(state, "--%s does not know '%s'; it takes %s", option, arg, list);
+    arena_close(&memory);
     return 0;
 }
 

@@ -36,7 +36,8 @@ struct overrides {
 void overrides_add(struct overrides *o, const char *assignment);
 void overrides_close(struct overrides *o);
 
-/* The study of a configuration, or NULL after mistakes; what there is to say is said where `tell`. */
+/* The study of a configuration, or NULL after mistakes; what there is to say is said where `tell`.
+ */
 struct study *verb_study(const char *path, const struct overrides *o,
                          const struct entity_type *const *registry, bool tell);
 

@@ -838,3 +838,10 @@ uint32_t evq_ahead(const struct event_queue *q, uint32_t ahead)
 {
     return q->n_front > ahead ? slot_of(&front_of(q)[q->n_front - 1 - ahead]) : EVQ_NONE;
 }
+
+void evq_expect(struct event_queue *q)
+{
+    /* The next push sends the later part of a long front back to the buckets. In the front it would
+     * have to be moved for every event that comes before it. */
+    q->spill_at = SPILL;
+}

@@ -128,6 +128,16 @@ void evq_push(struct event_queue *q, uint32_t slot, uint16_t lane);
  * was pushed this way: it runs in this instant, before any other event. */
 void evq_push_now(struct event_queue *q, uint32_t slot);
 
+/* True when the event, which was popped last, was pushed by evq_push_now. */
+static inline bool evq_was_now(const struct event_queue *q, uint32_t slot)
+{
+    return evq_link(q, slot)->lane == EVQ_LANES + 1;
+}
+
+/* To be called before many events are pushed at once: what is sorted already is not in their way.
+ */
+void evq_expect(struct event_queue *q);
+
 /* Names a pushed event for evq_cancel; never 0. */
 static inline uint64_t evq_handle(const struct event_queue *q, uint32_t slot)
 {

@@ -237,7 +237,7 @@ static void open_wires(struct sim *s)
                                     .more = p->more,
                                     .spec = p->spec,
                                     .port = p->port,
-                                    .stream = UINT32_MAX - 1};
+                                    .stream = NO_STREAM};
         n += s->routes[p->spec].plain ? 0 : 2;
     }
     s->wire_streams = region_take(&s->memory, n * sizeof *s->wire_streams, 64);
@@ -294,7 +294,7 @@ struct sim *sim_open(const struct blueprint *b, const struct sim_options *option
         s->part = options->share->part;
         s->part_of = options->share->part_of;
     }
-    s->instant_most = 10000000 + 100 * (uint64_t)b->n_entities;
+    s->cascade_most = 10000000 + 100 * (uint64_t)b->n_entities;
     region_open(&s->memory, "the model", model_size(b));
     evq_open(&s->queue);
     hist_pool_open(&s->histograms);

@@ -7,7 +7,10 @@
 
 #include "engine/world.h"
 
-enum { OUTBOX_MOST = 1 << 24 }; /* messages to one part in one window */
+enum {
+    OUTBOX_FULL = 1 << 18, /* messages to one part after which a window is cut short */
+    OUTBOX_MOST = 1 << 24, /* with what one event or init may still add */
+};
 
 void share_open(struct sim *s)
 {
@@ -49,6 +52,7 @@ void share_close(struct sim *s)
 struct event *share_new(struct sim *s, entity_id target)
 {
     struct outbox *o = &s->outboxes[s->part_of[target]];
+    s->full |= o->n >= OUTBOX_FULL;
     region_reach(&o->events, (o->n + (size_t)1) * sizeof(struct event));
     return (struct event *)(void *)o->events.base + o->n++;
 }
@@ -70,14 +74,23 @@ const struct event *sim_outbox(const struct sim *s, uint32_t part, uint32_t *n, 
     return (const struct event *)(const void *)o->events.base;
 }
 
+bool sim_full(const struct sim *s)
+{
+    return s->full;
+}
+
 void sim_outbox_clear(struct sim *s, uint32_t part)
 {
+    s->full = false;
     s->outboxes[part].n = 0;
     s->outboxes[part].first = SIM_TIME_NEVER;
 }
 
 void sim_inject(struct sim *s, const struct event *events, uint32_t n)
 {
+    if (n > 0) {
+        evq_expect(&s->queue);
+    }
     for (uint32_t i = 0; i < n; i++) {
         const struct event *e = &events[i];
         CHECK(e->time >= s->reached,

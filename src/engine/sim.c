@@ -98,7 +98,7 @@ void sim_reset(struct sim *s, uint64_t seed, uint64_t replication)
     s->now = 0;
     s->reached = 0;
     s->events = 0;
-    s->instant = 0;
+    s->cascade = 0;
     s->event = NULL;
     evq_reset(&s->queue);
     share_reset(s);
@@ -195,7 +195,7 @@ static inline void look_ahead(const struct sim *s)
 static bool run_events(struct sim *s, sim_time limit, uint64_t stop_at)
 {
     struct event_queue *q = &s->queue;
-    while (s->events != stop_at && s->instant < s->instant_most) {
+    while (s->events != stop_at && !sim_stuck(s) && !s->full) {
         uint32_t slot = evq_pop_before(q, limit);
         if (slot == EVQ_NONE) {
             return true;
@@ -205,13 +205,13 @@ static bool run_events(struct sim *s, sim_time limit, uint64_t stop_at)
             look_ahead(s);
         }
         s->event = e;
-        s->instant = e->time == s->now ? s->instant + 1 : 0;
+        s->cascade = evq_was_now(q, slot) ? s->cascade + 1 : 0;
         s->now = e->time;
         s->events++;
         deliver(s, e);
         evq_give(q, slot);
     }
-    return !sim_stuck(s) && evq_next_time(q) >= limit;
+    return !sim_stuck(s) && !s->full && evq_next_time(q) >= limit;
 }
 
 static void end_warmup(struct sim *s)
@@ -258,13 +258,13 @@ bool sim_run_until(struct sim *s, sim_time limit, uint64_t budget)
 
 bool sim_stuck(const struct sim *s)
 {
-    return s->instant >= s->instant_most;
+    return s->cascade >= s->cascade_most;
 }
 
 void sim_finish(struct sim *s)
 {
     while (s->boundary != SIM_TIME_NEVER) {
-        pass_boundary(s); /* only after a model got stuck */
+        pass_boundary(s); /* where the run was not brought to its end */
     }
     s->now = s->options.end;
     s->event = NULL;
@@ -289,7 +289,7 @@ void sim_finish(struct sim *s)
 
 sim_time sim_next_time(struct sim *s)
 {
-    return evq_next_time(&s->queue);
+    return sim_stuck(s) ? s->now : evq_next_time(&s->queue);
 }
 
 const struct blueprint *sim_blueprint(const struct sim *s)

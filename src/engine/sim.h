@@ -48,14 +48,18 @@ void sim_reset(struct sim *s, uint64_t seed, uint64_t replication);
 sim_time sim_next_time(struct sim *s);
 
 /* Runs every event with time < limit and time <= end; takes the samples and ends the warm-up on
- * the way. Stops early after work worth about `budget` events (0: no limit), and for good when the
- * model is stuck. True when nothing below the limit is left. */
+ * the way. Stops early after work worth about `budget` events (0: no limit) and when an outbox is
+ * full, and for good when the model is stuck. True when nothing below the limit is left. */
 bool sim_run_until(struct sim *s, sim_time limit, uint64_t budget);
 
-/* True when more events have run without time passing than any model has business with (ten
- * million, and a hundred an entity): the model loops, as users do who think for no time and are
- * rejected at once. */
+/* True when one event has set off more others without any time passing than a model has business
+ * with (ten million, and a hundred an entity): the model loops, as users do who think for no time
+ * and are rejected at once. Such a chain stays within entities that no delay separates, so that it
+ * is the same in every share. The next event is then taken to be due now. */
 bool sim_stuck(const struct sim *s);
+
+/* True when so much waits in an outbox that it is to be emptied before the simulation runs on. */
+bool sim_full(const struct sim *s);
 
 /* Ends the replication at options.end: gauges and series are brought up to
  * it. */

@@ -16,9 +16,11 @@ static const struct schema name_schema = {.name = "target name",
 static const struct param_spec graph_rows[] = {
     P_TEXT(target_graph, file, "",
            "File with a line for each pair, in columns headed from, to and, if wanted, latency; "
-           "relative to the directory of the file that names it. From and to are numbers, or names "
-           "such as web[3]; a latency is in place of that of the network. Its content counts as if "
-           "it were written here."),
+           "relative to the directory of the file that names it. From and to are numbers from 0 "
+           "on, or "
+           "names such as web[3]; a latency is in place of that of the network, which holds where "
+           "none is written. Every caller needs a line. The content counts as if it were written "
+           "here."),
     P_TEXT(target_graph, edges, "", "The lines themselves, in place of a file."), P_END};
 
 static const struct schema graph_schema = {.name = "graph",

@@ -28,11 +28,13 @@ struct record {
     uint32_t tie; /* in place of the id where order must not depend on other entities */
 };
 
+#define NO_STREAM (UINT32_MAX - 1) /* so that there is a next one */
+
 struct wire {
     entity_id from, to;
     uint32_t more; /* as in struct wire_plan */
     uint32_t spec;
-    uint32_t stream; /* of the request half, the reply half is the next; UINT32_MAX: no chance */
+    uint32_t stream; /* of the request half, the reply half is the next; NO_STREAM: no chance */
     uint32_t load;   /* scratch of the caller */
     uint16_t port;
 };
@@ -78,7 +80,9 @@ struct sim {
     sim_time boundary; /* next end of an interval or of the warm-up */
     sim_time reached;  /* everything before this has run */
     uint64_t events;
-    uint64_t instant, instant_most; /* events since time last moved, and where that is a loop */
+    uint64_t cascade, cascade_most; /* events that the one popped last but these has set off without
+                                       any time passing, and where that is a loop */
+    bool full;                      /* an outbox is; see sim_full */
     uint32_t part;
     const uint32_t *part_of; /* of every entity; NULL: all are here */
     struct outbox *outboxes; /* one a part */

@@ -6,7 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static const double REDRAW_S = 0.2, LOG_S = 60.0;
+static const double REDRAW_S = 0.2, LOG_FIRST_S = 10.0, LOG_S = 60.0;
 
 static double now_s(void)
 {
@@ -72,7 +72,8 @@ void progress_show(struct progress *p, uint64_t done, uint64_t tasks, uint64_t e
     p->tasks = tasks;
     p->events = events;
     double t = now_s();
-    if (!p->quiet && t - p->last >= (p->terminal ? REDRAW_S : LOG_S)) {
+    double pause = p->terminal ? REDRAW_S : p->last > p->began ? LOG_S : LOG_FIRST_S;
+    if (!p->quiet && t - p->last >= pause) {
         p->last = t;
         draw(p, t);
     }

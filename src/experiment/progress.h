@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The progress line: on a terminal one line that is redrawn, in a log a line a minute. Used by one
- * rank.
+ * The progress line: on a terminal one line that is redrawn, in a log a line after ten seconds,
+ * then one a minute. Used by one rank.
  */
 #ifndef SQUALL_EXPERIMENT_PROGRESS_H
 #define SQUALL_EXPERIMENT_PROGRESS_H

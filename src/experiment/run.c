@@ -15,6 +15,8 @@
 #include "results/journal.h"
 #include "version.h"
 
+enum { PIECE_MOST = 1 << 30 }; /* [B] of one message */
+
 enum exit_status run_complain(struct run *run, enum exit_status status)
 {
     fprintf(stderr, "squall: %s\n", run->error.text);
@@ -40,7 +42,10 @@ static char *share_text(struct run *run, const char *text)
     if (text) {
         memcpy(copy, text, length);
     }
-    MPI_Bcast(copy, (int)length, MPI_CHAR, 0, MPI_COMM_WORLD);
+    for (uint64_t at = 0; at < length; at += PIECE_MOST) {
+        uint64_t size = length - at < PIECE_MOST ? length - at : PIECE_MOST;
+        MPI_Bcast(copy + at, (int)size, MPI_CHAR, 0, MPI_COMM_WORLD);
+    }
     return copy;
 }
 
@@ -142,21 +147,22 @@ static void load_others(struct run *run, const struct entity_type *const *regist
 }
 
 /* Where a rank has died, the others are told to stop and wait for it in vain, until whoever
- * launched them loses patience. Then this is the last word. */
-static void warn_of_silence(struct run *run)
+ * launched them loses patience. Then this is the last word, of rank 0 or, a little later, of
+ * rank 1. */
+void run_warn_of_silence(struct run *run)
 {
     static const uint64_t PATIENCE_NS = 300000000;
     uint64_t now = patience_clock();
-    if (!signals_stop() || run->warned) {
+    if (!signals_stop() || run->warned || run->rank > 1) {
         return;
     }
     if (run->stopping_since == 0) {
         run->stopping_since = now;
-    } else if (now - run->stopping_since > PATIENCE_NS) {
+    } else if (now - run->stopping_since > PATIENCE_NS * (1 + (uint64_t)run->rank)) {
         run->warned = true;
         fprintf(stderr,
                 "squall: told to stop by %s, waiting for the other ranks; should they not answer, "
-                "finished replications are in %s: 'squall resume %s' goes on\n",
+                "finished replications are in %s: 'squall resume %s' runs the others\n",
                 signals_name(), run->journal, run->journal);
     }
 }
@@ -164,7 +170,7 @@ static void warn_of_silence(struct run *run)
 static void show_progress(void *context, const struct crew_progress *p)
 {
     struct run *run = context;
-    warn_of_silence(run);
+    run_warn_of_silence(run);
     progress_show(&run->progress, p->done, p->tasks, p->events);
 }
 
@@ -197,8 +203,14 @@ static void open_team(struct run *run)
         size = team_choose(&run->request->team, &run->study->blueprint, run->n_tasks, ranks);
     }
     MPI_Bcast(&size, 1, MPI_INT, 0, MPI_COMM_WORLD);
+    MPI_Bcast(&run->n_tasks, 1, MPI_UINT64_T, 0, MPI_COMM_WORLD);
     struct sim_options options = study_options(run->study);
-    team_open(&run->team, &run->request->team, size, &run->study->blueprint, &options);
+    team_open(&run->team, &run->request->team, size, run->n_tasks, &run->study->blueprint,
+              &options);
+    const char *warning = run->rank == 0 ? team_warning(&run->team, &run->memory) : NULL;
+    if (warning && !run->request->quiet) {
+        fprintf(stderr, "squall: %s\n", warning);
+    }
 }
 
 static enum crew_outcome work_together(struct run *run)
@@ -238,6 +250,7 @@ static enum exit_status run_opened(struct run *run)
     uint64_t all = run->meta.n_points * run->meta.n_replications;
     progress_open(&run->progress, run->request->quiet || run->rank != 0, all - run->n_tasks);
     enum crew_outcome outcome = work_together(run);
+    team_meet();
     progress_close(&run->progress);
     report_team(run);
     team_close(&run->team);

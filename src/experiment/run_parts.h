@@ -24,7 +24,7 @@ struct run {
     const char *output;  /* 0 */
     const char *journal; /* directory */
     uint64_t *tasks;     /* 0: replications not yet run */
-    uint64_t n_tasks;    /* 0 */
+    uint64_t n_tasks;
     struct progress progress;
     uint64_t stopping_since; /* [ns] of patience_clock; 0: nobody asked for it */
     bool warned;             /* that the others may not answer */
@@ -39,6 +39,9 @@ enum exit_status run_open_files(struct run *run);
 
 /* Rank 0: makes the results file of a complete journal, and removes the journal. */
 enum exit_status run_write_results(struct run *run);
+
+/* To be called now and then: says where the work is, when a stop meets with no answer. */
+void run_warn_of_silence(struct run *run);
 
 /* Runs and records the replications that this rank's team is given. `crew` is NULL on ranks that do
  * not lead their team. */

@@ -26,6 +26,7 @@ struct worker {
 static bool keep_on(void *context)
 {
     struct worker *b = context;
+    run_warn_of_silence(b->run);
     if (!b->crew) {
         return !signals_stop();
     }

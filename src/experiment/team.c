@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/check.h"
 #include "base/units.h"
@@ -54,7 +55,7 @@ static int best_size(const struct team_request *q, const struct blueprint *b, in
     struct flow f;
     flow_expect(b, &f);
     int best = 1;
-    double fastest = 1.25; /* what a team must promise to be worth its ranks */
+    double fastest = EFFICIENCY_WORTH;
     for (int size = most; size > 1; size /= 2) {
         double speedup = expected_speedup(q, b, &f, (uint32_t)size);
         if (speedup > fastest) {
@@ -75,6 +76,9 @@ bool team_check(const struct team_request *q, int ranks, struct results_error *e
                             "with mpirun -n or srun -n",
                             q->ranks, ranks == 1 ? "is" : "are", ranks, ranks == 1 ? "" : "s");
     }
+    if (q->exchange == WINDOWS_ALL_DIRECT && q->ranks > WINDOWS_DIRECT) {
+        return results_fail(e, "--exchange direct is for up to %d ranks", WINDOWS_DIRECT);
+    }
     return true;
 }
 
@@ -88,9 +92,12 @@ int team_choose(const struct team_request *q, const struct blueprint *b, uint64_
     return enough ? 1 : best_size(q, b, ranks / (int)n_tasks);
 }
 
-static void name_limit(struct team *t, const struct blueprint *b, const struct cut *c)
+static void note_cut(struct team *t, const struct blueprint *b, const struct cut *c)
 {
     t->lookahead = c->lookahead;
+    for (int part = 0; part < t->size; part++) {
+        t->hopeless |= c->entities[part] == 0;
+    }
     t->remote = c->remote;
     if (c->limit != WIRE_NONE) {
         blueprint_wire_name(b, c->limit, t->limit, sizeof t->limit);
@@ -111,26 +118,32 @@ static void share_partition(struct team *t, const struct team_request *q, const 
         find_flow(q, b, options, &f);
         divide(q, b, &f, (uint32_t)t->size, &p, &c);
         memcpy(t->part_of, p.part_of, b->n_entities * sizeof *t->part_of);
-        name_limit(t, b, &c);
+        note_cut(t, b, &c);
         cut_close(&c);
         partition_close(&p);
         flow_close(&f);
     }
-    for (uint32_t at = 0; at < b->n_entities; at += PIECE_MOST / sizeof *t->part_of) {
-        uint32_t left = b->n_entities - at, most = PIECE_MOST / sizeof *t->part_of;
+    const size_t most = PIECE_MOST / sizeof *t->part_of;
+    for (size_t at = 0; at < b->n_entities; at += most) {
+        size_t left = b->n_entities - at;
         MPI_Bcast(t->part_of + at, (int)(left < most ? left : most), MPI_UINT32_T, 0,
                   MPI_COMM_WORLD);
     }
 }
 
-void team_open(struct team *t, const struct team_request *q, int size, const struct blueprint *b,
-               const struct sim_options *options)
+void team_open(struct team *t, const struct team_request *q, int size, uint64_t n_tasks,
+               const struct blueprint *b, const struct sim_options *options)
 {
     int rank, ranks;
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
     MPI_Comm_size(MPI_COMM_WORLD, &ranks);
-    *t = (struct team){
-        .size = size, .rank = rank % size, .teams = ranks / size, .lookahead = SIM_TIME_NEVER};
+    uint64_t most = n_tasks > 0 ? n_tasks : 1;
+    int teams = (uint64_t)(ranks / size) < most ? ranks / size : (int)most;
+    *t = (struct team){.size = size,
+                       .rank = rank % size,
+                       .teams = teams,
+                       .idle = ranks - teams * size,
+                       .lookahead = SIM_TIME_NEVER};
     bool has_place = rank < t->teams * size, leads = has_place && t->rank == 0;
     MPI_Comm_split(MPI_COMM_WORLD, has_place ? rank / size : MPI_UNDEFINED, rank, &t->comm);
     MPI_Comm_split(MPI_COMM_WORLD, leads ? 0 : MPI_UNDEFINED, rank, &t->leaders);
@@ -155,6 +168,17 @@ void team_close(struct team *t)
 }
 
 /* --- working together --------------------------------------------------------------------- */
+
+void team_meet(void)
+{
+    MPI_Request request;
+    int there = 0;
+    MPI_Ibarrier(MPI_COMM_WORLD, &request);
+    for (MPI_Test(&request, &there, MPI_STATUS_IGNORE); !there;
+         MPI_Test(&request, &there, MPI_STATUS_IGNORE)) {
+        nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
+    }
+}
 
 uint64_t team_word(const struct team *t, uint64_t word)
 {
@@ -204,6 +228,24 @@ void team_gather(const struct team *t, const struct buffer *mine, struct buffer 
 }
 
 /* --- telling ------------------------------------------------------------------------------ */
+
+const char *team_warning(const struct team *t, struct arena *arena)
+{
+    if (t->hopeless) {
+        return arena_format(arena,
+                            "the model cannot be divided among %d ranks: entities joined without "
+                            "delay stay together, and some ranks have none; see squall plan",
+                            t->size);
+    }
+    if (t->idle == 0) {
+        return NULL;
+    }
+    return arena_format(arena,
+                        "%d of %d ranks have nothing to do: %d replication%s at a time, %d rank%s "
+                        "each; squall plan tells whether more would pay",
+                        t->idle, t->idle + t->teams * t->size, t->teams, t->teams == 1 ? "" : "s",
+                        t->size, t->size == 1 ? "" : "s");
+}
 
 enum { WINDOWS, EVENTS, SENT, MESSAGES, EMPTY, BYTES, RUN, BLOCKED, WALL, FIGURES };
 

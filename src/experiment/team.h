@@ -30,10 +30,11 @@ struct team_request {
 };
 
 struct team {
-    MPI_Comm comm;    /* of its ranks; MPI_COMM_NULL: this rank is left over */
-    MPI_Comm leaders; /* of all teams; MPI_COMM_NULL: this rank leads none */
-    int rank, size;   /* within comm */
-    int teams;
+    MPI_Comm comm;     /* of its ranks; MPI_COMM_NULL: this rank is left over */
+    MPI_Comm leaders;  /* of all teams; MPI_COMM_NULL: this rank leads none */
+    int rank, size;    /* within comm */
+    int teams, idle;   /* ranks that have nothing to do, for want of replications or of a team */
+    bool hopeless;     /* a part of the model is empty: it cannot be divided in so many */
     uint32_t *part_of; /* of every entity; NULL in a team of one. Owned */
     struct windows *windows;
     sim_time lookahead; /* [ns] between the parts; SIM_TIME_NEVER in a team of one */
@@ -48,11 +49,14 @@ bool team_check(const struct team_request *q, int ranks, struct results_error *e
 int team_choose(const struct team_request *q, const struct blueprint *b, uint64_t n_tasks,
                 int ranks);
 
-/* Collective over MPI_COMM_WORLD. `size` is the same on every rank; the partition is made by rank 0
- * and told to all. */
-void team_open(struct team *t, const struct team_request *q, int size, const struct blueprint *b,
-               const struct sim_options *options);
+/* Collective over MPI_COMM_WORLD. `size` and `n_tasks`, of which no team must go without, are the
+ * same on every rank; the partition is made by rank 0 and told to all. */
+void team_open(struct team *t, const struct team_request *q, int size, uint64_t n_tasks,
+               const struct blueprint *b, const struct sim_options *options);
 void team_close(struct team *t);
+
+/* Collective over MPI_COMM_WORLD: waits for all without keeping a core busy. */
+void team_meet(void);
 
 /* Collective over the team: the leader's word to all, for instance the next task. */
 uint64_t team_word(const struct team *t, uint64_t word);
@@ -63,6 +67,10 @@ uint64_t team_sum(const struct team *t, uint64_t value);
 /* Collective over the team. The leader gets everybody's bytes, in the order of ranks: `pieces` is
  * an array of t->size buffers there, which keep their memory from call to call. */
 void team_gather(const struct team *t, const struct buffer *mine, struct buffer *pieces);
+
+/* What a user should know before the work begins: that ranks are idle, or have no part of the
+ * model. NULL: nothing. For rank 0. */
+const char *team_warning(const struct team *t, struct arena *arena);
 
 /* Collective over MPI_COMM_WORLD: what running in parallel has cost, for people. On rank 0, in
  * `arena`; NULL elsewhere, and where every team is one rank. */

@@ -20,6 +20,8 @@
 
 enum column { COLUMN_FROM, COLUMN_TO, COLUMN_LATENCY, COLUMNS };
 
+enum { FAULTS_TOLD = 20 }; /* of a table */
+
 static const char *const column_words[COLUMNS] = {"from", "to", "latency"};
 
 struct reading {
@@ -159,17 +161,26 @@ static void add_edge(struct reading *r, struct edge e)
     t->items[t->n++] = e;
 }
 
+/* Spreadsheets write a mark (U+FEFF) before the first line of a text. */
+static char *skip_mark(char *text)
+{
+    static const char mark[] = "\xEF\xBB\xBF";
+    return strncmp(text, mark, sizeof mark - 1) == 0 ? text + sizeof mark - 1 : text;
+}
+
 static void read_lines(struct reading *r, FILE *in)
 {
     char *text = NULL;
     size_t size = 0;
+    int faults = 0;
     for (int line = 1; getline(&text, &size, in) >= 0; line++) {
-        const char *start = text + strspn(text, " \t\r\n");
+        char *start = line == 1 ? skip_mark(text) : text;
+        start += strspn(start, " \t\r\n");
         if (*start == '\0' || *start == '#') {
             continue;
         }
         struct edge e = {.line = line};
-        const char *fault = r->headed ? read_edge(r, text, &e) : read_head(r, text);
+        const char *fault = r->headed ? read_edge(r, start, &e) : read_head(r, start);
         if (fault) {
             refuse_line(r, line, fault);
         } else if (r->headed) {
@@ -177,6 +188,10 @@ static void read_lines(struct reading *r, FILE *in)
         }
         if (fault && !r->headed) {
             break; /* Without its columns nothing can be read. */
+        }
+        if (fault && ++faults == FAULTS_TOLD) {
+            refuse_line(r, line, "more lines may be wrong; these are the first");
+            break;
         }
         r->headed = true;
     }

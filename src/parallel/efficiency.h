@@ -49,6 +49,9 @@ struct work {
     double neighbours; /* ranks that one sends to */
 };
 
+/* The speed-up that a division must promise to be worth its ranks. */
+#define EFFICIENCY_WORTH 1.25
+
 struct efficiency {
     double events;                               /* of a window and rank */
     double window_ns;                            /* that a window takes */

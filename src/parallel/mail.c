@@ -96,7 +96,9 @@ static void send_to(struct mail *m, struct peer *p, const void *note, struct win
     size_t size = sizeof p->out.n + m->note_size + riders * EVENT;
     p->out.n = n;
     memcpy(p->out.body, note, m->note_size);
-    memcpy(p->out.body + m->note_size, events, riders * EVENT);
+    if (riders > 0) { /* else there may be no outbox */
+        memcpy(p->out.body + m->note_size, events, riders * EVENT);
+    }
     MPI_Isend(&p->out, (int)size, MPI_BYTE, p->rank, TAG_LETTER, m->comm,
               &m->requests[m->n_requests++]);
     if (n > riders) {

@@ -24,6 +24,7 @@ struct windows {
     struct lookahead lookahead;
     struct exchange *exchange; /* NULL: there is only one part */
     struct windows_stats stats;
+    uint64_t polled; /* [ns] when; replications may be shorter than the time between two polls */
 };
 
 static enum windows_exchange choose(enum windows_exchange wanted, uint32_t parts)
@@ -84,7 +85,8 @@ static void run_share(struct windows *w, sim_time limit, struct patience *p)
 {
     uint64_t began = patience_clock(), now = began;
     patience_poll(p, began);
-    while (!p->stop && !sim_run_until(w->sim, limit, SLICE) && !sim_stuck(w->sim)) {
+    while (!p->stop && !sim_run_until(w->sim, limit, SLICE) && !sim_stuck(w->sim) &&
+           !sim_full(w->sim)) {
         now = patience_clock();
         patience_poll(p, now);
     }
@@ -110,7 +112,7 @@ enum windows_end windows_run(struct windows *w, uint64_t seed, uint64_t replicat
                              bool (*poll)(void *context), void *context, sim_time *reached)
 {
     uint64_t began = patience_clock();
-    struct patience p = {.poll = poll, .context = context, .polled = began};
+    struct patience p = {.poll = poll, .context = context, .polled = w->polled};
     enum windows_end how = WINDOWS_DONE;
     sim_reset(w->sim, seed, replication);
     for (;;) {
@@ -131,6 +133,7 @@ enum windows_end windows_run(struct windows *w, uint64_t seed, uint64_t replicat
     }
     w->stats.events += sim_events(w->sim);
     w->stats.blocked_ns += p.blocked_ns;
+    w->polled = p.polled;
     w->stats.wall_ns += patience_clock() - began;
     return how;
 }

@@ -55,6 +55,23 @@ class Ranks(OutsideTest):
     def test_divided_storm(self):
         self.check_divided(HERE / "storm.yaml", "--set", "replications=2")
 
+    def test_divided_lockstep(self):
+        self.check_divided(HERE / "lockstep.yaml")
+
+    @unittest.skipIf(SLOW, "twelve million events")
+    def test_more_than_an_outbox_holds(self):
+        """A rank stops short of its horizon to send, and goes on."""
+        for ranks in (1, 2):
+            self.squall("run", HERE / "lockstep.yaml", "--quiet", "--output", f"{ranks}.h5",
+                        "--ranks-per-replication", ranks, "--set", "duration=250ms",
+                        "--set", "cells.population=3000", ranks=ranks)
+        self.assert_same_results("1.h5", "2.h5")
+
+    @unittest.skipIf(SLOW, "twelve million events")
+    def test_many_events_at_the_ends_of_intervals_are_no_loop(self):
+        self.squall("run", HERE / "lockstep.yaml", "--quiet", "--set", "duration=12s",
+                    "--set", "cells.population=100")
+
     def test_divided_scenarios(self):
         """Each for as long as it takes for its trigger to be over, or a fitting part of it."""
         for scenario in sorted((SOURCE / "configs" / "scenarios").glob("*.yaml")):

@@ -116,6 +116,9 @@ static void run(struct fuzz *f, int steps, unsigned pushes, unsigned nows, unsig
 {
     for (int i = 0; i < steps; i++) {
         uint64_t u = rng_below(&f->rng, 100);
+        if (rng_below(&f->rng, 64) == 0) {
+            evq_expect(f->q);
+        }
         if (u < pushes) {
             push(f);
         } else if (u < pushes + nows) {
@@ -289,6 +292,9 @@ static uint64_t herd_push_at(struct herd *h, sim_time time)
     uint32_t slot = evq_new(h->q);
     struct event *e = evq_event(h->q, slot);
     uint64_t mark = ++h->made;
+    if (mark % 999 == 0) {
+        evq_expect(h->q);
+    }
     *e = (struct event){.time = time, .order = h->law % 4 == 3 ? mark * 7919 % 1000003 : mark};
     e->order |= h->law % 2 ? 0 : rng_bits(&h->rng) << 34;
     e->msg.request = mark;

@@ -439,6 +439,8 @@ static void test_subsets(void **state)
 static void test_graph(void **state)
 {
     (void)state;
+    assert_drawn(GRAPH("\"\\uFEFFfrom,to\\n2,1\\n0,3\\n1,1\\n0,1\\n\""),
+                 "a[0] b[1] b[3]\na[1] b[1]\na[2] b[1]\n");
     assert_drawn(GRAPH("\"from,to\\n2,1\\n0,3\\n1,1\\n0,1\\n\""),
                  "a[0] b[1] b[3]\na[1] b[1]\na[2] b[1]\n");
     assert_drawn(GRAPH("\"# comment\\n\\n latency , to, from\\n250us,b[3],a[0]\\n\\n,2 , 1\\n"
