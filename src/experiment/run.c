@@ -8,14 +8,13 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "experiment/pieces.h"
 #include "experiment/run_parts.h"
 #include "experiment/signals.h"
 #include "model/resolved.h"
 #include "parallel/patience.h"
 #include "results/journal.h"
 #include "version.h"
-
-enum { PIECE_MOST = 1 << 30 }; /* [B] of one message */
 
 enum exit_status run_complain(struct run *run, enum exit_status status)
 {
@@ -42,10 +41,7 @@ static char *share_text(struct run *run, const char *text)
     if (text) {
         memcpy(copy, text, length);
     }
-    for (uint64_t at = 0; at < length; at += PIECE_MOST) {
-        uint64_t size = length - at < PIECE_MOST ? length - at : PIECE_MOST;
-        MPI_Bcast(copy + at, (int)size, MPI_CHAR, 0, MPI_COMM_WORLD);
-    }
+    pieces_share(copy, length, MPI_COMM_WORLD);
     return copy;
 }
 
@@ -197,16 +193,8 @@ static enum exit_status conclude(struct run *run, enum crew_outcome outcome)
 /* Divides the ranks into teams. */
 static void open_team(struct run *run)
 {
-    int ranks, size = 1;
-    MPI_Comm_size(MPI_COMM_WORLD, &ranks);
-    if (run->rank == 0) {
-        size = team_choose(&run->request->team, &run->study->blueprint, run->n_tasks, ranks);
-    }
-    MPI_Bcast(&size, 1, MPI_INT, 0, MPI_COMM_WORLD);
-    MPI_Bcast(&run->n_tasks, 1, MPI_UINT64_T, 0, MPI_COMM_WORLD);
     struct sim_options options = study_options(run->study);
-    team_open(&run->team, &run->request->team, size, run->n_tasks, &run->study->blueprint,
-              &options);
+    team_open(&run->team, &run->request->team, run->n_tasks, &run->study->blueprint, &options);
     const char *warning = run->rank == 0 ? team_warning(&run->team, &run->memory) : NULL;
     if (warning && !run->request->quiet) {
         fprintf(stderr, "squall: %s\n", warning);

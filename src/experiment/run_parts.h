@@ -24,7 +24,7 @@ struct run {
     const char *output;  /* 0 */
     const char *journal; /* directory */
     uint64_t *tasks;     /* 0: replications not yet run */
-    uint64_t n_tasks;
+    uint64_t n_tasks;    /* 0 */
     struct progress progress;
     uint64_t stopping_since; /* [ns] of patience_clock; 0: nobody asked for it */
     bool warned;             /* that the others may not answer */

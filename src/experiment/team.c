@@ -9,62 +9,82 @@
 
 #include "base/check.h"
 #include "base/units.h"
+#include "experiment/pieces.h"
 #include "parallel/efficiency.h"
-#include "parallel/lookahead.h"
 
-enum { PIECE_MOST = 1 << 30 /* [B] of one message */, TAG_PIECE = 1 };
+enum { TAG_PIECE = 1 };
 
 /* --- how many, and who has what ----------------------------------------------------------- */
 
-/* What the whole model has to do, measured or expected. */
-static void find_flow(const struct team_request *q, const struct blueprint *b,
-                      const struct sim_options *options, struct flow *f)
-{
-    if (q->profile) {
-        flow_profile(b, options, 0, f);
-    } else {
-        flow_expect(b, f);
-    }
-}
+/* A model divided in `parts`, and what that costs. */
+struct division {
+    struct partition partition;
+    struct cut cut;
+};
 
-static void divide(const struct team_request *q, const struct blueprint *b, const struct flow *f,
-                   uint32_t parts, struct partition *p, struct cut *c)
+static void division_open(struct division *d, const struct team_request *q,
+                          const struct blueprint *b, const struct flow *f, uint32_t parts)
 {
     struct partition_request request = {.method = q->method, .parts = parts, .seed = q->seed};
-    partition_make(b, f, &request, p);
-    cut_measure(b, f, p->part_of, parts, c);
+    partition_make(b, f, &request, &d->partition);
+    cut_measure(b, f, d->partition.part_of, parts, &d->cut);
 }
 
-/* How many times as fast a team of `ranks` is expected to be. */
-static double expected_speedup(const struct team_request *q, const struct blueprint *b,
-                               const struct flow *f, uint32_t ranks)
+static void division_close(struct division *d)
 {
-    struct partition p;
-    struct cut c;
-    divide(q, b, f, ranks, &p, &c);
-    struct work w = work_of(b, f, &c);
-    double speedup = efficiency_of(&machine_default, &w, ranks).speedup;
-    cut_close(&c);
-    partition_close(&p);
-    return speedup;
+    cut_close(&d->cut);
+    partition_close(&d->partition);
 }
 
-/* Where there are more ranks than replications: the team that is expected to be fastest. */
-static int best_size(const struct team_request *q, const struct blueprint *b, int most)
+/* Where there are more ranks than replications: the team that is expected to be fastest. False, and
+ * `best` is not open, when that is one rank. */
+static bool find_fastest(struct division *best, const struct team_request *q,
+                         const struct blueprint *b, const struct flow *f, int most)
 {
-    struct flow f;
-    flow_expect(b, &f);
-    int best = 1;
     double fastest = EFFICIENCY_WORTH;
+    bool any = false;
     for (int size = most; size > 1; size /= 2) {
-        double speedup = expected_speedup(q, b, &f, (uint32_t)size);
-        if (speedup > fastest) {
-            fastest = speedup;
-            best = size;
+        struct division d;
+        division_open(&d, q, b, f, (uint32_t)size);
+        struct work w = work_of(b, f, &d.cut);
+        double speedup = efficiency_of(&machine_default, &w, (uint32_t)size).speedup;
+        if (speedup <= fastest) {
+            division_close(&d);
+            continue;
         }
+        if (any) {
+            division_close(best);
+        }
+        fastest = speedup;
+        *best = d;
+        any = true;
+    }
+    return any;
+}
+
+/* Rank 0: how the model is divided for `n_tasks` replications. False: it is not. */
+static bool divide(struct division *d, const struct team_request *q, uint64_t n_tasks, int ranks,
+                   const struct blueprint *b, const struct sim_options *options)
+{
+    bool enough = n_tasks == 0 || n_tasks >= (uint64_t)ranks;
+    int most = q->ranks > 0 ? (int)q->ranks : enough ? 1 : ranks / (int)n_tasks;
+    if (most == 1) {
+        return false;
+    }
+    struct flow f;
+    if (q->profile) {
+        flow_profile(b, options, 0, &f);
+    } else {
+        flow_expect(b, &f);
+    }
+    bool divided = q->ranks > 0;
+    if (divided) {
+        division_open(d, q, b, &f, (uint32_t)most);
+    } else {
+        divided = find_fastest(d, q, b, &f, most);
     }
     flow_close(&f);
-    return best;
+    return divided;
 }
 
 bool team_check(const struct team_request *q, int ranks, struct results_error *e)
@@ -82,74 +102,56 @@ bool team_check(const struct team_request *q, int ranks, struct results_error *e
     return true;
 }
 
-int team_choose(const struct team_request *q, const struct blueprint *b, uint64_t n_tasks,
-                int ranks)
-{
-    if (q->ranks > 0) {
-        return (int)q->ranks;
-    }
-    bool enough = n_tasks == 0 || n_tasks >= (uint64_t)ranks;
-    return enough ? 1 : best_size(q, b, ranks / (int)n_tasks);
-}
-
 static void note_cut(struct team *t, const struct blueprint *b, const struct cut *c)
 {
     t->lookahead = c->lookahead;
     for (int part = 0; part < t->size; part++) {
         t->hopeless |= c->entities[part] == 0;
     }
-    t->remote = c->remote;
     if (c->limit != WIRE_NONE) {
         blueprint_wire_name(b, c->limit, t->limit, sizeof t->limit);
     }
 }
 
-static void share_partition(struct team *t, const struct team_request *q, const struct blueprint *b,
-                            const struct sim_options *options)
+/* Tells all what rank 0 has found; `d` is read there, NULL without a division. */
+static void share_division(struct team *t, const struct division *d, const struct blueprint *b)
 {
-    int rank;
-    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
-    t->part_of = calloc(b->n_entities, sizeof *t->part_of);
+    t->size = d ? (int)d->partition.parts : 1;
+    MPI_Bcast(&t->size, 1, MPI_INT, 0, MPI_COMM_WORLD);
+    if (t->size == 1) {
+        return;
+    }
+    size_t size = b->n_entities * sizeof *t->part_of;
+    t->part_of = malloc(size);
     CHECK(t->part_of, "out of memory");
-    if (rank == 0) {
-        struct flow f;
-        struct partition p;
-        struct cut c;
-        find_flow(q, b, options, &f);
-        divide(q, b, &f, (uint32_t)t->size, &p, &c);
-        memcpy(t->part_of, p.part_of, b->n_entities * sizeof *t->part_of);
-        note_cut(t, b, &c);
-        cut_close(&c);
-        partition_close(&p);
-        flow_close(&f);
+    if (d) {
+        memcpy(t->part_of, d->partition.part_of, size);
+        note_cut(t, b, &d->cut);
     }
-    const size_t most = PIECE_MOST / sizeof *t->part_of;
-    for (size_t at = 0; at < b->n_entities; at += most) {
-        size_t left = b->n_entities - at;
-        MPI_Bcast(t->part_of + at, (int)(left < most ? left : most), MPI_UINT32_T, 0,
-                  MPI_COMM_WORLD);
-    }
+    pieces_share(t->part_of, size, MPI_COMM_WORLD);
 }
 
-void team_open(struct team *t, const struct team_request *q, int size, uint64_t n_tasks,
+void team_open(struct team *t, const struct team_request *q, uint64_t n_tasks,
                const struct blueprint *b, const struct sim_options *options)
 {
     int rank, ranks;
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
     MPI_Comm_size(MPI_COMM_WORLD, &ranks);
-    uint64_t most = n_tasks > 0 ? n_tasks : 1;
-    int teams = (uint64_t)(ranks / size) < most ? ranks / size : (int)most;
-    *t = (struct team){.size = size,
-                       .rank = rank % size,
-                       .teams = teams,
-                       .idle = ranks - teams * size,
-                       .lookahead = SIM_TIME_NEVER};
-    bool has_place = rank < t->teams * size, leads = has_place && t->rank == 0;
-    MPI_Comm_split(MPI_COMM_WORLD, has_place ? rank / size : MPI_UNDEFINED, rank, &t->comm);
-    MPI_Comm_split(MPI_COMM_WORLD, leads ? 0 : MPI_UNDEFINED, rank, &t->leaders);
-    if (size > 1) {
-        share_partition(t, q, b, options);
+    *t = (struct team){.lookahead = SIM_TIME_NEVER};
+    MPI_Bcast(&n_tasks, 1, MPI_UINT64_T, 0, MPI_COMM_WORLD);
+    struct division d;
+    bool divided = rank == 0 && divide(&d, q, n_tasks, ranks, b, options);
+    share_division(t, divided ? &d : NULL, b);
+    if (divided) {
+        division_close(&d);
     }
+    uint64_t most = n_tasks > 0 ? n_tasks : 1;
+    t->teams = (uint64_t)(ranks / t->size) < most ? ranks / t->size : (int)most;
+    t->idle = ranks - t->teams * t->size;
+    t->rank = rank % t->size;
+    bool has_place = rank < t->teams * t->size, leads = has_place && t->rank == 0;
+    MPI_Comm_split(MPI_COMM_WORLD, has_place ? rank / t->size : MPI_UNDEFINED, rank, &t->comm);
+    MPI_Comm_split(MPI_COMM_WORLD, leads ? 0 : MPI_UNDEFINED, rank, &t->leaders);
     if (has_place) {
         t->windows = windows_open(t->comm, b, t->part_of, options, q->exchange);
     }
@@ -197,19 +199,12 @@ uint64_t team_sum(const struct team *t, uint64_t value)
     return sum;
 }
 
-static size_t message_at(size_t at, size_t size)
-{
-    return size - at < PIECE_MOST ? size - at : PIECE_MOST;
-}
-
 void team_gather(const struct team *t, const struct buffer *mine, struct buffer *pieces)
 {
     if (t->rank != 0) {
         uint64_t size = mine->size;
         MPI_Send(&size, 1, MPI_UINT64_T, 0, TAG_PIECE, t->comm);
-        for (size_t at = 0; at < size; at += PIECE_MOST) {
-            MPI_Send(mine->data + at, (int)message_at(at, size), MPI_BYTE, 0, TAG_PIECE, t->comm);
-        }
+        pieces_send(mine->data, size, 0, TAG_PIECE, t->comm);
         return;
     }
     pieces[0].size = 0;
@@ -219,10 +214,7 @@ void team_gather(const struct team *t, const struct buffer *mine, struct buffer 
         MPI_Recv(&size, 1, MPI_UINT64_T, r, TAG_PIECE, t->comm, MPI_STATUS_IGNORE);
         pieces[r].size = 0;
         buffer_reserve(&pieces[r], size);
-        for (size_t at = 0; at < size; at += PIECE_MOST) {
-            MPI_Recv(pieces[r].data + at, (int)message_at(at, size), MPI_BYTE, r, TAG_PIECE,
-                     t->comm, MPI_STATUS_IGNORE);
-        }
+        pieces_receive(pieces[r].data, size, r, TAG_PIECE, t->comm);
         pieces[r].size = size;
     }
 }

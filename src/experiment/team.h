@@ -39,19 +39,15 @@ struct team {
     struct windows *windows;
     sim_time lookahead; /* [ns] between the parts; SIM_TIME_NEVER in a team of one */
     char limit[300];    /* the wire that it is that of, in words */
-    double remote;      /* share of messages that are expected to leave their rank */
 };
 
 /* Whether there are enough ranks for what the user wants. */
 bool team_check(const struct team_request *q, int ranks, struct results_error *e);
 
-/* How many ranks a team has for `n_tasks` replications on `ranks` ranks. */
-int team_choose(const struct team_request *q, const struct blueprint *b, uint64_t n_tasks,
-                int ranks);
-
-/* Collective over MPI_COMM_WORLD. `size` and `n_tasks`, of which no team must go without, are the
- * same on every rank; the partition is made by rank 0 and told to all. */
-void team_open(struct team *t, const struct team_request *q, int size, uint64_t n_tasks,
+/* Collective over MPI_COMM_WORLD. Rank 0 decides how many ranks share one of `n_tasks`
+ * replications, which is read there, and who has which part of the model, and tells all. There are
+ * no more teams than replications. */
+void team_open(struct team *t, const struct team_request *q, uint64_t n_tasks,
                const struct blueprint *b, const struct sim_options *options);
 void team_close(struct team *t);
 

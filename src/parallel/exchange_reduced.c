@@ -66,7 +66,7 @@ struct exchange *exchange_reduced(MPI_Comm comm, struct sim *sim, const struct l
     CHECK(r->peers, "out of memory");
     for (uint32_t p = 0; p < l->parts; p++) {
         /* Replies take the way back, so whoever is written to writes, too. */
-        if (p != l->part && (l->to[p] != SIM_TIME_NEVER || l->from[p] != SIM_TIME_NEVER)) {
+        if (p != l->part && l->to[p] != SIM_TIME_NEVER) {
             r->peers[r->n_peers++] = p;
         }
     }

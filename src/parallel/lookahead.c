@@ -47,7 +47,6 @@ void lookahead_open(const struct blueprint *b, const uint32_t *part_of, uint32_t
 {
     *l = (struct lookahead){.part = part, .parts = parts, .least = SIM_TIME_NEVER};
     l->to = nevers(parts);
-    l->from = scratch_take(parts, sizeof *l->from);
     sim_time *floors = spec_floors(b);
     for (wire_id id = 0; id < b->n_wires; id++) {
         const struct wire_plan *w = &b->wires[id];
@@ -68,16 +67,14 @@ void lookahead_open(const struct blueprint *b, const uint32_t *part_of, uint32_t
     fans_close(&fans);
     free(floors);
     l->to[part] = SIM_TIME_NEVER;
-    memcpy(l->from, l->to, parts * sizeof *l->from);
     for (uint32_t p = 0; p < parts; p++) {
-        shorten(&l->least, l->from[p]);
+        shorten(&l->least, l->to[p]);
     }
 }
 
 void lookahead_close(struct lookahead *l)
 {
     free(l->to);
-    free(l->from);
 }
 
 /* --- all parts --------------------------------------------------------------------------- */

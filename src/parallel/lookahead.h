@@ -16,9 +16,8 @@
 /* One rank's neighbours. Entries are SIM_TIME_NEVER where there is no wire. */
 struct lookahead {
     uint32_t part, parts;
-    sim_time *to;   /* [parts] least delay of a message from here to there; owned */
-    sim_time *from; /* [parts] likewise from there to here; owned */
-    sim_time least; /* of `from`: how far ahead of the others this part may run */
+    sim_time *to;   /* [parts] least delay of a message from here to there, and back; owned */
+    sim_time least; /* of these: how far ahead of the others this part may run */
 };
 
 /* O(wires + parts), and once the far ends of each fan; not collective. */

@@ -42,7 +42,7 @@ static void run_divided(const struct trial *t, const struct team_request *q, str
     struct buffer piece = {0};
     struct buffer *pieces = calloc((size_t)ranks, sizeof *pieces);
     sim_time reached;
-    team_open(&team, q, ranks, 1, plan, sim_options(t->sim));
+    team_open(&team, q, 1, plan, sim_options(t->sim));
     assert_int_equal(
         windows_run(team.windows, (uint64_t)t->study->settings.seed, 0, NULL, NULL, &reached),
         WINDOWS_DONE);
@@ -71,7 +71,8 @@ static struct team_request way_of(uint64_t number)
 {
     static const enum partition_method methods[] = {PARTITION_SHUFFLE, PARTITION_METIS,
                                                     PARTITION_SHUFFLE, PARTITION_BLOCK};
-    return (struct team_request){.method = methods[number % 4],
+    return (struct team_request){.ranks = ranks,
+                                 .method = methods[number % 4],
                                  .seed = number,
                                  .profile = number % 5 == 0,
                                  .exchange =
