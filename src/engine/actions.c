@@ -91,14 +91,16 @@ void actions_reset(struct sim *s)
     }
 }
 
-void forget_loads(struct sim *s, const struct record *r)
+void forget_ports(struct sim *s, const struct record *r)
 {
     uint32_t ports = s->plan->groups[r->group].ports;
     for (uint32_t p = 0; p < ports; p++) {
         const struct port_plan *port = &s->plan->ports[r->first_port + p];
-        s->turns[r->first_port + p] = 0;
+        s->ports[r->first_port + p].turn = 0;
+        kept_clear(s, s->ports[r->first_port + p].memory);
         for (uint32_t w = 0; w < port->wires; w++) {
             s->wires[port->first_wire + w].load = 0;
+            kept_clear(s, s->wires[port->first_wire + w].memory);
         }
     }
 }
@@ -122,7 +124,7 @@ bool actions_apply(struct sim *s, struct record *r, struct event *e)
     e->msg.status = !turned ? ACTION_SLOW : down ? ACTION_CRASH : ACTION_RESTART;
     if (down && !k->down) {
         k->epoch++;
-        forget_loads(s, r);
+        forget_ports(s, r);
     }
     k->slow = slow;
     k->down = down;

@@ -50,29 +50,29 @@ static inline void fill(struct sim *s, struct event *e, sim_time time, const str
     e->msg = *m;
 }
 
-/* False when the message is lost. */
-static inline bool carry(struct sim *s, const struct parcel *p, const struct message *m)
+/* How long the message takes [ns], or SIM_TIME_NEVER when it is lost. */
+static inline sim_time carry(struct sim *s, const struct parcel *p, const struct message *m)
 {
     const struct route *r = p->route;
     sim_time delay = r->plain ? r->delay : travel(r, m->bytes, &s->wire_streams[p->stream]);
     if (delay == SIM_TIME_NEVER) {
-        return false;
+        return delay;
     }
-    delay = sim_time_add(delay, p->hold);
-    sim_time time = sim_time_add(s->now, delay);
+    sim_time wait = sim_time_add(delay, p->hold), time = sim_time_add(s->now, wait);
     if (__builtin_expect(s->part_of && s->part_of[p->target] != s->part, 0)) {
         struct event *e = share_new(s, p->target);
         fill(s, e, time, p, m);
         share_post(s, e);
-        return true;
+        return delay;
     }
     uint32_t slot = evq_new(&s->queue);
     fill(s, evq_event(&s->queue, slot), time, p, m);
-    set_going(s, slot, delay, p->hold == 0 ? r->lane : 0);
-    return true;
+    set_going(s, slot, wait, p->hold == 0 ? r->lane : 0);
+    return delay;
 }
 
-static inline bool post(struct ctx *c, struct way way, sim_time hold, struct message *m)
+static inline sim_time post(struct ctx *c, struct way way, uint16_t kind, sim_time hold,
+                        struct message *m)
 {
     struct sim *s = c->sim;
     const struct wire *w = &s->wires[way.wire];
@@ -83,21 +83,28 @@ static inline bool post(struct ctx *c, struct way way, sim_time hold, struct mes
                  &(struct parcel){.route = &s->routes[w->spec],
                                   .stream = w->stream,
                                   .target = w->to + way.end,
-                                  .kind = EVENT_REQUEST,
+                                  .kind = kind,
                                   .port = w->port,
                                   .hold = hold},
                  m);
 }
 
-bool sim_send(struct ctx *c, struct way way, struct message *m)
+sim_time sim_send(struct ctx *c, struct way way, struct message *m)
 {
-    return post(c, way, 0, m);
+    return post(c, way, EVENT_REQUEST, 0, m);
 }
 
-bool sim_send_after(struct ctx *c, struct way way, sim_time hold, struct message *m)
+sim_time sim_send_after(struct ctx *c, struct way way, sim_time hold, struct message *m)
 {
     CHECK(hold >= 0, "a message that leaves %lld ns ago", -(long long)hold);
-    return post(c, way, hold, m);
+    return post(c, way, EVENT_REQUEST, hold, m);
+}
+
+bool sim_send_cancel(struct ctx *c, struct way way, const struct message *m)
+{
+    struct message cancel = *m;
+    cancel.bytes = 0;
+    return post(c, way, EVENT_CANCEL, 0, &cancel) != SIM_TIME_NEVER;
 }
 
 bool sim_reply(struct ctx *c, const struct message *request, struct message *reply)
@@ -117,7 +124,7 @@ bool sim_reply(struct ctx *c, const struct message *request, struct message *rep
                                   .target = w->from,
                                   .kind = EVENT_REPLY,
                                   .port = w->port},
-                 reply);
+                 reply) != SIM_TIME_NEVER;
 }
 
 uint64_t sim_timer(struct ctx *c, uint16_t kind, sim_time delay, uint64_t token, unsigned flags)
@@ -164,7 +171,7 @@ uint32_t *sim_wire_load(struct ctx *c, wire_id wire)
 
 uint32_t *sim_port_turn(struct ctx *c, uint16_t port)
 {
-    return &c->sim->turns[c->sim->current->first_port + port];
+    return &c->sim->ports[c->sim->current->first_port + port].turn;
 }
 
 void sim_record(struct ctx *c, struct histogram *h, sim_time value)

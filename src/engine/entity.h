@@ -80,14 +80,19 @@ struct way {
     uint32_t end;
 };
 
-/* Sends `m` as a request over one of the sender's wires and sets m->wire. False when the wire lost
- * it, which the sender may count but must not act upon. */
-bool sim_send(struct ctx *, struct way way, struct message *m);
+/* Sends `m` as a request over one of the sender's wires and sets m->wire. Returns how long it takes
+ * on the way [ns]; SIM_TIME_NEVER when the wire lost it, which the sender may count but must not act
+ * upon otherwise. */
+sim_time sim_send(struct ctx *, struct way way, struct message *m);
 
-/* Likewise, but the message leaves only after `hold` >= 0 [ns]. */
-bool sim_send_after(struct ctx *, struct way way, sim_time hold, struct message *m);
+/* Likewise, but the message leaves only after `hold` >= 0 [ns], which does not count as on the way. */
+sim_time sim_send_after(struct ctx *, struct way way, sim_time hold, struct message *m);
 
-/* Answers a request. `reply` says status and bytes; request, token, attempt
+/* Tells the receiver of `m`, which was sent that way, that nobody waits for its answer any more.
+ * Over a wire with jitter it may come before the request. False when the wire lost it. */
+bool sim_send_cancel(struct ctx *, struct way way, const struct message *m);
+
+/* Answers a request. `reply` says status, flags, deadline and bytes; request, token, attempt
  * and wire are copied from the request. False when the wire lost it. */
 bool sim_reply(struct ctx *, const struct message *request, struct message *reply);
 
@@ -116,6 +121,16 @@ uint32_t sim_wire_more(const struct ctx *, wire_id wire);
 uint32_t *sim_wire_load(struct ctx *, wire_id wire);
 /* Likewise for a port: the place of round robin. */
 uint32_t *sim_port_turn(struct ctx *, uint16_t port);
+
+/* Memory that is kept to the end of the replication: `size` zeroed bytes, by their place (never 0).
+ * It does not move. For what is needed once, not for every request: nothing is ever given back. */
+uint32_t sim_keep(struct ctx *, size_t size);
+void *sim_kept(const struct ctx *, uint32_t place);
+
+/* Memory that belongs to one of the entity's ports, or wires: `size` bytes, which is to be the same
+ * in every call. Zero at first, and again after a crash. What is never asked for takes none. */
+void *sim_port_memory(struct ctx *, uint16_t port, size_t size);
+void *sim_wire_memory(struct ctx *, wire_id wire, size_t size);
 
 /* Adds a value to a histogram of the entity's stats. */
 void sim_record(struct ctx *, struct histogram *h, sim_time value);

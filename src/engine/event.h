@@ -19,21 +19,28 @@ typedef uint32_t wire_id;   /* likewise */
 struct message {
     uint64_t request;  /* logical request: the same for all of its attempts (idempotency key) */
     uint64_t token;    /* the sender's own handle, echoed by the reply; a timer's token */
-    sim_time deadline; /* request: absolute [ns], SIM_TIME_NEVER without one */
+    sim_time deadline; /* [ns] request: an instant, or with REQUEST_RELATIVE the time left when it
+                          was sent; SIM_TIME_NEVER without one. Reply: when to try again, if its
+                          flags say so */
     wire_id wire;      /* over which the request went, and its reply comes back */
     uint16_t class_;   /* kind of request, by its place in the client's mix */
     uint16_t status;   /* reply: as HTTP (200, 503, ...); action: enum action_kind; timer: the
                           epoch of its entity */
     uint16_t attempt;  /* from 1, modulo 2^16 */
     uint8_t priority;  /* enum priority */
-    uint8_t unused;    /* zero */
+    uint8_t flags;     /* request: enum request_flag; reply: enum reply_flag */
     uint32_t bytes;    /* size on the wire [B] */
+};
+
+enum request_flag {
+    REQUEST_RELATIVE = 1, /* `deadline` is a time left, not an instant */
 };
 
 enum priority { PRIORITY_HIGH, PRIORITY_NORMAL, PRIORITY_LOW, PRIORITIES };
 
-/* What an event is. A type's own timers are EVENT_TIMER, EVENT_TIMER + 1, ... */
-enum event_kind { EVENT_REQUEST, EVENT_REPLY, EVENT_ACTION, EVENT_TIMER };
+/* What an event is. A cancel says that nobody waits any more for the answer to the request with its
+ * token and attempt. A type's own timers are EVENT_TIMER, EVENT_TIMER + 1, ... */
+enum event_kind { EVENT_REQUEST, EVENT_REPLY, EVENT_CANCEL, EVENT_ACTION, EVENT_TIMER };
 
 /* Which goes first at one instant. Timeouts come before completions, so that a reply that would
  * arrive at the very moment of the timeout is late even over a wire without delay. */

@@ -119,7 +119,7 @@ static void open_entities(struct sim *s)
         r->stats = region_take(&s->memory, aligned(r->type->stats_size), 16);
     }
     s->mutable_size = s->memory.used - s->mutable_from;
-    s->turns = region_take(&s->memory, b->n_ports * sizeof *s->turns, 64);
+    s->ports = region_take(&s->memory, b->n_ports * sizeof *s->ports, 64);
 }
 
 struct named {
@@ -279,7 +279,7 @@ static size_t model_size(const struct blueprint *b)
                       aligned(type->state_size) + aligned(type->stats_size) + 3 * 64;
         size += each * b->groups[g].count + sizeof(struct group);
     }
-    size += b->n_ports * sizeof(uint32_t) + b->n_specs * sizeof(struct route);
+    size += b->n_ports * sizeof(struct port) + b->n_specs * sizeof(struct route);
     size += b->n_wires * (sizeof(struct wire) + 2 * sizeof(struct rng_stream));
     return size + actions_size(b);
 }
@@ -296,6 +296,7 @@ struct sim *sim_open(const struct blueprint *b, const struct sim_options *option
     }
     s->cascade_most = 10000000 + 100 * (uint64_t)b->n_entities;
     region_open(&s->memory, "the model", model_size(b));
+    kept_open(s);
     evq_open(&s->queue);
     hist_pool_open(&s->histograms);
     open_entities(s);
@@ -324,6 +325,7 @@ void sim_close(struct sim *s)
     series_close(&s->series);
     hist_pool_close(&s->histograms);
     evq_close(&s->queue);
+    kept_close(s);
     region_close(&s->memory);
     free(s);
 }

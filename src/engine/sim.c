@@ -86,7 +86,15 @@ static void reset_slabs(struct sim *s)
 static void reset_ports(struct sim *s)
 {
     for (uint32_t i = 0; i < s->n_own; i++) {
-        forget_loads(s, &s->records[s->own[i]]);
+        const struct record *r = &s->records[s->own[i]];
+        uint32_t ports = s->plan->groups[r->group].ports;
+        for (uint32_t p = r->first_port; p < r->first_port + ports; p++) {
+            const struct port_plan *plan = &s->plan->ports[p];
+            s->ports[p] = (struct port){0};
+            for (wire_id w = plan->first_wire; w - plan->first_wire < plan->wires; w++) {
+                s->wires[w].load = s->wires[w].memory = 0;
+            }
+        }
     }
 }
 
@@ -107,6 +115,7 @@ void sim_reset(struct sim *s, uint64_t seed, uint64_t replication)
     clear_statistics(s);
     series_reset(&s->series);
     reset_ports(s);
+    kept_reset(s);
     for (uint32_t i = 0; i < s->n_wire_streams; i++) {
         rekey(&s->wire_streams[i], seed, replication);
     }
@@ -359,7 +368,7 @@ uint64_t sim_digest(const struct sim *s)
 
 size_t sim_memory(const struct sim *s)
 {
-    size_t bytes = s->memory.used - s->untouched + evq_memory(&s->queue) +
+    size_t bytes = s->memory.used - s->untouched + s->kept.used + evq_memory(&s->queue) +
                    s->histograms.n_directories * sizeof(struct hist_directory) +
                    s->histograms.n_pages * sizeof(struct hist_page);
     for (uint32_t g = 0; g < s->plan->n_groups; g++) {

@@ -36,7 +36,14 @@ struct wire {
     uint32_t spec;
     uint32_t stream; /* of the request half, the reply half is the next; NO_STREAM: no chance */
     uint32_t load;   /* scratch of the caller */
+    uint32_t memory; /* likewise, its place; see sim_wire_memory */
     uint16_t port;
+};
+
+/* What an entity keeps of one of its ports. */
+struct port {
+    uint32_t turn;   /* of round robin */
+    uint32_t memory; /* its place; see sim_port_memory */
 };
 
 /* A wire's specification, made ready. */
@@ -93,7 +100,8 @@ struct sim {
     struct route *routes;
     struct rng_stream *wire_streams;
     uint32_t n_wire_streams;
-    uint32_t *turns; /* one a port */
+    struct port *ports;
+    struct region kept; /* see sim_keep */
     struct group *groups;
     struct condition *conditions;
     uint32_t n_conditions;
@@ -147,8 +155,14 @@ void actions_reset(struct sim *s);              /* schedules what the timeline d
 /* Computes the entity's condition. True: it has changed, and `e` says how; tell the type. */
 bool actions_apply(struct sim *s, struct record *r, struct event *e);
 
-/* Clears what a caller notes of its ports and wires: at the start, and when it crashes. */
-void forget_loads(struct sim *s, const struct record *r);
+/* engine/kept.c */
+void kept_open(struct sim *s);
+void kept_reset(struct sim *s);
+void kept_close(struct sim *s);
+void kept_clear(struct sim *s, uint32_t place); /* as it was at first */
+
+/* Clears what a caller notes of its ports and wires: when it crashes. */
+void forget_ports(struct sim *s, const struct record *r);
 
 /* Makes `r`, which is entity `id`, the one that handlers are called for. */
 void sim_enter(struct sim *s, struct record *r, entity_id id);

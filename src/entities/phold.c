@@ -85,7 +85,8 @@ static void send(struct ctx *c, uint32_t end, struct message *m)
     const struct phold_state *s = c->state;
     struct phold_stats *st = c->stats;
     struct way way = s->fan ? (struct way){s->wire, end} : (struct way){s->wire + end, 0};
-    st->events_lost += !sim_send_after(c, way, dist_draw(&p->hold, c->streams), m);
+    sim_time hold = dist_draw(&p->hold, c->streams);
+    st->events_lost += sim_send_after(c, way, hold, m) == SIM_TIME_NEVER;
 }
 
 static void init(struct ctx *c)

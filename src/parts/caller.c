@@ -31,7 +31,7 @@ static void send_attempt(const struct caller *c, struct call *call)
                         .attempt = (uint16_t)call->attempt,
                         .priority = call->priority,
                         .bytes = call->bytes};
-    c->stats->messages_lost += !sim_send(x, way, &m);
+    c->stats->messages_lost += sim_send(x, way, &m) == SIM_TIME_NEVER;
     const struct dist *timeout = &c->params->timeout;
     unsigned constant = dist_is_constant(timeout) ? TIMER_CONSTANT : 0;
     call->timer =

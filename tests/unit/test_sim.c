@@ -320,7 +320,8 @@ static void set_all(struct ctx *c, const struct event *e)
         return;
     }
     struct message m = {.token = 3};
-    assert_true(sim_send(c, (struct way){sim_port(c, 0)->first_wire, 0}, &m));
+    struct way way = {sim_port(c, 0)->first_wire, 0};
+    assert_int_not_equal(sim_send(c, way, &m), SIM_TIME_NEVER);
     sim_timer(c, TIMER_A, 5, 2, 0);
     sim_timer(c, TIMER_B, 5, 1, TIMER_FIRST);
 }
@@ -469,7 +470,7 @@ static void send_many(struct ctx *c)
     lost = 0;
     for (uint64_t i = 0; i < 1000; i++) {
         struct message m = {.token = i, .bytes = 250};
-        lost += !sim_send(c, (struct way){sim_port(c, 0)->first_wire, 0}, &m);
+        lost += sim_send(c, (struct way){sim_port(c, 0)->first_wire, 0}, &m) == SIM_TIME_NEVER;
     }
 }
 
@@ -608,6 +609,73 @@ static void scratch_is_forgotten(void **state)
 }
 
 /* Each entity is told once of what several actions at one instant have made of it. */
+/* What a puppet keeps of its port and wire, as its events find it: nothing at first and after its
+ * crash, and else what the event before left there. */
+static void note_kept(struct ctx *c, const struct event *e)
+{
+    struct puppet_stats *st = c->stats;
+    uint64_t *of_port = sim_port_memory(c, 0, 3 * sizeof *of_port);
+    uint32_t *of_wire = sim_wire_memory(c, sim_port(c, 0)->first_wire, sizeof *of_wire);
+    assert_int_equal(of_port[2], *of_wire);
+    st->log[st->n - 1].token = of_port[2];
+    of_port[2] = *of_wire = (uint32_t)e->time;
+}
+
+static void keep_ticking(struct ctx *c, const struct event *e)
+{
+    note_kept(c, e);
+    if (e->kind == EVENT_ACTION || e->time < 40) {
+        sim_timer(c, TIMER_A, 10, 0, 0);
+    }
+}
+
+static void ports_keep_memory(void **state)
+{
+    (void)state;
+    const struct action_plan actions[] = {
+        {.kind = ACTION_CRASH, .from = 25, .to = 50, .first = 0, .count = 1}};
+    const struct strings strings[] = {{tick_first, keep_ticking}, {NULL, NULL}};
+    struct stage s;
+    set_stage(&s, 2, strings, 1, actions, 1);
+    play(&s, 65);
+    /* Ticks at 10 and 20, the crash at 25, the restart at 50, a tick at 60. */
+    static const uint64_t found[] = {0, 10, 0, 25, 50};
+    assert_int_equal(stats_of(&s, 0)->n, 5);
+    for (uint32_t i = 0; i < 5; i++) {
+        assert_int_equal(stats_of(&s, 0)->log[i].token, found[i]);
+    }
+    /* The next replication finds nothing of this one. */
+    sim_reset(s.sim, 1, 1);
+    assert_true(sim_run_until(s.sim, SIM_TIME_NEVER, 0));
+    assert_int_equal(stats_of(&s, 0)->log[0].at, 10);
+    assert_int_equal(stats_of(&s, 0)->log[0].token, 0);
+    sim_close(s.sim);
+}
+
+/* A cancel follows the request that it is about, at its pace. */
+static void send_and_cancel(struct ctx *c)
+{
+    struct message m = {.token = 7, .attempt = 2, .bytes = 10};
+    struct way way = {sim_port(c, 0)->first_wire, 0};
+    assert_int_equal(sim_send(c, way, &m), 3);
+    assert_true(sim_send_cancel(c, way, &m));
+    assert_int_equal(sim_send_after(c, way, 4, &m), 3);
+}
+
+static void cancels_follow_requests(void **state)
+{
+    (void)state;
+    const struct strings strings[] = {{send_and_cancel, NULL}, {NULL, NULL}};
+    struct stage s;
+    set_stage(&s, 2, strings, 3, NULL, 0);
+    play(&s, 100);
+    assert_int_equal(stats_of(&s, 1)->n, 3);
+    assert_entry(&s, 1, 0, 3, EVENT_REQUEST, 7);
+    assert_entry(&s, 1, 1, 3, EVENT_CANCEL, 7);
+    assert_entry(&s, 1, 2, 7, EVENT_REQUEST, 7);
+    sim_close(s.sim);
+}
+
 static void actions_at_one_instant(void **state)
 {
     (void)state;
@@ -676,6 +744,8 @@ int main(void)
                                        cmocka_unit_test(slowdowns_multiply),
                                        cmocka_unit_test(crashes),
                                        cmocka_unit_test(scratch_is_forgotten),
+                                       cmocka_unit_test(ports_keep_memory),
+                                       cmocka_unit_test(cancels_follow_requests),
                                        cmocka_unit_test(actions_at_one_instant),
                                        cmocka_unit_test(streams_are_keyed)};
     return cmocka_run_group_tests(tests, NULL, NULL);
