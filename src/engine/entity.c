@@ -72,7 +72,7 @@ static inline sim_time carry(struct sim *s, const struct parcel *p, const struct
 }
 
 static inline sim_time post(struct ctx *c, struct way way, uint16_t kind, sim_time hold,
-                        struct message *m)
+                            struct message *m)
 {
     struct sim *s = c->sim;
     const struct wire *w = &s->wires[way.wire];

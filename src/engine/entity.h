@@ -81,11 +81,12 @@ struct way {
 };
 
 /* Sends `m` as a request over one of the sender's wires and sets m->wire. Returns how long it takes
- * on the way [ns]; SIM_TIME_NEVER when the wire lost it, which the sender may count but must not act
- * upon otherwise. */
+ * on the way [ns]; SIM_TIME_NEVER when the wire lost it, which the sender may count but must not
+ * act upon otherwise. */
 sim_time sim_send(struct ctx *, struct way way, struct message *m);
 
-/* Likewise, but the message leaves only after `hold` >= 0 [ns], which does not count as on the way. */
+/* Likewise, but the message leaves only after `hold` >= 0 [ns], which does not count as on the way.
+ */
 sim_time sim_send_after(struct ctx *, struct way way, sim_time hold, struct message *m);
 
 /* Tells the receiver of `m`, which was sent that way, that nobody waits for its answer any more.
