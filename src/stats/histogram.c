@@ -30,15 +30,6 @@ void hist_pool_reset(struct hist_pool *pool)
     pool->n_pages = 0;
 }
 
-uint64_t hist_edge(uint32_t bin)
-{
-    if (bin < HIST_PAGE) {
-        return bin;
-    }
-    uint32_t shift = (bin >> HIST_SUB_BITS) - 1;
-    return (uint64_t)(bin - (shift << HIST_SUB_BITS)) << shift;
-}
-
 uint64_t *hist_grow(struct hist_pool *pool, struct histogram *h, uint32_t octave)
 {
     /* Memory that hist_pool_reset gave back is not clean, hence memset. */

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Latency histograms over non-negative integers (nanoseconds): log-linear buckets found by leading
- * zeros and shifts. With k = HIST_SUB_BITS, values below 2^k have a bucket each; above, every
- * power of two is split into 2^k buckets, so a bucket is never wider than 2^-k (0.79 %) of its
- * lower edge. Every value has a bucket, so merging by addition drops nothing. The layout is that
- * of HdrHistogram (Gil Tene) with one fixed precision.
+ * Latency histograms over non-negative integers (nanoseconds), in the buckets of base/loglinear.h
+ * with k = HIST_SUB_BITS: a bucket is never wider than 2^-k (0.79 %) of its lower edge. Every value
+ * has a bucket, so merging by addition drops nothing.
  *
  * Counts live in pages of one octave in a pool, taken at first use: an untouched histogram is
  * only its header. Indices, not pointers, so that a pool can be saved and reset as a block.
@@ -16,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/check.h"
+#include "base/loglinear.h"
 #include "base/region.h"
 
 enum {
@@ -54,15 +53,14 @@ void hist_pool_reset(struct hist_pool *pool); /* all histograms of the pool must
 /* The bucket of a value, 0..HIST_BINS-1. */
 static inline uint32_t hist_bin(uint64_t value)
 {
-    if (value < HIST_PAGE) {
-        return (uint32_t)value;
-    }
-    uint32_t shift = 63u - (uint32_t)__builtin_clzll(value) - HIST_SUB_BITS;
-    return (shift << HIST_SUB_BITS) + (uint32_t)(value >> shift);
+    return loglinear_bin(value, HIST_SUB_BITS);
 }
 
 /* Least value of a bucket; of HIST_BINS: one past the largest (2^63). */
-uint64_t hist_edge(uint32_t bin);
+static inline uint64_t hist_edge(uint32_t bin)
+{
+    return loglinear_edge(bin, HIST_SUB_BITS);
+}
 
 /* Number of values that share a bucket. */
 static inline uint64_t hist_width(uint32_t bin)
