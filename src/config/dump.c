@@ -167,9 +167,13 @@ static void put_flat(FILE *out, const struct param_spec *row, const void *base)
     }
 }
 
-/* Whether a number, word or truth value is that of the row's default. */
+/* Whether a number, word, truth value or empty list is that of the row's default. */
 static bool equals_default(const struct param_spec *row, const void *base)
 {
+    if (row->kind == PARAM_LIST) {
+        const struct list *list = (const void *)((const char *)base + row->offset);
+        return list->count == 0 && row->fallback && strcmp(row->fallback, "[]") == 0;
+    }
     static const size_t sizes[] = {
         [PARAM_BOOL] = sizeof(bool),
         [PARAM_COUNT] = sizeof(int64_t),

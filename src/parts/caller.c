@@ -81,18 +81,22 @@ static void end_call(const struct caller *c, struct call *call, enum outcome out
     slab_give(c->slab, call->slot);
 }
 
-/* An attempt has failed: try again or give up. */
-static bool fail(const struct caller *c, struct call *call, enum outcome outcome,
+/* An attempt has ended that need not be the last: try again or give up. */
+static bool fail(const struct caller *c, struct call *call, struct attempt_end how,
                  struct call_end *end)
 {
-    const struct retry *retry = &c->params->retry;
-    if (!retry_allows(retry, call->attempt, outcome)) {
-        end_call(c, call, outcome, end);
+    struct retry_question q = {.attempt = call->attempt,
+                               .end = how,
+                               .now = c->ctx->now,
+                               .started = call->started,
+                               .quantile = SIM_TIME_NEVER};
+    struct retry_answer a = retry_decide(&c->params->retry, &q, &call->memory, c->stream);
+    if (a.reason != RETRY_AGAIN) {
+        end_call(c, call, a.outcome, end);
         return true;
     }
-    sim_time wait = retry_delay(retry, call->attempt, &call->memory, c->stream);
     call->waiting = true;
-    call->timer = sim_timer(c->ctx, c->timer_kind, wait, slab_token(c->slab, call->slot), 0);
+    call->timer = sim_timer(c->ctx, c->timer_kind, a.wait, slab_token(c->slab, call->slot), 0);
     return false;
 }
 
@@ -103,13 +107,13 @@ static bool on_reply(const struct caller *c, struct call *call, const struct mes
     --*sim_wire_load(c->ctx, call->wire);
     c->stats->responses_received++;
     sim_record(c->ctx, &c->stats->response_time, c->ctx->now - call->sent);
-    enum outcome outcome = verdict_of(m->status);
-    if (outcome == OUTCOME_SUCCESS) {
-        end_call(c, call, outcome, end);
+    bool failed = verdict_of(m->status) != OUTCOME_SUCCESS;
+    if (!failed && !c->params->retry.polls) {
+        end_call(c, call, OUTCOME_SUCCESS, end);
         return true;
     }
-    c->stats->errors++;
-    return fail(c, call, outcome, end);
+    c->stats->errors += failed;
+    return fail(c, call, (struct attempt_end){.status = m->status}, end);
 }
 
 bool caller_handle(const struct caller *c, struct call *call, const struct event *e,
@@ -124,7 +128,7 @@ bool caller_handle(const struct caller *c, struct call *call, const struct event
     }
     --*sim_wire_load(c->ctx, call->wire);
     c->stats->timeouts++;
-    return fail(c, call, OUTCOME_TIMEOUT, end);
+    return fail(c, call, (struct attempt_end){.error = ERROR_TIMEOUT}, end);
 }
 
 void caller_abandon(struct ctx *ctx, struct slab *slab, struct caller_stats *stats)

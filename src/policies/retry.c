@@ -1,97 +1,172 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "policies/retry.h"
 
+#include <assert.h>
+
 #include "base/check.h"
 
-static const struct param_spec additive_rows[] = {
-    P_DURATION(jitter, width, NULL, 0, 1e18, "Most that is added to a delay, after the cap."),
-    P_END};
+static_assert(offsetof(struct retry, delays) == 0, "the rows of a law of delays are a retry's too");
 
-static const struct param_spec factor_rows[] = {
-    P_REAL(jitter, share, NULL, 0, 1e6, "1", "Most that is added, as a share of the delay."),
-    P_END};
+/* No answer makes anybody wait for longer [ns]: 2^31 s. */
+#define LONGEST_RETRY_AFTER (INT64_C(2147483648) * SIM_TIME_S)
 
-static const struct alternative jitter_alternatives[] = {
-    {.name = "none", .summary = "Delays are not spread.", .tag = JITTER_NONE},
-    {.name = "full", .summary = "Uniform between 0 and the delay.", .tag = JITTER_FULL},
-    {.name = "equal", .summary = "Half the delay, and up to as much again.", .tag = JITTER_EQUAL},
-    {.name = "additive",
-     .summary = "The delay and up to a fixed time more.",
-     .tag = JITTER_ADDITIVE,
-     .rows = additive_rows},
-    {.name = "factor",
-     .summary = "The delay and up to a share of it more.",
-     .tag = JITTER_FACTOR,
-     .rows = factor_rows},
-    {.name = NULL}};
-
-static const struct choice jitter_choice = {
-    .name = "jitter",
-    .summary =
-        "How delays are spread, so that clients that failed together do not return together.",
-    .size = sizeof(struct jitter),
-    .tag_offset = SCHEMA_OFFSET(int, jitter, kind),
-    .scalar = "additive",
-    .alternatives = jitter_alternatives,
-};
-
-#define MAX_ATTEMPTS \
-    P_COUNT(retry, max_attempts, NULL, 1, 65535, "Attempts at most, the first one included.")
-#define MAX_DELAY P_MAYBE_DURATION(retry, max_delay, NULL, 1, 1e18, "Cap of the delay.")
-
-static const struct param_spec fixed_rows[] = {
-    MAX_ATTEMPTS, P_CHOICE(retry, delay, dist_duration, NULL, "Time before each retry."), P_END};
-
-static const struct param_spec exponential_rows[] = {
-    MAX_ATTEMPTS,
-    P_DURATION(retry, initial_delay, NULL, 1, 1e18, "Time before the first retry."),
-    P_REAL(retry, multiplier, "2", 1, 1e6, "1", "Growth of the delay from one retry to the next."),
-    MAX_DELAY,
-    P_CHOICE(retry, jitter, jitter_choice, "none", "How delays are spread."),
-    P_COUNT(retry, exponent_offset, "-1", -255, 255,
-            "Added to the failed attempt's number to give the multiplier's exponent, which is not "
-            "below 0; -2 repeats the initial delay once."),
-    P_END};
-
-static const struct param_spec decorrelated_rows[] = {
-    MAX_ATTEMPTS, P_DURATION(retry, base_delay, NULL, 1, 1e18, "Least delay."), MAX_DELAY, P_END};
+/* A count that need not be written. */
+#define ROW_COUNT(member_, low_, high_, doc_) \
+    { \
+        .name = #member_, .doc = doc_, .unit = "1", .fallback = "none", .absent = "none", \
+        .low = low_, .high = high_, .kind = PARAM_COUNT, \
+        .offset = SCHEMA_OFFSET(int64_t, retry, member_) \
+    }
 
 /* In the order of the bits of enum retry_on. */
 static const char *const retry_on_words[] = {"timeout", "error", NULL};
 
+/* In the order of enum retry_after. */
+static const char *const retry_after_words[] = {"honour", "ignore", NULL};
+
 static const struct param_spec common_rows[] = {
+    ROW_COUNT(max_attempts, 1, 65535,
+              "Attempts at most, the first one included. Every law of delays needs either this or "
+              "max_retries."),
+    ROW_COUNT(max_retries, 0, 65534, "Attempts at most after the first one."),
     P_WORDS(
         retry, retry_on, retry_on_words, "[timeout, error]",
         "What is retried: attempts without an answer in time (timeout), and answers that report a "
-        "passing failure (error: 408, 429, 489, 5xx)."),
+        "passing failure (error: 408, 429, 489, 5xx) or attempts that got lost."),
+    P_LIST(retry, verdicts, status_verdict_schema, "[]",
+           "What statuses mean, where that is not as usual; the first that names one decides."),
+    P_LIST(retry, status_forcelist, status_range_schema, "[]",
+           "The statuses from 400 on that are retried, in place of those that are usually."),
+    P_LIST(retry, retry_if, retry_rule_schema, "[]",
+           "When to try again, in place of all that is usual: the first rule that applies decides, "
+           "and without one there is no retry."),
+    P_WORD(retry, retry_after, retry_after_words, "honour",
+           "Whether an answer that says when to try again is obeyed."),
+    P_REAL(retry, retry_after_jitter, "0", 0, 1e6, "1",
+           "Most that is added to the wait that an answer asks for, as a share of it."),
+    P_MAYBE_DURATION(retry, retry_after_max, "none", 0, 1e18,
+                     "Cap of the wait that an answer asks for, before its jitter."),
+    P_MAYBE_DURATION(retry, max_total_time, "none", 1, 1e18,
+                     "There is no retry any more when this has passed since the first attempt."),
+    P_BOOL(retry, strict, "false",
+           "Whether there is no retry either that would begin after max_total_time."),
+    P_MAYBE_DURATION(retry, max_wait_time, "none", 1, 1e18, "Cap of every wait."),
+    P_REAL(retry, jitter_factor, "0", 0, 1e6, "1",
+           "Most that is added to every wait, as a share of it."),
+    P_BOOL(retry, jitter_after_cap, "false",
+           "Whether that may make a wait longer than max_wait_time."),
+    P_END};
+
+#define ROW_BUDGET(class_, key_, fallback_, doc_) \
+    { \
+        .name = key_, .doc = doc_, .unit = "1", .fallback = fallback_, .high = 65535, \
+        .kind = PARAM_COUNT, .offset = SCHEMA_OFFSET(int64_t, retry, budget[class_]) \
+    }
+
+static const struct param_spec adaptive_rows[] = {
+    ROW_BUDGET(FAILURE_TRANSIENT, "transient_budget", "5", "Retries of failures that will pass."),
+    ROW_BUDGET(FAILURE_FLAKY, "flaky_budget", "2",
+               "Retries of answers that are not as they should "
+               "be."),
+    ROW_BUDGET(FAILURE_PERMANENT, "permanent_budget", "0", "Retries of failures that will stay."),
+    P_DURATION_AS(retry, delays.initial_delay, "base_delay", "100ms", 1, 1e18,
+                  "Time before the first retry."),
+    P_MAYBE_DURATION_AS(retry, delays.max_delay, "max_delay", "5s", 1, 1e18,
+                        "Cap of the delay, before jitter."),
+    {.name = "backoff_factor",
+     .doc = "Growth of the delay from one retry to the next, whatever their classes.",
+     .unit = "1",
+     .fallback = "2",
+     .low = 1,
+     .high = 1e6,
+     .kind = PARAM_REAL,
+     .offset = SCHEMA_OFFSET(double, retry, delays.multiplier)},
+    {.name = "jitter",
+     .doc = "Most that is added to a delay, as a share of it.",
+     .unit = "1",
+     .fallback = "25%",
+     .high = 1e6,
+     .kind = PARAM_REAL,
+     .offset = SCHEMA_OFFSET(double, retry, delays.jitter.share)},
+    P_LIST(
+        retry, classify, class_rule_schema,
+        "[{status: 400-599, flags: do_not_retry, class: permanent}, "
+        "{flags: flaky, class: flaky}, "
+        "{error: [timeout, refused, reset, dropped], class: transient}, "
+        "{status: [489, 500-599], class: transient}]",
+        "The class of each failure, by the first rule that applies; without one it is permanent. "
+        "A rule that names the status of a success, or a flag, makes a failure of it."),
     P_END};
 
 static const struct alternative retry_alternatives[] = {
     {.name = "none", .summary = "A single attempt.", .tag = RETRY_NONE},
-    {.name = "fixed",
-     .summary = "The same delay, or one law of delays, before each retry.",
-     .tag = RETRY_FIXED,
-     .rows = fixed_rows},
-    {.name = "exponential",
-     .summary = "Delays that grow by a factor up to a cap, with or without jitter.",
-     .tag = RETRY_EXPONENTIAL,
-     .rows = exponential_rows},
-    {.name = "decorrelated_jitter",
-     .summary = "Delays drawn between a base and three times the one before, up to a cap.",
-     .tag = RETRY_DECORRELATED,
-     .rows = decorrelated_rows},
+    DELAYS_ALTERNATIVES,
+    {.name = "adaptive",
+     .summary = "Retries by class of failure, each with a budget of its own in every request; "
+                "delays grow by a factor.",
+     .tag = RETRY_ADAPTIVE,
+     .rows = adaptive_rows},
     {.name = NULL}};
+
+static void derive_limit(struct retry *r, const struct node *at, struct diag *diag)
+{
+    bool by_attempts = r->max_attempts != INT64_MAX, by_retries = r->max_retries != INT64_MAX;
+    r->limit = by_attempts  ? (uint32_t)r->max_attempts
+               : by_retries ? (uint32_t)r->max_retries + 1
+                            : UINT32_MAX;
+    if (by_attempts && by_retries) {
+        diag_error(diag, at, "max_attempts and max_retries exclude each other");
+    } else if (r->kind == RETRY_NONE) {
+        r->limit = 1;
+    } else if (r->kind != RETRY_ADAPTIVE && !by_attempts && !by_retries) {
+        diag_error(diag, at, "needs either max_attempts or max_retries");
+    }
+}
+
+static void derive_delays(struct retry *r, const struct node *at, struct diag *diag,
+                          struct arena *arena)
+{
+    struct delays *d = &r->delays;
+    if (r->kind != RETRY_ADAPTIVE) {
+        d->kind = r->kind;
+        delays_choice.derive(d, at, diag, arena);
+        return;
+    }
+    d->kind = DELAYS_EXPONENTIAL;
+    d->exponent_offset = -1;
+    d->jitter.kind = d->jitter.share > 0.0 ? JITTER_FACTOR : JITTER_NONE;
+    if (d->max_delay < d->initial_delay) {
+        diag_error(diag, at, "max_delay is below base_delay");
+    }
+}
+
+static bool may_poll(const struct retry *r)
+{
+    bool polls = false;
+    for (uint32_t i = 0; i < r->retry_if.count; i++) {
+        const struct retry_rule *rule = &r->retry_if.items[i];
+        polls = polls || (rule->retry && end_match_looks_at_success(&rule->match));
+    }
+    for (uint32_t i = 0; i < r->classify.count; i++) {
+        polls = polls || end_match_looks_at_success(&r->classify.items[i].match);
+    }
+    for (uint32_t i = 0; i < r->verdicts.count; i++) {
+        struct end_match match = {.status = r->verdicts.items[i].status};
+        bool success = r->verdicts.items[i].verdict == OUTCOME_SUCCESS;
+        polls = polls || (!success && end_match_looks_at_success(&match));
+    }
+    return polls;
+}
 
 static void derive(void *value, const struct node *at, struct diag *diag, struct arena *arena)
 {
-    (void)arena;
-    const struct retry *r = value;
-    if (r->kind == RETRY_EXPONENTIAL && r->max_delay < r->initial_delay) {
-        diag_error(diag, at, "max_delay is below initial_delay");
-    }
-    if (r->kind == RETRY_DECORRELATED && r->max_delay < r->base_delay) {
-        diag_error(diag, at, "max_delay is below base_delay");
-    }
+    struct retry *r = value;
+    derive_limit(r, at, diag);
+    derive_delays(r, at, diag, arena);
+    r->polls = may_poll(r);
+    r->special = r->verdicts.count || r->status_forcelist.count || r->retry_if.count ||
+                 r->kind == RETRY_ADAPTIVE || r->max_total_time != SIM_TIME_NEVER ||
+                 r->max_wait_time != SIM_TIME_NEVER || r->jitter_factor > 0.0;
 }
 
 const struct choice retry_choice = {
@@ -104,11 +179,13 @@ const struct choice retry_choice = {
     .derive = derive,
 };
 
-bool retry_allows(const struct retry *r, uint32_t failed_attempt, enum outcome outcome)
+static struct retry_answer no(enum outcome outcome, enum retry_reason reason)
 {
-    if (r->kind == RETRY_NONE || failed_attempt >= r->max_attempts) {
-        return false;
-    }
+    return (struct retry_answer){SIM_TIME_NEVER, (uint8_t)reason, (uint8_t)outcome};
+}
+
+static bool is_retried_on(const struct retry *r, enum outcome outcome)
+{
     switch (outcome) {
     case OUTCOME_TIMEOUT:
         return r->retry_on & RETRY_ON_TIMEOUT;
@@ -121,56 +198,117 @@ bool retry_allows(const struct retry *r, uint32_t failed_attempt, enum outcome o
     return false;
 }
 
-/* min(initial * multiplier^exponent, cap) [ns]. Multiplied step by step: the C library's pow need
- * not give the same bits everywhere, and the cap ends most of these loops soon. */
-static double grown_delay(const struct retry *r, uint32_t failed_attempt)
+/* What an answer asks for [ns]. */
+static sim_time asked_wait(const struct retry *r, const struct retry_question *q,
+                           struct rng_stream *stream)
 {
-    double delay = (double)r->initial_delay, cap = (double)r->max_delay;
-    for (int64_t e = failed_attempt + r->exponent_offset; e > 0 && delay < cap; e--) {
-        delay *= r->multiplier;
+    sim_time asked = q->end.retry_after;
+    if (q->end.flags & REPLY_RETRY_AT) {
+        asked = asked > q->now ? asked - q->now : 0;
     }
-    return delay < cap ? delay : cap;
+    asked = asked < 0 ? 0 : asked < LONGEST_RETRY_AFTER ? asked : LONGEST_RETRY_AFTER;
+    asked = asked < r->retry_after_max ? asked : r->retry_after_max;
+    if (r->retry_after_jitter > 0.0) {
+        double share = r->retry_after_jitter * rng_unit(stream);
+        asked = sim_time_round((double)asked * (1.0 + share));
+    }
+    return asked;
 }
 
-static double spread(const struct jitter *j, double delay, struct rng_stream *stream)
+static sim_time wait_of(const struct retry *r, const struct retry_question *q,
+                        struct retry_memory *memory, struct rng_stream *stream)
 {
-    switch ((enum jitter_kind)j->kind) {
-    case JITTER_NONE:
-        return delay;
-    case JITTER_FULL:
-        return delay * rng_unit(stream);
-    case JITTER_EQUAL:
-        return delay * (0.5 + 0.5 * rng_unit(stream));
-    case JITTER_ADDITIVE:
-        return delay + (double)j->width * rng_unit(stream);
-    case JITTER_FACTOR:
-        return delay * (1.0 + j->share * rng_unit(stream));
+    bool asked = q->end.error == ERROR_NONE && q->end.flags & REPLY_RETRY_AFTER;
+    if (asked && r->retry_after == RETRY_AFTER_HONOUR) {
+        return asked_wait(r, q, stream);
     }
-    CHECK(false, "no such jitter: %d", j->kind);
+    return delays_draw(&r->delays, q->attempt, q->quantile, &memory->previous, stream);
 }
 
-static sim_time decorrelated_delay(const struct retry *r, struct retry_memory *memory,
-                                   struct rng_stream *stream)
+/* A wait within max_wait_time, spread by jitter_factor [ns]. */
+static sim_time bounded_wait(const struct retry *r, sim_time wait, struct rng_stream *stream)
 {
-    double low = (double)r->base_delay, cap = (double)r->max_delay;
-    double high = 3.0 * (memory->previous ? (double)memory->previous : low);
-    high = high < cap ? high : cap;
-    memory->previous = sim_time_round(low + (high - low) * rng_unit(stream));
-    return memory->previous;
+    sim_time most = r->max_wait_time;
+    wait = wait < most ? wait : most;
+    if (r->jitter_factor > 0.0) {
+        wait = sim_time_round((double)wait * (1.0 + r->jitter_factor * rng_unit(stream)));
+    }
+    return wait < most || r->jitter_after_cap ? wait : most;
 }
 
-sim_time retry_delay(const struct retry *r, uint32_t failed_attempt, struct retry_memory *memory,
-                     struct rng_stream *stream)
+/* The outcome of an end of which the policy says itself whether to try again. */
+static enum outcome outcome_by(bool wanted, enum outcome outcome)
 {
-    switch ((enum retry_kind)r->kind) {
-    case RETRY_NONE:
-        return 0;
-    case RETRY_FIXED:
-        return dist_draw(&r->delay, stream);
-    case RETRY_EXPONENTIAL:
-        return sim_time_round(spread(&r->jitter, grown_delay(r, failed_attempt), stream));
-    case RETRY_DECORRELATED:
-        return decorrelated_delay(r, memory, stream);
+    if (outcome == OUTCOME_TIMEOUT) {
+        return outcome;
     }
-    CHECK(false, "no such retry policy: %d", r->kind);
+    bool failed = outcome != OUTCOME_SUCCESS;
+    return wanted ? OUTCOME_ERROR : failed ? OUTCOME_FINAL : OUTCOME_SUCCESS;
+}
+
+/* Whether the end is one to try again after; changes the outcome to what the policy makes of it.
+ * `class_` is FAILURE_CLASSES unless the policy is adaptive and the end a failure. */
+static bool is_wanted(const struct retry *r, const struct retry_question *q, enum outcome *outcome,
+                      enum failure_class *class_, struct rng_stream *stream)
+{
+    bool wanted, adaptive = r->kind == RETRY_ADAPTIVE;
+    *class_ = FAILURE_CLASSES;
+    if (r->retry_if.count) {
+        wanted = retry_rules_say(&r->retry_if, q, *outcome, stream);
+        *outcome = outcome_by(wanted, *outcome);
+        *class_ = adaptive ? class_rules_say(&r->classify, &q->end, *outcome) : FAILURE_CLASSES;
+        return wanted;
+    }
+    if (adaptive) {
+        *class_ = class_rules_say(&r->classify, &q->end, *outcome);
+        wanted = *class_ != FAILURE_CLASSES;
+        *outcome = outcome_by(wanted, *outcome);
+        return wanted && r->budget[*class_] > 0;
+    }
+    if (r->status_forcelist.count && q->end.error == ERROR_NONE && q->end.status >= 400) {
+        *outcome = outcome_by(status_is_among(&r->status_forcelist, q->end.status), *outcome);
+    }
+    return is_retried_on(r, *outcome);
+}
+
+static struct retry_answer decide_specially(const struct retry *r, const struct retry_question *q,
+                                            enum outcome outcome, struct retry_memory *memory,
+                                            struct rng_stream *stream)
+{
+    enum failure_class class_;
+    if (!is_wanted(r, q, &outcome, &class_, stream)) {
+        return no(outcome, RETRY_UNWANTED);
+    }
+    bool budgeted = class_ != FAILURE_CLASSES;
+    if (q->attempt >= r->limit || (budgeted && memory->used[class_] >= r->budget[class_])) {
+        return no(outcome, RETRY_EXHAUSTED);
+    }
+    sim_time elapsed = q->now - q->started;
+    if (elapsed >= r->max_total_time) {
+        return no(outcome, RETRY_LATE);
+    }
+    sim_time wait = bounded_wait(r, wait_of(r, q, memory, stream), stream);
+    if (r->strict && sim_time_add(elapsed, wait) > r->max_total_time) {
+        return no(outcome, RETRY_LATE);
+    }
+    if (budgeted) {
+        memory->used[class_]++;
+    }
+    return (struct retry_answer){wait, RETRY_AGAIN, (uint8_t)outcome};
+}
+
+struct retry_answer retry_decide(const struct retry *r, const struct retry_question *q,
+                                 struct retry_memory *memory, struct rng_stream *stream)
+{
+    enum outcome outcome = verdict_of_end(&q->end, &r->verdicts);
+    if (r->special) {
+        return decide_specially(r, q, outcome, memory, stream);
+    }
+    if (!is_retried_on(r, outcome)) {
+        return no(outcome, RETRY_UNWANTED);
+    }
+    if (q->attempt >= r->limit) {
+        return no(outcome, RETRY_EXHAUSTED);
+    }
+    return (struct retry_answer){wait_of(r, q, memory, stream), RETRY_AGAIN, (uint8_t)outcome};
 }

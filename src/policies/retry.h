@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Retry policies: whether a failed attempt is followed by another one, and after what delay.
- * Pure functions; what a policy remembers from one attempt to the next lies with the logical
- * request.
+ * Retry policies: whether an attempt that has ended is followed by another one, and after what
+ * delay. Pure functions; what a policy remembers from one attempt to the next lies with the logical
+ * request. Deadlines, budgets that requests share and circuit breakers are asked by the caller.
  *
- * Attempts count from 1, and the argument is always the attempt that has just failed, so the k-th
- * retry waits for retry_delay(..., k, ...).
+ * Attempts count from 1, and the question is always about the attempt that has just ended, so the
+ * k-th retry waits for the k-th delay of the policy's law (policies/delays.h).
  *
- * - none: no retry.
- * - fixed: `delay`.
- * - exponential: e = min(initial_delay * multiplier^max(0, k + exponent_offset), max_delay), spread
- *   by jitter.
- * - decorrelated_jitter: U(base_delay, min(max_delay, 3 * previous delay)), where the first one's
- *   previous delay is base_delay.
+ * What is tried again is said by the first of these that is written:
+ * - `retry_if`: its rules alone, for answers and errors alike, successes included: a rule on 2xx
+ *   polls;
+ * - `classify` (kind adaptive): every failure that its class has a budget left for;
+ * - `status_forcelist`: of the answers from 400 on, exactly those;
+ * - the verdict: errors and timeouts.
+ * The last two are limited to `retry_on`.
  *
- * The jitters (M. Brooker, "Exponential Backoff and Jitter", 2015) apply after the cap:
- * - none: e; full: U(0, e); equal: e/2 + U(0, e/2);
- * - additive: e + U(0, width); factor: e + U(0, share) * e.
+ * How long: what the answer asks for (Retry-After), else the law; then at most max_wait_time, then
+ * spread by jitter_factor, then at most max_wait_time again unless jitter_after_cap.
  */
 #ifndef SQUALL_POLICIES_RETRY_H
 #define SQUALL_POLICIES_RETRY_H
@@ -26,50 +26,75 @@
 
 #include "base/schema.h"
 #include "base/simtime.h"
+#include "policies/delays.h"
+#include "policies/retry_rules.h"
 #include "policies/verdict.h"
-#include "rng/dist.h"
 #include "rng/stream.h"
 
-enum jitter_kind { JITTER_NONE, JITTER_FULL, JITTER_EQUAL, JITTER_ADDITIVE, JITTER_FACTOR };
-
-struct jitter {
-    int kind;       /* enum jitter_kind */
-    sim_time width; /* [ns] JITTER_ADDITIVE */
-    double share;   /* [1] JITTER_FACTOR */
+/* A retry policy is no retry, or a law of delays, or the kind with budgets by class. */
+enum retry_kind {
+    RETRY_NONE = DELAYS_NONE,
+    /* enum delays_kind between them */
+    RETRY_ADAPTIVE = DELAYS_KINDS,
 };
-
-enum retry_kind { RETRY_NONE, RETRY_FIXED, RETRY_EXPONENTIAL, RETRY_DECORRELATED };
 
 /* The outcomes that are retried, as bits of `retry_on`. */
 enum retry_on { RETRY_ON_TIMEOUT = 1, RETRY_ON_ERROR = 2 };
 
+enum retry_after { RETRY_AFTER_HONOUR, RETRY_AFTER_IGNORE };
+
+/* Zero is RETRY_NONE. */
 struct retry {
-    int kind;                /* enum retry_kind */
-    uint32_t retry_on;       /* enum retry_on */
-    int64_t max_attempts;    /* with the first try */
-    struct dist delay;       /* RETRY_FIXED */
-    sim_time initial_delay;  /* [ns] RETRY_EXPONENTIAL */
-    sim_time base_delay;     /* [ns] RETRY_DECORRELATED */
-    sim_time max_delay;      /* [ns] the cap; SIM_TIME_NEVER: none */
-    double multiplier;       /* [1] RETRY_EXPONENTIAL, with the next two */
-    int64_t exponent_offset; /* -1: the first retry waits for initial_delay, the next for more */
-    struct jitter jitter;
+    struct delays delays; /* RETRY_ADAPTIVE: exponential; first, so that its rows are a retry's */
+    int kind;             /* enum retry_kind */
+    uint32_t retry_on;    /* enum retry_on */
+    uint32_t limit;       /* derived: attempts at most, the first one included */
+    bool polls;           /* derived: an answer below 400 may be no success */
+    bool special;         /* derived: something of all that follows the next two is written */
+    int retry_after;      /* enum retry_after */
+    double retry_after_jitter; /* [1] added at most, as a share */
+    sim_time retry_after_max;  /* [ns] cap before the jitter, SIM_TIME_NEVER: none */
+    status_verdicts verdicts;
+    status_ranges status_forcelist;
+    retry_rules retry_if;
+    class_rules classify;            /* RETRY_ADAPTIVE */
+    int64_t budget[FAILURE_CLASSES]; /* RETRY_ADAPTIVE: retries of one request */
+    sim_time max_total_time; /* [ns] no retry once this has passed since the start, or NEVER */
+    bool strict;             /* nor one that would begin after it */
+    sim_time max_wait_time;  /* [ns] or NEVER */
+    double jitter_factor;    /* [1] added at most to every wait, as a share */
+    bool jitter_after_cap;   /* and that may exceed max_wait_time */
+    int64_t max_attempts, max_retries; /* as written; INT64_MAX: not */
 };
 
 /* What a policy remembers of one logical request; zero at its start. */
 struct retry_memory {
-    sim_time previous; /* [ns] the last delay, 0 before the first */
+    sim_time previous;              /* [ns] the last delay of decorrelated jitter */
+    uint16_t used[FAILURE_CLASSES]; /* retries by class of RETRY_ADAPTIVE */
+};
+
+enum retry_reason {
+    RETRY_AGAIN,
+    RETRY_UNWANTED,  /* such an end is not tried again */
+    RETRY_EXHAUSTED, /* no attempts are left, or none of its class */
+    RETRY_LATE,      /* max_total_time is used up */
+};
+
+struct retry_answer {
+    sim_time wait;   /* [ns] before the next attempt; SIM_TIME_NEVER: there is none */
+    uint8_t reason;  /* enum retry_reason */
+    uint8_t outcome; /* enum outcome of the attempt: the verdict, where `retry_if`, `classify` and
+                        `status_forcelist` leave it. What they try again is an error, also when it
+                        was answered with 200, and what they do not is final. */
 };
 
 extern const struct choice retry_choice;
 
-/* Whether attempt `failed_attempt` is followed by another one, given how it ended. */
-bool retry_allows(const struct retry *r, uint32_t failed_attempt, enum outcome outcome);
-
-/* The delay [ns] from the failure to the next attempt; meaningful where retry_allows. Only fixed
- * delays that are no constant and jitter draw from `stream`, one value per delay (for `fixed`, as
- * many as its law takes). */
-sim_time retry_delay(const struct retry *r, uint32_t failed_attempt, struct retry_memory *memory,
-                     struct rng_stream *stream);
+/* Decides on the attempt of the question. An answer below 400 need not be asked about unless the
+ * policy `polls`: it is a success and the end. Draws from `stream` at most once each for rules with
+ * a probability (in their order), the delay (as delays_draw) or retry_after_jitter, and
+ * jitter_factor; nothing when the answer is known without. */
+struct retry_answer retry_decide(const struct retry *r, const struct retry_question *q,
+                                 struct retry_memory *memory, struct rng_stream *stream);
 
 #endif

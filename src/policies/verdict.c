@@ -3,6 +3,103 @@
 
 #include <stddef.h>
 
+#include "base/check.h"
+#include "base/units.h"
+
+const char *const attempt_error_words[] = {
+    [ERROR_NONE] = "answered",
+    [ERROR_TIMEOUT] = "timeout",
+    [ERROR_REFUSED] = "refused",
+    [ERROR_RESET] = "reset",
+    [ERROR_DROPPED] = "dropped",
+    [ERROR_CIRCUIT_OPEN] = "circuit_open",
+    [ERROR_NO_CONNECTION] = "no_connection",
+    [ERROR_THROTTLED] = "throttled",
+    [ERROR_DEADLINE] = "deadline",
+    NULL,
+};
+
+const char *const reply_flag_words[] = {"do_not_retry", "retry_after", "retry_at",
+                                        "flaky",        "processing",  NULL};
+
+const char *const method_words[] = {
+    [METHOD_GET] = "GET",         [METHOD_POST] = "POST",   [METHOD_PUT] = "PUT",
+    [METHOD_DELETE] = "DELETE",   [METHOD_PATCH] = "PATCH", [METHOD_HEAD] = "HEAD",
+    [METHOD_OPTIONS] = "OPTIONS", [METHOD_OTHER] = "OTHER", NULL,
+};
+
+/* Reads a status at `*p`, which moves on; -1 unless there are three digits. */
+static int read_status(const char **p)
+{
+    int status = 0;
+    for (int i = 0; i < 3; i++, ++*p) {
+        if (**p < '0' || **p > '9') {
+            return -1;
+        }
+        status = 10 * status + (**p - '0');
+    }
+    return status;
+}
+
+static void derive_range(void *value, const struct node *at, struct diag *diag, struct arena *arena)
+{
+    struct status_range *r = value;
+    const char *p = r->written;
+    r->low = r->high = read_status(&p);
+    if (*p == '-' && r->low >= 0) {
+        p++;
+        r->high = read_status(&p);
+    }
+    if (*p || r->low < 100 || r->high < 100 || r->low > 599 || r->high > 599) {
+        diag_error(diag, at, "%s is neither a status from 100 to 599 nor a range of them (500-599)",
+                   units_quote(r->written, arena));
+    } else if (r->high < r->low) {
+        diag_error(diag, at, "the range ends before it begins");
+    }
+}
+
+static const struct param_spec range_rows[] = {
+    P_TEXT(status_range, written, NULL,
+           "A status, as 503, or all from one to another, as 500-599."),
+    P_END};
+
+const struct schema status_range_schema = {
+    .name = "statuses",
+    .summary = "One status of an answer, or several that follow one another.",
+    .size = sizeof(struct status_range),
+    .rows = range_rows,
+    .shorthand = true,
+    .positional = true,
+    .derive = derive_range,
+};
+
+bool status_is_among(const status_ranges *ranges, unsigned status)
+{
+    for (uint32_t i = 0; i < ranges->count; i++) {
+        const struct status_range *r = &ranges->items[i];
+        if ((int)status >= r->low && (int)status <= r->high) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* In the order of enum outcome. */
+static const char *const verdict_words[] = {"success", "error", "final", NULL};
+
+static const struct param_spec verdict_rows[] = {
+    P_LIST(status_verdict, status, status_range_schema, NULL, "The statuses."),
+    P_WORD(status_verdict, verdict, verdict_words, NULL,
+           "What they are: a success, an error that another attempt may better, or final."),
+    P_END};
+
+const struct schema status_verdict_schema = {
+    .name = "status_verdict",
+    .summary = "What some statuses mean to a caller.",
+    .size = sizeof(struct status_verdict),
+    .rows = verdict_rows,
+};
+
 enum outcome verdict_of(unsigned status)
 {
     if (status < 400) {
@@ -13,6 +110,41 @@ enum outcome verdict_of(unsigned status)
         return OUTCOME_ERROR;
     }
     return OUTCOME_FINAL;
+}
+
+static enum outcome verdict_of_error(enum attempt_error error)
+{
+    switch (error) {
+    case ERROR_TIMEOUT:
+        return OUTCOME_TIMEOUT;
+    case ERROR_REFUSED:
+    case ERROR_RESET:
+    case ERROR_DROPPED:
+        return OUTCOME_ERROR;
+    case ERROR_CIRCUIT_OPEN:
+    case ERROR_NO_CONNECTION:
+    case ERROR_THROTTLED:
+    case ERROR_DEADLINE:
+        return OUTCOME_FINAL;
+    case ERROR_NONE:
+        break;
+    }
+    CHECK(false, "no such error: %d", (int)error);
+}
+
+enum outcome verdict_of_end(const struct attempt_end *end, const status_verdicts *own)
+{
+    if (end->error != ERROR_NONE) {
+        return verdict_of_error(end->error);
+    }
+    for (uint32_t i = 0; own && i < own->count; i++) {
+        if (status_is_among(&own->items[i].status, end->status)) {
+            return (enum outcome)own->items[i].verdict;
+        }
+    }
+    enum outcome outcome = verdict_of(end->status);
+    bool forbidden = outcome == OUTCOME_ERROR && end->flags & REPLY_NO_RETRY;
+    return forbidden ? OUTCOME_FINAL : outcome;
 }
 
 const char *status_name(unsigned status)

@@ -1,10 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the status of a reply means to the caller. Statuses are those of HTTP, and a few of the
- * same kind for what never came from a target: refusals on the way and failures to get through.
+ * How an attempt ends, and what that means to the caller. Statuses are those of HTTP, and a few of
+ * the same kind for what never came from a target: refusals on the way and failures to get through.
+ * Whoever hears more than a status of the end (the kind of an error, what a reply said besides)
+ * puts it into a struct attempt_end.
  */
 #ifndef SQUALL_POLICIES_VERDICT_H
 #define SQUALL_POLICIES_VERDICT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/schema.h"
+#include "base/simtime.h"
 
 /* The statuses that the simulated parts themselves answer with. */
 enum status {
@@ -19,17 +27,96 @@ enum status {
     STATUS_GATEWAY_TIMEOUT = 504, /* the gateway's own time for the backend ran out */
 };
 
-/* How an attempt ended. */
+/* Why there was no answer. */
+enum attempt_error {
+    ERROR_NONE,          /* there was one */
+    ERROR_TIMEOUT,       /* not in time */
+    ERROR_REFUSED,       /* no connection was made */
+    ERROR_RESET,         /* the connection broke */
+    ERROR_DROPPED,       /* the attempt was lost on the caller's side of the network */
+    ERROR_CIRCUIT_OPEN,  /* a circuit breaker let nothing through */
+    ERROR_NO_CONNECTION, /* none of the pool's came free in time */
+    ERROR_THROTTLED,     /* the caller's own limit let nothing through */
+    ERROR_DEADLINE,      /* too little time was left to begin */
+};
+
+/* What an answer says besides its status; bits. */
+enum reply_flag {
+    REPLY_NO_RETRY = 1,    /* not to be tried again */
+    REPLY_RETRY_AFTER = 2, /* when to try again */
+    REPLY_RETRY_AT = 4,    /* beside REPLY_RETRY_AFTER: as an instant, not as a time to wait */
+    REPLY_FLAKY = 8,       /* its content will not pass the caller's examination */
+    REPLY_PROCESSING = 16, /* not ready yet: ask again */
+};
+
+enum method {
+    METHOD_GET,
+    METHOD_POST,
+    METHOD_PUT,
+    METHOD_DELETE,
+    METHOD_PATCH,
+    METHOD_HEAD,
+    METHOD_OPTIONS,
+    METHOD_OTHER,
+};
+
+/* Words for rows, in the order of enum attempt_error (whose 0 is called "answered"), of the bits of
+ * enum reply_flag, and of enum method. */
+extern const char *const attempt_error_words[];
+extern const char *const reply_flag_words[];
+extern const char *const method_words[];
+
+/* How an attempt ended. Nothing of it outlives the attempt: a timeout has no status and no flags,
+ * whatever the attempt before was answered with. */
+struct attempt_end {
+    uint16_t status;      /* 0 without an answer */
+    uint8_t error;        /* enum attempt_error */
+    uint8_t flags;        /* enum reply_flag; 0 without an answer */
+    sim_time retry_after; /* [ns] with REPLY_RETRY_AFTER; not bounded, may be negative */
+};
+
+/* What an end means. */
 enum outcome {
     OUTCOME_SUCCESS,
-    OUTCOME_ERROR,   /* an answer that another attempt may better */
-    OUTCOME_FINAL,   /* an answer that no attempt will better */
+    OUTCOME_ERROR,   /* an end that another attempt may better */
+    OUTCOME_FINAL,   /* an end that no attempt will better */
     OUTCOME_TIMEOUT, /* no answer in time */
 };
+
+/* Statuses from `low` to `high`, both included, written "503" or "500-599". */
+struct status_range {
+    const char *written;
+    int low, high; /* derived */
+};
+
+typedef LIST_OF(struct status_range) status_ranges;
+
+extern const struct schema status_range_schema;
+
+bool status_is_among(const status_ranges *ranges, unsigned status);
+
+/* A verdict of one's own on some statuses. */
+struct status_verdict {
+    status_ranges status;
+    int verdict; /* enum outcome but for OUTCOME_TIMEOUT */
+};
+
+/* Of which the first that names a status decides. */
+typedef LIST_OF(struct status_verdict) status_verdicts;
+
+extern const struct schema status_verdict_schema;
 
 /* The outcome of an attempt answered with `status`: below 400 success; 408, 429, 489 and from 500
  * on error; the others final. */
 enum outcome verdict_of(unsigned status);
+
+/* The outcome of an attempt, by the first of these that applies:
+ * - without an answer: a timeout; an error when it got lost on the way (refused, reset, dropped);
+ *   final when the caller itself did not let it go;
+ * - `own`, which may be NULL;
+ * - REPLY_NO_RETRY makes a final end of what is no success;
+ * - verdict_of the status. */
+enum outcome verdict_of_end(const struct attempt_end *end, const status_verdicts *own);
 
 /* "ok", "limited", "bad_gateway", ...; NULL for a status that enum status does not name. */
 const char *status_name(unsigned status);

@@ -215,10 +215,10 @@ static void set_stage(struct stage *s)
     memset(s, 0, sizeof *s);
     for (uint32_t i = 0; i < 2; i++) {
         s->owners[i].call.timeout = dist_constant(100);
-        s->owners[i].call.retry = (struct retry){.kind = RETRY_FIXED,
-                                                 .retry_on = RETRY_ON_TIMEOUT | RETRY_ON_ERROR,
-                                                 .max_attempts = 2,
-                                                 .delay = dist_constant(10)};
+        s->owners[i].call.retry =
+            (struct retry){.delays = {.kind = DELAYS_FIXED, .delay = dist_constant(10)},
+                           .retry_on = RETRY_ON_TIMEOUT | RETRY_ON_ERROR,
+                           .limit = 2};
         s->owners[i].abandon = SIM_TIME_NEVER;
     }
 }
@@ -340,7 +340,7 @@ static void forgetting_is_private(void **state)
     set_stage(&s);
     tell(&s, 0, first, 3);
     tell(&s, 1, second, 1);
-    s.owners[0].call.retry.delay = dist_constant(500);
+    s.owners[0].call.retry.delays.delay = dist_constant(500);
     s.owners[0].abandon = 1050;
     play(&s, answers);
     const struct caller_stats *c = &owner_of(&s, 0)->calls;
