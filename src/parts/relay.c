@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "parts/relay.h"
+
+#include "policies/verdict.h"
+
+static struct request_slots slots_of(const struct relay *r)
+{
+    return (struct request_slots){r->ctx, r->slab, offsetof(struct relay_slot, in)};
+}
+
+struct relay_slot *relay_take(const struct relay *r, const struct event *e)
+{
+    uint32_t slot = slab_take(r->slab);
+    struct relay_slot *s = slab_at(r->slab, slot);
+    *s = (struct relay_slot){
+        .in.m = e->msg, .arrived = r->ctx->now, .owner = r->ctx->self, .slot = slot};
+    struct request_slots in = slots_of(r);
+    request_index_put(&r->state->index, &in, slot);
+    r->stats->requests_received++;
+    gauge_add(&r->stats->in_progress, r->ctx->now, 1);
+    return s;
+}
+
+/* The request as it goes on. */
+static struct message onward(const struct relay *r, const struct relay_slot *s)
+{
+    struct message m = s->in.m;
+    m.token = slab_token(r->slab, s->slot);
+    if (m.flags & REQUEST_RELATIVE && m.deadline != SIM_TIME_NEVER) {
+        m.deadline -= r->ctx->now - s->arrived;
+        m.deadline = m.deadline > 0 ? m.deadline : 0;
+    }
+    return m;
+}
+
+void relay_send(const struct relay *r, struct relay_slot *s, const struct target *target,
+                struct rng_stream *stream)
+{
+    CHECK(!s->out, "a request that is sent on twice");
+    struct message m = onward(r, s);
+    s->way = target_pick(r->ctx, target, stream);
+    s->out = true;
+    ++*sim_wire_load(r->ctx, s->way.wire);
+    r->stats->requests_sent++;
+    r->stats->messages_lost += sim_send(r->ctx, s->way, &m) == SIM_TIME_NEVER;
+}
+
+/* False for a reply that says how the request is getting on, and that more is to come. */
+static bool is_final(const struct message *reply)
+{
+    return reply->status >= STATUS_OK;
+}
+
+static struct relay_slot *find_replied(const struct relay *r, const struct message *m)
+{
+    struct relay_slot *s = slab_find(r->slab, m->token);
+    bool final = is_final(m);
+    r->stats->late_responses += !s && final;
+    if (s && final) {
+        r->stats->responses_received++;
+        s->out = false;
+        --*sim_wire_load(r->ctx, s->way.wire);
+    }
+    return s;
+}
+
+struct relay_slot *relay_find(const struct relay *r, const struct event *e)
+{
+    if (e->kind == EVENT_REPLY) {
+        return find_replied(r, &e->msg);
+    }
+    struct request_slots in = slots_of(r);
+    uint32_t slot = request_index_find(&r->state->index, &in, &e->msg);
+    if (slot == SLAB_NONE) {
+        return NULL;
+    }
+    r->stats->cancels_received++;
+    return slab_at(r->slab, slot);
+}
+
+static void forget(const struct relay *r, struct relay_slot *s)
+{
+    struct request_slots in = slots_of(r);
+    request_index_drop(&r->state->index, &in, s->slot);
+    gauge_add(&r->stats->in_progress, r->ctx->now, -1);
+    slab_give(r->slab, s->slot);
+}
+
+void relay_answer(const struct relay *r, struct relay_slot *s, const struct message *reply)
+{
+    bool final = is_final(reply);
+    CHECK(!final || !s->out, "a request is answered whose target has not");
+    struct message m = *reply;
+    r->stats->replies_lost += !sim_reply(r->ctx, &s->in.m, &m);
+    if (final) {
+        forget(r, s);
+    }
+}
+
+void relay_drop(const struct relay *r, struct relay_slot *s, bool tell)
+{
+    if (s->out) {
+        --*sim_wire_load(r->ctx, s->way.wire);
+    }
+    if (s->out && tell) {
+        struct message m = onward(r, s);
+        sim_send_cancel(r->ctx, s->way, &m);
+    }
+    forget(r, s);
+}
+
+void relay_crash(const struct relay *r)
+{
+    r->stats->requests_lost +=
+        slab_give_owned(r->slab, offsetof(struct relay_slot, owner), r->ctx->self);
+    request_index_clear(&r->state->index, r->ctx);
+    gauge_set(&r->stats->in_progress, r->ctx->now, 0);
+}
+
+void relay_miss(struct relay_stats *stats, const struct event *e)
+{
+    stats->requests_missed += e->kind == EVENT_REQUEST;
+}
