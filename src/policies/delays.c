@@ -189,6 +189,11 @@ static double exponential(const struct delays *d, uint32_t k)
     return delay;
 }
 
+static double linear(const struct delays *d, uint32_t k)
+{
+    return (double)d->min_delay + (double)k * (double)d->delay_multiplier;
+}
+
 /* base * F(k) [ns], or something above the cap, which the numbers reach after 91 steps. */
 static double fibonacci(const struct delays *d, uint32_t k)
 {
@@ -253,46 +258,38 @@ static sim_time decorrelated(const struct delays *d, sim_time *previous, struct 
     return *previous;
 }
 
-/* The law before cap and jitter [ns]. */
-static double law(const struct delays *d, uint32_t k, sim_time quantile)
+/* min(delay, max_delay), spread. */
+static sim_time ended(const struct delays *d, double delay, struct rng_stream *stream)
 {
-    switch ((enum delays_kind)d->kind) {
-    case DELAYS_EXPONENTIAL:
-        return exponential(d, k);
-    case DELAYS_LINEAR:
-        return (double)d->min_delay + (double)k * (double)d->delay_multiplier;
-    case DELAYS_FIBONACCI:
-        return fibonacci(d, k);
-    case DELAYS_POLYNOMIAL:
-        return polynomial(d, k);
-    case DELAYS_TABLE:
-        return table(d, k);
-    case DELAYS_PERCENTILE:
-        return percentile(d, k, quantile);
-    case DELAYS_NONE:
-    case DELAYS_FIXED:
-    case DELAYS_CONSTANT:
-    case DELAYS_DECORRELATED:
-    case DELAYS_KINDS:
-        break;
-    }
-    CHECK(false, "no such law of delays: %d", d->kind);
+    double cap = (double)d->max_delay;
+    return sim_time_round(spread(&d->jitter, delay < cap ? delay : cap, stream));
 }
 
 sim_time delays_draw(const struct delays *d, uint32_t k, sim_time quantile, sim_time *previous,
                      struct rng_stream *stream)
 {
-    switch (d->kind) {
+    switch ((enum delays_kind)d->kind) {
     case DELAYS_NONE:
         return 0;
     case DELAYS_FIXED:
     case DELAYS_CONSTANT:
         return dist_draw(&d->delay, stream);
+    case DELAYS_EXPONENTIAL:
+        return ended(d, exponential(d, k), stream);
+    case DELAYS_LINEAR:
+        return ended(d, linear(d, k), stream);
+    case DELAYS_FIBONACCI:
+        return ended(d, fibonacci(d, k), stream);
+    case DELAYS_POLYNOMIAL:
+        return ended(d, polynomial(d, k), stream);
+    case DELAYS_TABLE:
+        return ended(d, table(d, k), stream);
+    case DELAYS_PERCENTILE:
+        return ended(d, percentile(d, k, quantile), stream);
     case DELAYS_DECORRELATED:
         return decorrelated(d, previous, stream);
-    default:
+    case DELAYS_KINDS:
         break;
     }
-    double delay = law(d, k, quantile), cap = (double)d->max_delay;
-    return sim_time_round(spread(&d->jitter, delay < cap ? delay : cap, stream));
+    CHECK(false, "no such law of delays: %d", d->kind);
 }
