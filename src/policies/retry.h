@@ -50,8 +50,8 @@ struct retry {
     uint32_t retry_on;    /* enum retry_on */
     uint32_t limit;       /* derived: attempts at most, the first one included */
     bool polls;           /* derived: an answer below 400 may be no success */
-    bool special;         /* derived: something of all that follows the next two is written */
-    int retry_after;      /* enum retry_after */
+    bool special;    /* derived: something that follows the next three is written, or adaptive */
+    int retry_after; /* enum retry_after */
     double retry_after_jitter; /* [1] added at most, as a share */
     sim_time retry_after_max;  /* [ns] cap before the jitter, SIM_TIME_NEVER: none */
     status_verdicts verdicts;
