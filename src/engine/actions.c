@@ -12,15 +12,20 @@ static bool concerns(const struct action_plan *a, entity_id id)
     return id >= a->first && id - a->first < a->count;
 }
 
-/* Copies the rate actions on `id` behind the windows that are there. */
-static void open_windows(struct sim *s, entity_id id, struct condition *k, uint32_t *n_windows)
+/* Copies the rate actions and conditioners on `id` behind those that are there. */
+static void open_windows(struct sim *s, entity_id id, struct condition *k,
+                         const struct condition *before)
 {
-    k->first_window = *n_windows;
+    k->first_window = before->first_window + before->windows;
+    k->first_conditioner = before->first_conditioner + before->conditioners;
     for (uint32_t i = 0; i < s->plan->n_actions; i++) {
         const struct action_plan *a = &s->plan->actions[i];
         if (a->kind == ACTION_RATE && concerns(a, id)) {
-            s->windows[(*n_windows)++] = (struct rate_window){a->from, a->to, a->factor};
-            k->windows++;
+            s->windows[k->first_window + k->windows++] =
+                (struct rate_window){a->from, a->to, a->factor};
+        } else if (a->kind == ACTION_CONDITIONER && concerns(a, id)) {
+            s->conditioners[k->first_conditioner + k->conditioners++] =
+                (struct conditioner_window){a->from, a->to, a->conditioner};
         }
     }
 }
@@ -37,7 +42,9 @@ static size_t count_meetings(const struct blueprint *b)
 
 size_t actions_size(const struct blueprint *b)
 {
-    return count_meetings(b) * (sizeof(struct condition) + sizeof(struct rate_window)) + 2 * 64;
+    return count_meetings(b) * (sizeof(struct condition) + sizeof(struct rate_window) +
+                                sizeof(struct conditioner_window)) +
+           3 * 64;
 }
 
 void actions_open(struct sim *s)
@@ -46,14 +53,15 @@ void actions_open(struct sim *s)
     size_t most = count_meetings(b);
     s->conditions = region_take(&s->memory, most * sizeof *s->conditions, 64);
     s->windows = region_take(&s->memory, most * sizeof *s->windows, 64);
+    s->conditioners = region_take(&s->memory, most * sizeof *s->conditioners, 64);
     s->n_conditions = 1;
-    uint32_t n_windows = 0;
     for (uint32_t i = 0; i < b->n_actions; i++) {
         const struct action_plan *a = &b->actions[i];
         for (entity_id id = a->first; id - a->first < a->count; id++) {
             if (sim_owns(s, id) && s->records[id].condition == 0) {
                 s->records[id].condition = s->n_conditions;
-                open_windows(s, id, &s->conditions[s->n_conditions++], &n_windows);
+                struct condition *k = &s->conditions[s->n_conditions++];
+                open_windows(s, id, k, k - 1);
             }
         }
     }

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "engine/event.h"
+#include "policies/conditioner.h"
 #include "rng/dist.h"
 
 struct entity_type;
@@ -56,10 +57,11 @@ struct wire_spec {
 };
 
 enum action_kind {
-    ACTION_SLOW,    /* service takes `factor` times as long while it lasts; several multiply */
-    ACTION_RATE,    /* arrivals come `factor` times as fast while it lasts; several multiply */
-    ACTION_CRASH,   /* down from `from` to `to`: work in hand is lost, messages vanish */
-    ACTION_RESTART, /* in events only: the end of the last of overlapping crashes */
+    ACTION_SLOW,        /* service takes `factor` times as long while it lasts; several multiply */
+    ACTION_RATE,        /* arrivals come `factor` times as fast while it lasts; several multiply */
+    ACTION_CONDITIONER, /* its calls go through one more conditioner while it lasts */
+    ACTION_CRASH,       /* down from `from` to `to`: work in hand is lost, messages vanish */
+    ACTION_RESTART,     /* in events only: the end of the last of overlapping crashes */
 };
 
 /* A timed action on the entities first .. first + count - 1, in force from <= t < to. */
@@ -69,6 +71,7 @@ struct action_plan {
     double factor;
     entity_id first;
     uint32_t count;
+    struct conditioner conditioner;
 };
 
 struct blueprint {

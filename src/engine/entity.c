@@ -190,3 +190,15 @@ const struct rate_window *sim_rate_windows(const struct ctx *c, uint32_t *n)
     *n = k->windows;
     return c->sim->windows + k->first_window;
 }
+
+const struct conditioner_window *sim_conditioners(const struct ctx *c, uint32_t *n)
+{
+    const struct condition *k = &c->sim->conditions[c->sim->current->condition];
+    *n = k->conditioners;
+    return c->sim->conditioners + k->first_conditioner;
+}
+
+const char *sim_peer_name(const struct ctx *c, wire_id wire)
+{
+    return blueprint_group(c->sim->plan, c->sim->wires[wire].to)->name;
+}

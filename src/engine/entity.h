@@ -53,7 +53,7 @@ struct entity_type {
     const char *name, *summary;
     bool answers;   /* takes requests; only such types can be targets */
     bool peers;     /* its targets may name its own group, and so itself */
-    unsigned heeds; /* 1u << ACTION_SLOW, 1u << ACTION_RATE: what changes how it behaves */
+    unsigned heeds; /* 1u << ACTION_SLOW, _RATE, _CONDITIONER: what changes how it behaves */
     /* Why one with these parameters does not heed such an action all the same, as the end of a
      * sentence that begins with its name; else NULL. The function may be NULL. */
     const char *(*exempt)(const void *params, enum action_kind kind);
@@ -138,6 +138,17 @@ void sim_record(struct ctx *, struct histogram *h, sim_time value);
 
 /* By how much service is slowed at this moment: the product of the actions in force, 1 without. */
 double sim_slowdown(const struct ctx *);
+
+/* The conditioners that timed actions put before this entity's calls, whether in force or not; `*n`
+ * of them. */
+struct conditioner_window {
+    sim_time from, to; /* [ns] in force from <= t < to */
+    struct conditioner conditioner;
+};
+const struct conditioner_window *sim_conditioners(const struct ctx *, uint32_t *n);
+
+/* What who is called over a wire is called; of an instance, the name of its group. */
+const char *sim_peer_name(const struct ctx *, wire_id wire);
 
 /* The rate actions on this entity, for policies/arrivals.h; `*n` of them. */
 const struct rate_window *sim_rate_windows(const struct ctx *, uint32_t *n);

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/simtime.h"
+#include "policies/deadline.h"
 
 typedef uint32_t entity_id; /* place in the model, the same on every rank */
 typedef uint32_t wire_id;   /* likewise */
@@ -34,9 +35,8 @@ struct message {
 
 enum request_flag {
     REQUEST_RELATIVE = 1, /* `deadline` is a time left, not an instant */
+    REQUEST_POOLED = 2,   /* the sender wants to hear when it holds a connection of a pool */
 };
-
-enum priority { PRIORITY_HIGH, PRIORITY_NORMAL, PRIORITY_LOW, PRIORITIES };
 
 /* What an event is. A cancel says that nobody waits any more for the answer to the request with its
  * token and attempt. A type's own timers are EVENT_TIMER, EVENT_TIMER + 1, ... */

@@ -58,8 +58,9 @@ struct route {
 /* What timed actions have done to an entity. */
 struct condition {
     double slow;
-    uint32_t first_window, windows; /* rate actions, in sim->windows */
-    uint16_t epoch;                 /* timers set in an earlier one are void */
+    uint32_t first_window, windows;           /* rate actions, in sim->windows */
+    uint32_t first_conditioner, conditioners; /* in sim->conditioners */
+    uint16_t epoch;                           /* timers set in an earlier one are void */
     bool down;
 };
 
@@ -106,6 +107,7 @@ struct sim {
     struct condition *conditions;
     uint32_t n_conditions;
     struct rate_window *windows;
+    struct conditioner_window *conditioners;
     struct ctx ctx; /* of the event being handled */
     struct record *current;
     const struct event *event;

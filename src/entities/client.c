@@ -28,6 +28,7 @@ static void derive(void *params, const struct node *at, struct diag *diag, struc
 {
     struct client_params *p = params;
     source_derive(&p->source, at, diag, arena);
+    p->target.apart = call_needs_endpoints(&p->call);
 }
 
 static const struct schema schema = {.name = "client",
@@ -67,7 +68,8 @@ static struct caller caller_for(struct ctx *c)
                            .stats = &st->calls,
                            .slab = &c->slabs[0],
                            .stream = &c->streams[STREAM_CALLS],
-                           .timer_kind = TIMER_CALL};
+                           .timer_kind = TIMER_CALL,
+                           .names = p->source.names};
 }
 
 static void init(struct ctx *c)
@@ -141,7 +143,7 @@ static void traffic(const void *params, struct traffic *t)
 }
 
 const struct entity_type client_type = {.name = "client",
-                                        .heeds = 1u << ACTION_RATE,
+                                        .heeds = 1u << ACTION_RATE | 1u << ACTION_CONDITIONER,
                                         .exempt = exempt,
                                         .params = &schema,
                                         .stats = stats,

@@ -4,17 +4,19 @@
  * when that is full. A request holds its worker through its service and then through each of its
  * `calls` in turn. A worker that becomes free takes the next request at once.
  *
- * A request that was given up by its caller is served all the same: the server is not told.
+ * A request that was given up by its caller is served all the same, unless the server is told
+ * (`on_cancel`) or knows the deadline (`middleware`).
  */
 #include <stddef.h>
 
 #include "engine/entity.h"
 #include "parts/caller.h"
+#include "parts/request_index.h"
 #include "parts/wait_queue.h"
 #include "policies/mix.h"
 #include "policies/verdict.h"
 
-enum { TIMER_SERVICE = EVENT_TIMER, TIMER_CALL };
+enum { TIMER_SERVICE = EVENT_TIMER, TIMER_CALL, TIMER_DEADLINE };
 enum { STREAM_SERVICE, STREAM_RESPONSES, STREAM_CALLS };
 enum { SLAB_JOBS, SLAB_CALLS };
 
@@ -22,19 +24,39 @@ static const char *const streams[] = {"service", "responses", "calls", NULL};
 
 /* --- parameters -------------------------------------------------------------------------- */
 
+/* What becomes of a request that gets a response. */
+enum response_outcome { RESPONSE_REPLY, RESPONSE_RESET, RESPONSE_DROP, RESPONSE_REFUSE };
+static const char *const response_words[] = {"reply", "reset", "drop", "refuse", NULL};
+
 struct response {
     int64_t status;
     double weight;
     double bytes;
+    int outcome;                    /* enum response_outcome */
+    sim_time retry_after, retry_at; /* [ns] SIM_TIME_NEVER: not said */
+    bool do_not_retry, processing, flaky;
+    struct dist service_time; /* in place of the server's */
 };
 
 struct server_call {
     struct target target;
     struct call_params call;
+    int method; /* enum method */
 };
 
 enum on_reject { REJECT_REPLY, REJECT_DROP };
 static const char *const reject_words[] = {"reply", "drop", NULL};
+
+enum on_cancel { CANCEL_IGNORED, CANCEL_DEQUEUES, CANCEL_ABORTS };
+static const char *const cancel_words[] = {"ignore", "dequeue", "abort", NULL};
+
+enum middleware_kind { MIDDLEWARE_NONE, MIDDLEWARE_DEADLINE };
+
+struct middleware {
+    int kind;                                /* enum middleware_kind */
+    sim_time timeout, low_timeout_threshold; /* [ns] */
+    bool cancel_on_timeout;
+};
 
 struct server_params {
     int64_t concurrency;
@@ -42,29 +64,90 @@ struct server_params {
     struct dist service_time;
     LIST_OF(struct response) responses;
     LIST_OF(struct server_call) calls;
-    int on_reject;
+    int on_reject;               /* enum on_reject */
+    sim_time reject_retry_after; /* [ns] SIM_TIME_NEVER: not said */
+    int on_cancel;               /* enum on_cancel */
+    struct middleware middleware;
     struct mix mix; /* derived: of responses */
 };
 
 static const struct param_spec response_rows[] = {
-    P_COUNT(response, status, NULL, 100, 599, "Status of the reply, as in HTTP."),
+    P_COUNT(response, status, "200", 100, 599, "Status of the reply, as in HTTP."),
     MIX_WEIGHT(response, weight),
-    P_REAL(response, bytes, "0", 0, 4e9, "B", "Size of the reply on the wire."), P_END};
+    P_REAL(response, bytes, "0", 0, 4e9, "B", "Size of the reply on the wire."),
+    P_WORD(response, outcome, response_words, "reply",
+           "What the caller gets: the reply; after service a connection that breaks (reset), or "
+           "nothing (drop); or on arrival no connection (refuse)."),
+    P_MAYBE_DURATION(response, retry_after, "none", 0, 1e18,
+                     "Time after which the reply asks to be tried again (Retry-After)."),
+    P_MAYBE_DURATION(response, retry_at, "none", 0, 1e18,
+                     "The same as an instant of simulated time, as Retry-After may give a date."),
+    P_BOOL(response, do_not_retry, "false", "Whether the reply asks not to be tried again."),
+    P_BOOL(response, processing, "false", "Whether it says that what was asked for is not ready."),
+    P_BOOL(response, flaky, "false", "Whether its content does not pass the caller's examination."),
+    P_MAYBE_CHOICE(response, service_time, dist_duration, "none", "none",
+                   "Time that a worker spends on it; none: that of the server."),
+    P_END};
+
+static void derive_response(void *params, const struct node *at, struct diag *diag,
+                            struct arena *arena)
+{
+    (void)arena;
+    const struct response *r = params;
+    if (r->retry_after != SIM_TIME_NEVER && r->retry_at != SIM_TIME_NEVER) {
+        diag_error(diag, node_child(at, "retry_at"), "excluded by retry_after beside it");
+    }
+}
 
 static const struct schema response_schema = {.name = "response",
                                               .summary = "A reply that a server may give.",
                                               .size = sizeof(struct response),
                                               .rows = response_rows,
-                                              .shorthand = true};
+                                              .shorthand = true,
+                                              .derive = derive_response};
 
-static const struct param_spec call_rows[] = {P_TARGET(server_call, target, NULL, "Who is called."),
-                                              CALL_ROWS(server_call, call), P_END};
+static const struct param_spec call_rows[] = {
+    P_TARGET(server_call, target, NULL, "Who is called."), CALL_ROWS(server_call, call),
+    P_WORD(server_call, method, method_words, "GET", "Method of the requests."), P_END};
+
+static void derive_call(void *params, const struct node *at, struct diag *diag, struct arena *arena)
+{
+    struct server_call *call = params;
+    call_params_derive(&call->call, at, diag, arena);
+    call->target.apart = call_needs_endpoints(&call->call);
+}
 
 static const struct schema server_call_schema = {
     .name = "downstream call",
     .summary = "What a request does downstream while it holds its worker.",
     .size = sizeof(struct server_call),
-    .rows = call_rows};
+    .rows = call_rows,
+    .derive = derive_call};
+
+static const struct param_spec deadline_rows[] = {
+    P_MAYBE_DURATION(middleware, timeout, "none", 1, 1e18,
+                     "Time that a request has which brings no deadline."),
+    P_DURATION(middleware, low_timeout_threshold, "5ms", 0, 1e18,
+               "A request with this or less left is answered with 408 instead of being served."),
+    P_BOOL(middleware, cancel_on_timeout, "false",
+           "Whether the work on a request ends at its deadline, with 408; else it goes on."),
+    P_END};
+
+static const struct alternative middleware_alternatives[] = {
+    {.name = "none", .summary = "Deadlines are not looked at.", .tag = MIDDLEWARE_NONE},
+    {.name = "deadline",
+     .summary = "A request's deadline is known to the server and handed on to its calls.",
+     .tag = MIDDLEWARE_DEADLINE,
+     .rows = deadline_rows},
+    {.name = NULL}};
+
+static const struct choice middleware_choice = {
+    .name = "middleware",
+    .summary = "What a server does before a request is served.",
+    .size = sizeof(struct middleware),
+    .tag_offset = SCHEMA_OFFSET(int, middleware, kind),
+    .alternatives = middleware_alternatives,
+};
 
 static const struct param_spec rows[] = {
     P_LIMIT(server_params, concurrency, "1", 1, 1e9, "Requests served at the same time."),
@@ -78,6 +161,13 @@ static const struct param_spec rows[] = {
            "the request is answered with 504 after a timeout and with 502 otherwise."),
     P_WORD(server_params, on_reject, reject_words, "reply",
            "What a request gets that finds the queue full: a reply 503, or none at all."),
+    P_MAYBE_DURATION(server_params, reject_retry_after, "none", 0, 1e18,
+                     "Time after which such a reply asks to be tried again (Retry-After)."),
+    P_WORD(server_params, on_cancel, cancel_words, "ignore",
+           "What is done when a caller says that it does not wait any more: nothing, the request "
+           "leaves the queue (dequeue), or the work on it ends as well (abort)."),
+    P_CHOICE(server_params, middleware, middleware_choice, "none",
+             "What is done with deadlines before a request is served."),
     P_END};
 
 static void derive(void *params, const struct node *at, struct diag *diag, struct arena *arena)
@@ -96,9 +186,10 @@ static const struct schema schema = {.name = "server",
 /* --- statistics -------------------------------------------------------------------------- */
 
 struct server_stats {
-    uint64_t requests_received, requests_completed, requests_rejected, requests_lost,
-        requests_missed;
-    uint64_t error_responses, replies_lost, total_service_time;
+    uint64_t requests_received, requests_completed, requests_rejected, requests_refused;
+    uint64_t requests_cancelled, rejected_low_timeout, deadline_exceeded;
+    uint64_t requests_lost, requests_missed;
+    uint64_t error_responses, replies_dropped, replies_lost, total_service_time;
     struct gauge queue_depth, busy_workers;
     struct histogram wait_time, sojourn_time;
     struct caller_stats calls;
@@ -108,10 +199,17 @@ static const struct stat_spec stats[] = {
     S_COUNTER(server_stats, requests_received, "Requests that arrived."),
     S_COUNTER(server_stats, requests_completed, "Requests served and answered."),
     S_COUNTER(server_stats, requests_rejected, "Requests that found the queue full."),
+    S_COUNTER(server_stats, requests_refused, "Requests that got no connection."),
+    S_COUNTER(server_stats, requests_cancelled,
+              "Requests waiting or in service that were dropped because nobody waited for them."),
+    S_COUNTER(server_stats, rejected_low_timeout,
+              "Requests not served because their deadline was too near."),
+    S_COUNTER(server_stats, deadline_exceeded, "Requests in service dropped at their deadline."),
     S_COUNTER(server_stats, requests_lost, "Requests waiting or in service lost in a crash."),
     S_COUNTER(server_stats, requests_missed,
               "Requests that arrived while it was down, and vanished."),
     S_COUNTER(server_stats, error_responses, "Replies after service with a status of failure."),
+    S_COUNTER(server_stats, replies_dropped, "Requests served that were not answered."),
     S_COUNTER(server_stats, replies_lost, "Replies lost on the wire."),
     S_SUM(server_stats, total_service_time, "ns", "Service given, downstream calls not counted."),
     S_GAUGE(server_stats, queue_depth, "Requests waiting."),
@@ -121,68 +219,148 @@ static const struct stat_spec stats[] = {
     CALLER_STATS(server_stats, calls, "downstream_", "Downstream calls: "),
     S_END};
 
-/* --- behaviour --------------------------------------------------------------------------- */
+/* --- jobs -------------------------------------------------------------------------------- */
 
 struct server_state {
     struct wait_queue queue;
+    struct request_index index; /* of all jobs, where cancels matter */
     int64_t busy;
 };
+
+enum job_state { JOB_WAITING, JOB_SERVED, JOB_CALLING };
 
 struct job {
     struct waiting link;
     entity_id owner;
-    struct message request;
-    sim_time arrived; /* [ns] */
-    sim_time service; /* [ns] drawn when it starts */
-    uint32_t call;    /* downstream call under way */
+    uint32_t slot;             /* its own */
+    struct indexed_request in; /* the request */
+    sim_time arrived;          /* [ns] */
+    sim_time begun;            /* [ns] start of service */
+    sim_time deadline;         /* [ns] as the middleware knows it; SIM_TIME_NEVER: none */
+    uint64_t timer;            /* of its service */
+    uint64_t alarm;            /* of its deadline */
+    uint32_t site;             /* downstream call under way, or to come */
+    uint32_t call;             /* JOB_CALLING: its slot */
+    uint16_t response;         /* which one it gets */
+    uint8_t state;             /* enum job_state */
 };
 
-static void start(struct ctx *c, uint32_t index)
+static struct job *job_at(struct ctx *c, uint32_t slot)
+{
+    return slab_at(&c->slabs[SLAB_JOBS], slot);
+}
+
+static struct request_slots jobs_of(struct ctx *c)
+{
+    return (struct request_slots){
+        .ctx = c, .slab = &c->slabs[SLAB_JOBS], .offset = offsetof(struct job, in)};
+}
+
+static struct job *take_job(struct ctx *c, const struct message *request, uint32_t response)
 {
     const struct server_params *p = c->params;
     struct server_state *state = c->state;
+    uint32_t slot = slab_take(&c->slabs[SLAB_JOBS]);
+    struct job *job = job_at(c, slot);
+    *job = (struct job){.owner = c->self,
+                        .slot = slot,
+                        .in = {.m = *request},
+                        .arrived = c->now,
+                        .deadline = SIM_TIME_NEVER,
+                        .response = (uint16_t)response};
+    if (p->on_cancel != CANCEL_IGNORED) {
+        struct request_slots jobs = jobs_of(c);
+        request_index_put(&state->index, &jobs, slot);
+    }
+    return job;
+}
+
+static void give_job(struct ctx *c, struct job *job)
+{
+    const struct server_params *p = c->params;
+    struct server_state *state = c->state;
+    if (p->on_cancel != CANCEL_IGNORED) {
+        struct request_slots jobs = jobs_of(c);
+        request_index_drop(&state->index, &jobs, job->slot);
+    }
+    slab_give(&c->slabs[SLAB_JOBS], job->slot);
+}
+
+static void reply(struct ctx *c, const struct message *request, struct message m)
+{
     struct server_stats *st = c->stats;
-    struct job *job = slab_at(&c->slabs[SLAB_JOBS], index);
-    gauge_set(&st->busy_workers, c->now, ++state->busy);
-    sim_record(c, &st->wait_time, c->now - job->arrived);
-    job->service = dist_draw(&p->service_time, &c->streams[STREAM_SERVICE]);
+    st->replies_lost += !sim_reply(c, request, &m);
+}
+
+/* --- middleware -------------------------------------------------------------------------- */
+
+/* Finds the deadline of a job that is about to be served: time left counts from now. False: it is
+ * too near. */
+static bool heed_deadline(struct ctx *c, struct job *job)
+{
+    const struct server_params *p = c->params;
+    const struct middleware *m = &p->middleware;
+    const struct message *request = &job->in.m;
+    if (request->deadline == SIM_TIME_NEVER) {
+        job->deadline = sim_time_add(c->now, m->timeout);
+    } else if (request->flags & REQUEST_RELATIVE) {
+        job->deadline = sim_time_add(c->now, request->deadline);
+    } else {
+        job->deadline = request->deadline;
+    }
+    sim_time left = deadline_left(job->deadline, c->now);
+    if (left <= m->low_timeout_threshold) {
+        return false;
+    }
+    if (m->cancel_on_timeout) {
+        uint64_t token = slab_token(&c->slabs[SLAB_JOBS], job->slot);
+        job->alarm = sim_timer(c, TIMER_DEADLINE, left, token, TIMER_FIRST);
+    }
+    return true;
+}
+
+/* --- service ----------------------------------------------------------------------------- */
+
+static const struct response *response_of(const struct ctx *c, const struct job *job)
+{
+    const struct server_params *p = c->params;
+    return &p->responses.items[job->response];
+}
+
+static void serve(struct ctx *c, struct job *job)
+{
+    const struct server_params *p = c->params;
+    const struct dist *own = &response_of(c, job)->service_time;
+    const struct dist *law = own->kind == DIST_NONE ? &p->service_time : own;
+    sim_time service = dist_draw(law, &c->streams[STREAM_SERVICE]);
     double slow = sim_slowdown(c);
-    unsigned flags = dist_is_constant(&p->service_time) ? TIMER_CONSTANT : 0;
+    unsigned flags = dist_is_constant(law) ? TIMER_CONSTANT : 0;
     if (slow != 1.0) {
-        job->service = sim_time_round((double)job->service * slow);
+        service = sim_time_round((double)service * slow);
         flags = 0;
     }
-    sim_timer(c, TIMER_SERVICE, job->service, slab_token(&c->slabs[SLAB_JOBS], index), flags);
+    uint64_t token = slab_token(&c->slabs[SLAB_JOBS], job->slot);
+    job->timer = sim_timer(c, TIMER_SERVICE, service, token, flags);
 }
 
-static void reject(struct ctx *c, const struct message *request)
-{
-    const struct server_params *p = c->params;
-    struct server_stats *st = c->stats;
-    st->requests_rejected++;
-    if (p->on_reject == REJECT_REPLY) {
-        struct message m = {.status = STATUS_OVERLOADED};
-        st->replies_lost += !sim_reply(c, request, &m);
-    }
-}
-
-static void on_request(struct ctx *c, const struct event *e)
+/* A worker takes the job. False: it is answered at once instead, as its deadline is too near. */
+static bool start(struct ctx *c, struct job *job)
 {
     const struct server_params *p = c->params;
     struct server_state *state = c->state;
     struct server_stats *st = c->stats;
-    st->requests_received++;
-    uint32_t index = slab_take(&c->slabs[SLAB_JOBS]);
-    struct job *job = slab_at(&c->slabs[SLAB_JOBS], index);
-    *job = (struct job){.owner = c->self, .request = e->msg, .arrived = c->now};
-    if (state->busy < p->concurrency) {
-        start(c, index);
-    } else if (wait_push(&state->queue, &p->queue, &c->slabs[SLAB_JOBS], index, e->msg.priority)) {
-        gauge_set(&st->queue_depth, c->now, state->queue.count);
-    } else {
-        slab_give(&c->slabs[SLAB_JOBS], index);
-        reject(c, &e->msg);
+    sim_record(c, &st->wait_time, c->now - job->arrived);
+    if (p->middleware.kind == MIDDLEWARE_DEADLINE && !heed_deadline(c, job)) {
+        st->rejected_low_timeout++;
+        reply(c, &job->in.m, (struct message){.status = STATUS_TIMEOUT});
+        give_job(c, job);
+        return false;
     }
+    gauge_set(&st->busy_workers, c->now, ++state->busy);
+    job->state = JOB_SERVED;
+    job->begun = c->now;
+    serve(c, job);
+    return true;
 }
 
 /* A worker is free: the next request has it. */
@@ -191,35 +369,100 @@ static void release_worker(struct ctx *c)
     struct server_state *state = c->state;
     struct server_stats *st = c->stats;
     state->busy--;
-    if (state->queue.count > 0) {
-        uint32_t index = wait_pop(&state->queue, &c->slabs[SLAB_JOBS]);
+    bool taken = false;
+    while (!taken && state->queue.count > 0) {
+        uint32_t slot = wait_pop(&state->queue, &c->slabs[SLAB_JOBS]);
         gauge_set(&st->queue_depth, c->now, state->queue.count);
-        start(c, index);
-    } else {
+        taken = start(c, job_at(c, slot));
+    }
+    if (!taken) {
         gauge_set(&st->busy_workers, c->now, state->busy);
     }
 }
 
-static void finish_job(struct ctx *c, uint32_t index, struct message reply)
+static void reject(struct ctx *c, struct job *job)
+{
+    const struct server_params *p = c->params;
+    struct server_stats *st = c->stats;
+    st->requests_rejected++;
+    if (p->on_reject == REJECT_REPLY) {
+        bool says = p->reject_retry_after != SIM_TIME_NEVER;
+        reply(c, &job->in.m,
+              (struct message){.status = STATUS_OVERLOADED,
+                               .flags = says ? REPLY_RETRY_AFTER : 0,
+                               .deadline = says ? p->reject_retry_after : 0});
+    }
+    give_job(c, job);
+}
+
+static void on_request(struct ctx *c, const struct event *e)
+{
+    const struct server_params *p = c->params;
+    struct server_state *state = c->state;
+    struct server_stats *st = c->stats;
+    st->requests_received++;
+    uint32_t response = mix_pick(&p->mix, &c->streams[STREAM_RESPONSES]);
+    if (p->responses.items[response].outcome == RESPONSE_REFUSE) {
+        st->requests_refused++;
+        reply(c, &e->msg, (struct message){.status = STATUS_NETWORK, .flags = REPLY_REFUSED});
+        return;
+    }
+    struct job *job = take_job(c, &e->msg, response);
+    if (state->busy < p->concurrency) {
+        start(c, job);
+    } else if (wait_push(&state->queue, &p->queue, &c->slabs[SLAB_JOBS], job->slot,
+                         e->msg.priority)) {
+        gauge_set(&st->queue_depth, c->now, state->queue.count);
+    } else {
+        reject(c, job);
+    }
+}
+
+/* --- answers ----------------------------------------------------------------------------- */
+
+static void finish_job(struct ctx *c, struct job *job, const struct message *m)
 {
     struct server_stats *st = c->stats;
-    struct job *job = slab_at(&c->slabs[SLAB_JOBS], index);
     st->requests_completed++;
-    st->error_responses += verdict_of(reply.status) != OUTCOME_SUCCESS;
     sim_record(c, &st->sojourn_time, c->now - job->arrived);
-    st->replies_lost += !sim_reply(c, &job->request, &reply);
-    slab_give(&c->slabs[SLAB_JOBS], index);
+    sim_cancel(c, job->alarm);
+    if (m) {
+        st->error_responses += verdict_of(m->status) != OUTCOME_SUCCESS;
+        reply(c, &job->in.m, *m);
+    } else {
+        st->replies_dropped++;
+    }
+    give_job(c, job);
     release_worker(c);
 }
 
 /* The reply of a request whose service and calls went well. */
-static struct message choose_response(struct ctx *c)
+static struct message message_of(const struct response *r)
 {
-    const struct server_params *p = c->params;
-    const struct response *r =
-        &p->responses.items[mix_pick(&p->mix, &c->streams[STREAM_RESPONSES])];
-    return (struct message){.status = (uint16_t)r->status, .bytes = (uint32_t)r->bytes};
+    struct message m = {.status = (uint16_t)r->status, .bytes = (uint32_t)r->bytes};
+    m.flags = (uint8_t)((r->do_not_retry ? REPLY_NO_RETRY : 0) | (r->flaky ? REPLY_FLAKY : 0) |
+                        (r->processing ? REPLY_PROCESSING : 0));
+    if (r->retry_after != SIM_TIME_NEVER) {
+        m.flags |= REPLY_RETRY_AFTER;
+        m.deadline = r->retry_after;
+    } else if (r->retry_at != SIM_TIME_NEVER) {
+        m.flags |= REPLY_RETRY_AFTER | REPLY_RETRY_AT;
+        m.deadline = r->retry_at;
+    }
+    return m;
 }
+
+static void answer(struct ctx *c, struct job *job)
+{
+    const struct response *r = response_of(c, job);
+    struct message m = message_of(r);
+    if (r->outcome == RESPONSE_RESET) {
+        m = (struct message){.status = STATUS_NETWORK};
+    }
+    finish_job(c, job, r->outcome == RESPONSE_DROP ? NULL : &m);
+}
+
+/* --- downstream calls -------------------------------------------------------------------- */
 
 static struct caller caller_for(struct ctx *c, uint32_t site)
 {
@@ -235,20 +478,24 @@ static struct caller caller_for(struct ctx *c, uint32_t site)
 }
 
 /* Makes the job's next downstream call, or answers when there is none left. */
-static void next_step(struct ctx *c, uint32_t index)
+static void next_step(struct ctx *c, struct job *job)
 {
     const struct server_params *p = c->params;
-    struct job *job = slab_at(&c->slabs[SLAB_JOBS], index);
-    if (job->call == p->calls.count) {
-        finish_job(c, index, choose_response(c));
+    if (job->site == p->calls.count) {
+        answer(c, job);
         return;
     }
-    struct caller caller = caller_for(c, job->call);
-    caller_start(&caller, &(struct call_request){.request = job->request.request,
-                                                 .cookie = index,
-                                                 .class_ = job->request.class_,
-                                                 .site = (uint16_t)job->call,
-                                                 .priority = job->request.priority});
+    struct caller caller = caller_for(c, job->site);
+    const struct message *request = &job->in.m;
+    job->state = JOB_CALLING;
+    job->call = caller_start(
+        &caller, &(struct call_request){.request = request->request,
+                                        .cookie = job->slot,
+                                        .deadline = job->deadline,
+                                        .class_ = request->class_,
+                                        .site = (uint16_t)job->site,
+                                        .priority = request->priority,
+                                        .method = (uint8_t)p->calls.items[job->site].method});
 }
 
 static void on_service(struct ctx *c, const struct event *e)
@@ -256,8 +503,8 @@ static void on_service(struct ctx *c, const struct event *e)
     struct server_stats *st = c->stats;
     struct job *job = slab_find(&c->slabs[SLAB_JOBS], e->msg.token);
     CHECK(job, "the end of a service that nobody has");
-    st->total_service_time += (uint64_t)job->service;
-    next_step(c, (uint32_t)e->msg.token);
+    st->total_service_time += (uint64_t)(c->now - job->begun);
+    next_step(c, job);
 }
 
 static void on_call(struct ctx *c, const struct event *e)
@@ -272,15 +519,70 @@ static void on_call(struct ctx *c, const struct event *e)
     if (!caller_handle(&caller, call, e, &end)) {
         return;
     }
-    uint32_t index = (uint32_t)end.cookie;
-    struct job *job = slab_at(&c->slabs[SLAB_JOBS], index);
+    struct job *job = job_at(c, (uint32_t)end.cookie);
     if (end.outcome == OUTCOME_SUCCESS) {
-        job->call++;
-        next_step(c, index);
+        job->site++;
+        next_step(c, job);
         return;
     }
     uint16_t status = end.outcome == OUTCOME_TIMEOUT ? STATUS_GATEWAY_TIMEOUT : STATUS_BAD_GATEWAY;
-    finish_job(c, index, (struct message){.status = status});
+    finish_job(c, job, &(struct message){.status = status});
+}
+
+/* --- what is given up -------------------------------------------------------------------- */
+
+/* Drops a job, whatever is being done for it. */
+static void drop_job(struct ctx *c, struct job *job)
+{
+    const struct server_params *p = c->params;
+    struct server_state *state = c->state;
+    struct server_stats *st = c->stats;
+    sim_cancel(c, job->alarm);
+    if (job->state == JOB_WAITING) {
+        wait_remove(&state->queue, &p->queue, &c->slabs[SLAB_JOBS], job->slot, job->in.m.priority);
+        gauge_set(&st->queue_depth, c->now, state->queue.count);
+        give_job(c, job);
+        return;
+    }
+    if (job->state == JOB_SERVED) {
+        sim_cancel(c, job->timer);
+        st->total_service_time += (uint64_t)(c->now - job->begun);
+    } else {
+        struct caller caller = caller_for(c, job->site);
+        caller_give_up(&caller, job->call);
+    }
+    give_job(c, job);
+    release_worker(c);
+}
+
+static void on_cancel(struct ctx *c, const struct event *e)
+{
+    const struct server_params *p = c->params;
+    const struct server_state *state = c->state;
+    struct server_stats *st = c->stats;
+    if (p->on_cancel == CANCEL_IGNORED) {
+        return;
+    }
+    struct request_slots jobs = jobs_of(c);
+    uint32_t slot = request_index_find(&state->index, &jobs, &e->msg);
+    if (slot == SLAB_NONE) {
+        return;
+    }
+    struct job *job = job_at(c, slot);
+    if (job->state == JOB_WAITING || p->on_cancel == CANCEL_ABORTS) {
+        st->requests_cancelled++;
+        drop_job(c, job);
+    }
+}
+
+static void on_deadline(struct ctx *c, const struct event *e)
+{
+    struct server_stats *st = c->stats;
+    struct job *job = slab_find(&c->slabs[SLAB_JOBS], e->msg.token);
+    CHECK(job, "the deadline of a job that is gone");
+    st->deadline_exceeded++;
+    reply(c, &job->in.m, (struct message){.status = STATUS_TIMEOUT});
+    drop_job(c, job);
 }
 
 static void crash(struct ctx *c)
@@ -290,7 +592,9 @@ static void crash(struct ctx *c)
     st->requests_lost +=
         slab_give_owned(&c->slabs[SLAB_JOBS], offsetof(struct job, owner), c->self);
     caller_abandon(c, &c->slabs[SLAB_CALLS], &st->calls);
-    *state = (struct server_state){.busy = 0};
+    request_index_clear(&state->index, c);
+    state->queue = (struct wait_queue){.count = 0};
+    state->busy = 0;
     gauge_set(&st->queue_depth, c->now, 0);
     gauge_set(&st->busy_workers, c->now, 0);
 }
@@ -314,6 +618,12 @@ static void handle(struct ctx *c, const struct event *e)
     case TIMER_CALL:
         on_call(c, e);
         break;
+    case EVENT_CANCEL:
+        on_cancel(c, e);
+        break;
+    case TIMER_DEADLINE:
+        on_deadline(c, e);
+        break;
     case EVENT_ACTION:
         if (e->msg.status == ACTION_CRASH) {
             crash(c);
@@ -322,6 +632,12 @@ static void handle(struct ctx *c, const struct event *e)
     default:
         break;
     }
+}
+
+static const char *exempt(const void *params, enum action_kind kind)
+{
+    const struct server_params *p = params;
+    return kind == ACTION_CONDITIONER && p->calls.count == 0 ? "makes no calls" : NULL;
 }
 
 static void traffic(const void *params, struct traffic *t)
@@ -335,7 +651,8 @@ static void traffic(const void *params, struct traffic *t)
 
 const struct entity_type server_type = {.name = "server",
                                         .answers = true,
-                                        .heeds = 1u << ACTION_SLOW,
+                                        .heeds = 1u << ACTION_SLOW | 1u << ACTION_CONDITIONER,
+                                        .exempt = exempt,
                                         .params = &schema,
                                         .stats = stats,
                                         .stats_size = sizeof(struct server_stats),

@@ -374,7 +374,8 @@ static const char *who_heeds(struct draft *d, enum action_kind kind)
 static void check_heeded(struct draft *d, const struct timed_action *t, uint32_t group)
 {
     static const char *const words[] = {[ACTION_SLOW] = "has no service that could be slowed",
-                                        [ACTION_RATE] = "has no arrivals that a rate could change"};
+                                        [ACTION_RATE] = "has no arrivals that a rate could change",
+                                        [ACTION_CONDITIONER] = "makes no calls"};
     const struct study_group *g = &d->study->groups[group];
     if (!g->type || t->kind == ACTION_CRASH) {
         return;
@@ -411,7 +412,8 @@ static void place_actions(struct draft *d)
                                           .to = sim_time_add(t->at, t->lasts),
                                           .factor = t->factor,
                                           .first = range.first,
-                                          .count = range.count};
+                                          .count = range.count,
+                                          .conditioner = t->network};
         d->named[range.group] = true;
     }
     s->blueprint.actions = actions;

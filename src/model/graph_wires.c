@@ -38,8 +38,8 @@ static struct name_range in_reach(const struct port_draft *p, uint32_t r,
  */
 static bool is_fan(const struct draft *d, const struct port_draft *p, const struct name_range *r)
 {
-    return r->count > 1 && !balance_needs_loads((enum balance)p->target->balance) &&
-           draft_fans(d, r);
+    return r->count > 1 && !p->target->apart &&
+           !balance_needs_loads((enum balance)p->target->balance) && draft_fans(d, r);
 }
 
 static uint64_t count_of_port(const struct draft *d, const struct port_draft *p,

@@ -89,14 +89,18 @@ static const struct param_spec timed_action_rows[] = {
     P_TEXT(timed_action, crash, "",
            "An entity that is down: work in hand is lost, messages vanish."),
     P_TEXT(timed_action, rate, "", "An entity whose arrivals come `factor` times as fast."),
+    P_TEXT(timed_action, conditioner, "",
+           "An entity whose calls have a bad network before them, as `network` says."),
     P_REAL(timed_action, factor, "1", 0, 1e9, "1",
            "How many times as long (slow) or as fast (rate); both need it."),
+    P_BLOCK(timed_action, network, conditioner_schema, "{}",
+            "What a conditioner does to each attempt, besides that of the call itself."),
     P_END};
 
 const struct schema timed_action_schema = {
     .name = "timed_action",
     .summary = "Something that happens at a given time to a group or an instance: one of slow, "
-               "crash and rate. Overlapping ones multiply and unwind exactly.",
+               "crash, rate and conditioner. Overlapping ones multiply and unwind exactly.",
     .size = sizeof(struct timed_action),
     .rows = timed_action_rows,
     .derive = choose_action};
@@ -111,7 +115,8 @@ static void choose_action(void *params, const struct node *at, struct diag *d, s
         bool factor;
     } kinds[] = {{"slow", t->slow, ACTION_SLOW, true},
                  {"crash", t->crash, ACTION_CRASH, false},
-                 {"rate", t->rate, ACTION_RATE, true}};
+                 {"rate", t->rate, ACTION_RATE, true},
+                 {"conditioner", t->conditioner, ACTION_CONDITIONER, false}};
     int given = 0;
     bool takes_factor = false;
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
@@ -122,13 +127,18 @@ static void choose_action(void *params, const struct node *at, struct diag *d, s
             takes_factor = kinds[i].factor;
         }
     }
-    const struct node *factor = node_child(at, "factor");
+    const struct node *factor = node_child(at, "factor"), *network = node_child(at, "network");
     if (given != 1) {
-        diag_error(d, at, "expected exactly one of slow, crash and rate");
+        diag_error(d, at, "expected exactly one of slow, crash, rate and conditioner");
+    } else if (t->kind == ACTION_CONDITIONER && !conditioner_does(&t->network)) {
+        diag_error(d, network ? network : at, "needs a network with latency, jitter or loss");
+    } else if (t->kind != ACTION_CONDITIONER && conditioner_does(&t->network)) {
+        diag_error(d, network, "only a conditioner has this");
     } else if (takes_factor && !factor) {
         diag_error(d, at, "'factor' is missing");
     } else if (!takes_factor && t->factor != 1.0) {
-        diag_error(d, factor, "a crash has no factor");
+        diag_error(d, factor, "a %s has no factor",
+                   t->kind == ACTION_CRASH ? "crash" : "conditioner");
     } else if (t->kind == ACTION_SLOW && t->factor <= 0.0) {
         diag_error(d, factor, "service cannot take no time at all; expected more than 0");
     }

@@ -37,11 +37,12 @@ struct network_rule {
 
 /* Something that happens at a given time. */
 struct timed_action {
-    sim_time at, lasts;              /* [ns]; lasts may be SIM_TIME_NEVER */
-    const char *slow, *crash, *rate; /* whom; two of them are empty */
+    sim_time at, lasts;                            /* [ns]; lasts may be SIM_TIME_NEVER */
+    const char *slow, *crash, *rate, *conditioner; /* whom; all but one are empty */
     double factor;
-    struct name_ref whom;  /* the one of the three that is written */
-    enum action_kind kind; /* likewise */
+    struct conditioner network; /* conditioner: what it does */
+    struct name_ref whom;       /* the one of the four that is written */
+    enum action_kind kind;      /* likewise */
 };
 
 enum study_histograms { STUDY_HISTOGRAMS_PER_ENTITY, STUDY_HISTOGRAMS_NONE };

@@ -1,139 +1,329 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "parts/caller.h"
 
-struct call_block { /* a block of nothing but a call */
-    struct call_params call;
-};
+#include "parts/attempt.h"
+#include "parts/call_site.h"
 
-static const struct param_spec call_rows[] = {CALL_ROWS(call_block, call), P_END};
-
-const struct schema call_schema = {.name = "call",
-                                   .summary = "How requests are made: timeout and retries.",
-                                   .size = sizeof(struct call_params),
-                                   .rows = call_rows};
-
-static void send_attempt(const struct caller *c, struct call *call)
+static struct attempt *attempt_in(const struct caller *c, uint32_t slot)
 {
-    struct ctx *x = c->ctx;
-    uint64_t token = slab_token(c->slab, call->slot);
-    call->attempt++;
-    call->waiting = false;
-    call->sent = x->now;
-    struct way way = target_pick(x, c->target, c->stream);
-    call->wire = way.wire;
-    ++*sim_wire_load(x, call->wire);
-    c->stats->requests_sent++;
-    c->stats->retries += call->attempt > 1;
-    struct message m = {.request = call->request,
-                        .token = token,
-                        .deadline = SIM_TIME_NEVER,
-                        .class_ = call->class_,
-                        .attempt = (uint16_t)call->attempt,
-                        .priority = call->priority,
-                        .bytes = call->bytes};
-    c->stats->messages_lost += sim_send(x, way, &m) == SIM_TIME_NEVER;
-    const struct dist *timeout = &c->params->timeout;
-    unsigned constant = dist_is_constant(timeout) ? TIMER_CONSTANT : 0;
-    call->timer =
-        sim_timer(x, c->timer_kind, dist_draw(timeout, c->stream), token, TIMER_FIRST | constant);
+    return &((struct call *)slab_at(c->slab, slot))->lead;
 }
 
-void caller_start(const struct caller *c, const struct call_request *q)
+static bool is_lead(const struct call *call, const struct attempt *a)
+{
+    return a == &call->lead;
+}
+
+/* --- rounds ------------------------------------------------------------------------------ */
+
+/* Gives the slots of the last round's further attempts back. */
+static void close_round(const struct caller *c, struct call *call)
+{
+    while (call->lead.next) {
+        uint32_t slot = call->lead.next - 1;
+        call->lead.next = attempt_in(c, slot)->next;
+        slab_give(c->slab, slot);
+    }
+}
+
+/* When the attempt after the k-th of the round is to be sent [ns from now]. */
+static sim_time hedge_delay(const struct caller *c, struct call *call, uint32_t k)
+{
+    const struct delays *d = &attempt_plan(c, call)->strategy.delays;
+    sim_time quantile = site_quantile(c, call, d);
+    return delays_draw(d, k, quantile, site_previous(c, call, d), c->stream);
+}
+
+/* Takes a slot for the attempt after the k-th, which is sent in its time. */
+static void await_hedge(const struct caller *c, struct call *call, uint32_t k)
+{
+    uint32_t slot = slab_take(c->slab);
+    struct attempt *a = attempt_in(c, slot);
+    *a = (struct attempt){.call = call->lead.call,
+                          .next = call->lead.next,
+                          .owner = c->ctx->self,
+                          .number = (uint16_t)k,
+                          .state = ATTEMPT_AWAITED};
+    call->lead.next = slot + 1;
+    sim_time delay = hedge_delay(c, call, k);
+    a->timer = sim_timer(c->ctx, c->timer_kind, delay, slab_token(c->slab, slot), 0);
+}
+
+/* The k-th attempt of the round has begun: those that count from it are awaited. */
+static void await_followers(const struct caller *c, struct call *call, uint32_t k)
+{
+    const struct strategy *s = &attempt_plan(c, call)->strategy;
+    uint32_t n = strategy_attempts(s), last = s->reference == REFERENCE_START ? n - 1 : k;
+    if (s->reference == REFERENCE_START && k > 1) {
+        return;
+    }
+    for (; k <= last && k < n; k++) {
+        await_hedge(c, call, k);
+    }
+}
+
+static void begin_round(const struct caller *c, struct call *call)
+{
+    close_round(c, call);
+    call->rounds++;
+    call->has_failed = false;
+    call->live = strategy_attempts(&attempt_plan(c, call)->strategy);
+    c->stats->retries += call->rounds > 1;
+    attempt_begin(c, call, &call->lead);
+    if (call->live > 1) {
+        await_followers(c, call, 1);
+    }
+}
+
+/* --- the beginning and the end of a call ------------------------------------------------- */
+
+static uint8_t choose_plan(const struct call_params *p, uint8_t method)
+{
+    for (uint32_t i = 0; i < p->methods.count; i++) {
+        if (p->methods.items[i].methods >> method & 1) {
+            return (uint8_t)(i + 1);
+        }
+    }
+    return 0;
+}
+
+static sim_time choose_deadline(const struct caller *c, const struct call_request *q)
+{
+    const struct call_params *p = c->params;
+    bool inherits = p->inherit_deadline && q->deadline != 0 && q->deadline != SIM_TIME_NEVER;
+    return inherits ? q->deadline : sim_time_add(c->ctx->now, p->deadline);
+}
+
+static uint8_t choose_priority(const struct call_params *p, uint8_t ambient)
+{
+    return p->priority == CALL_PRIORITY_INHERIT
+               ? ambient
+               : (uint8_t)priority_combine((enum priority)(p->priority - 1), ambient);
+}
+
+uint32_t caller_start(const struct caller *c, const struct call_request *q)
 {
     uint32_t slot = slab_take(c->slab);
     struct call *call = slab_at(c->slab, slot);
-    *call = (struct call){.request = q->request,
+    *call = (struct call){.lead = {.call = slot, .owner = c->ctx->self},
+                          .request = q->request,
                           .cookie = q->cookie,
                           .started = c->ctx->now,
-                          .slot = slot,
-                          .owner = c->ctx->self,
+                          .deadline = choose_deadline(c, q),
                           .bytes = q->bytes,
                           .class_ = q->class_,
                           .site = q->site,
-                          .priority = q->priority};
+                          .priority = choose_priority(c->params, q->priority),
+                          .method = q->method,
+                          .plan = choose_plan(c->params, q->method)};
     c->stats->logical_requests++;
     gauge_add(&c->stats->in_flight, c->ctx->now, 1);
-    send_attempt(c, call);
+    enum attempt_error error = c->params->site.size > 0 ? site_begin(c, call) : ERROR_NONE;
+    if (error == ERROR_NONE) {
+        begin_round(c, call);
+    } else {
+        call->rounds = call->live = 1;
+        call->lead.sent = c->ctx->now;
+        attempt_refuse(c, &call->lead, error);
+    }
+    return slot;
 }
 
 struct call *caller_find(struct slab *slab, struct caller_stats *stats, const struct event *e)
 {
-    struct call *call = slab_find(slab, e->msg.token);
-    if (e->kind != EVENT_REPLY) {
-        return call;
-    }
-    if (!call || call->waiting || (uint16_t)call->attempt != e->msg.attempt) {
-        stats->late_responses++;
+    struct attempt *a = slab_find(slab, e->msg.token);
+    if (!a) {
+        stats->late_responses += e->kind == EVENT_REPLY;
         return NULL;
     }
-    return call;
+    return slab_at(slab, a->call);
 }
 
-static void end_call(const struct caller *c, struct call *call, enum outcome outcome,
-                     struct call_end *end)
+/* Takes the call's slots back, with whatever is still under way for it. */
+static void close_call(const struct caller *c, struct call *call)
+{
+    attempt_give_up(c, call, &call->lead);
+    for (uint32_t next = call->lead.next; next; next = attempt_in(c, next - 1)->next) {
+        attempt_give_up(c, call, attempt_in(c, next - 1));
+    }
+    if (c->params->site.size > 0) {
+        site_end(c, call);
+    }
+    close_round(c, call);
+    gauge_add(&c->stats->in_flight, c->ctx->now, -1);
+    slab_give(c->slab, call->lead.call);
+}
+
+static void end_call(const struct caller *c, struct call *call, const struct attempt_end *how,
+                     enum outcome outcome, struct call_end *end)
 {
     struct caller_stats *stats = c->stats;
-    *end = (struct call_end){call->cookie, call->site, outcome};
+    *end = (struct call_end){call->cookie, call->site, outcome, how->status};
     stats->successes += outcome == OUTCOME_SUCCESS;
     stats->failures += outcome != OUTCOME_SUCCESS;
-    gauge_add(&stats->in_flight, c->ctx->now, -1);
     sim_record(c->ctx, &stats->request_latency, c->ctx->now - call->started);
-    slab_give(c->slab, call->slot);
+    close_call(c, call);
 }
 
-/* An attempt has ended that need not be the last: try again or give up. */
-static bool fail(const struct caller *c, struct call *call, struct attempt_end how,
-                 struct call_end *end)
+void caller_give_up(const struct caller *c, uint32_t slot)
 {
-    struct retry_question q = {.attempt = call->attempt,
-                               .end = how,
-                               .now = c->ctx->now,
-                               .started = call->started,
-                               .quantile = SIM_TIME_NEVER};
-    struct retry_answer a = retry_decide(&c->params->retry, &q, &call->memory, c->stream);
-    if (a.reason != RETRY_AGAIN) {
-        end_call(c, call, a.outcome, end);
+    c->stats->abandoned++;
+    close_call(c, slab_at(c->slab, slot));
+}
+
+void caller_abandon(struct ctx *ctx, struct slab *slab, struct caller_stats *stats)
+{
+    slab_give_owned(slab, offsetof(struct call, lead.owner), ctx->self);
+    stats->abandoned += (uint64_t)stats->in_flight.level;
+    gauge_set(&stats->in_flight, ctx->now, 0);
+    gauge_set(&stats->breakers_open, ctx->now, 0);
+    gauge_set(&stats->breakers_half_open, ctx->now, 0);
+}
+
+/* --- what an attempt's end means for its call -------------------------------------------- */
+
+static struct retry_question question(const struct caller *c, const struct call *call,
+                                      const struct attempt_end *how)
+{
+    return (struct retry_question){.attempt = call->rounds,
+                                   .end = *how,
+                                   .method = call->method,
+                                   .now = c->ctx->now,
+                                   .started = call->started};
+}
+
+/* How long to wait before the next round [ns]; SIM_TIME_NEVER: there is none. */
+static sim_time decide(const struct caller *c, struct call *call, const struct retry_question *q)
+{
+    const struct retry *retry = &attempt_plan(c, call)->retry;
+    sim_time *previous = site_previous(c, call, &retry->delays);
+    call->memory.previous = *previous;
+    struct retry_answer answer = retry_decide(retry, q, call->verdict, &call->memory, c->stream);
+    *previous = call->memory.previous;
+    return answer.wait;
+}
+
+/* All attempts of the round have failed: there is another one, or the call ends as the first of
+ * them did. True: it has ended. */
+static bool fail_round(const struct caller *c, struct call *call, struct call_end *end)
+{
+    const struct call_plan *plan = attempt_plan(c, call);
+    const struct delays *d = &plan->retry.delays;
+    enum outcome outcome = (enum outcome)call->verdict.outcome;
+    sim_time wait = SIM_TIME_NEVER;
+    if (plan->strategy.kind != STRATEGY_SINGLE) {
+        struct retry_question q = question(c, call, &call->failed);
+        q.quantile = site_quantile(c, call, d);
+        wait = decide(c, call, &q);
+    }
+    bool late = deadline_left(call->deadline, c->ctx->now) < wait;
+    if (wait == SIM_TIME_NEVER || late ||
+        !site_pays(c, &call->lead, call->failed.error == ERROR_TIMEOUT)) {
+        end_call(c, call, &call->failed, outcome, end);
         return true;
     }
-    call->waiting = true;
-    call->timer = sim_timer(c->ctx, c->timer_kind, a.wait, slab_token(c->slab, call->slot), 0);
+    call->lead.state = ATTEMPT_AWAITED;
+    call->lead.timer =
+        sim_timer(c->ctx, c->timer_kind, wait, slab_token(c->slab, call->lead.call), 0);
     return false;
 }
 
-static bool on_reply(const struct caller *c, struct call *call, const struct message *m,
-                     struct call_end *end)
+/* Sends the next attempt of the round without waiting for its time. */
+static void hasten(const struct caller *c, struct call *call)
 {
-    sim_cancel(c->ctx, call->timer);
-    --*sim_wire_load(c->ctx, call->wire);
-    c->stats->responses_received++;
-    sim_record(c->ctx, &c->stats->response_time, c->ctx->now - call->sent);
-    bool failed = verdict_of(m->status) != OUTCOME_SUCCESS;
-    if (!failed && !c->params->retry.polls) {
-        end_call(c, call, OUTCOME_SUCCESS, end);
+    struct attempt *first = NULL;
+    for (uint32_t next = call->lead.next; next; next = attempt_in(c, next - 1)->next) {
+        struct attempt *a = attempt_in(c, next - 1);
+        first = a->state == ATTEMPT_AWAITED ? a : first; /* the list begins with the last */
+    }
+    if (first && sim_cancel(c->ctx, first->timer)) {
+        uint64_t token = slab_token(c->slab, attempt_slot(c, first));
+        first->timer = sim_timer(c->ctx, c->timer_kind, 0, token, 0);
+    }
+}
+
+/* An attempt of the round will not end well. */
+static bool lose_attempt(const struct caller *c, struct call *call, struct call_end *end)
+{
+    call->live--;
+    if (call->live == 0) {
+        return fail_round(c, call, end);
+    }
+    if (attempt_plan(c, call)->strategy.after_failure == AFTER_FAILURE_NEXT) {
+        hasten(c, call);
+    }
+    return false;
+}
+
+static bool end_attempt(const struct caller *c, struct call *call, struct attempt *a,
+                        const struct attempt_end *how, struct call_end *end)
+{
+    const struct call_plan *plan = attempt_plan(c, call);
+    struct retry_question q = question(c, call, how);
+    struct retry_verdict verdict = retry_judge(&plan->retry, &q, c->stream);
+    enum outcome outcome = (enum outcome)verdict.outcome;
+    c->stats->errors += how->status != 0 && outcome != OUTCOME_SUCCESS;
+    if (c->params->site.size > 0) {
+        site_judge(c, call, a, how, outcome, c->ctx->now - a->sent);
+    }
+    if (outcome == OUTCOME_SUCCESS || outcome == OUTCOME_FINAL) {
+        c->stats->hedge_wins += !is_lead(call, a);
+        end_call(c, call, how, outcome, end);
         return true;
     }
-    c->stats->errors += failed;
-    return fail(c, call, (struct attempt_end){.status = m->status}, end);
+    if (!call->has_failed) {
+        call->has_failed = true;
+        call->failed = *how;
+        call->verdict = verdict;
+    }
+    return lose_attempt(c, call, end);
+}
+
+/* The time of an attempt has come. True: the call has ended. */
+static bool begin_awaited(const struct caller *c, struct call *call, struct attempt *a,
+                          struct call_end *end)
+{
+    if (is_lead(call, a)) {
+        begin_round(c, call);
+        return false;
+    }
+    uint32_t k = a->number + 1u;
+    bool pays = site_pays(c, a, false);
+    a->state = ATTEMPT_OVER;
+    if (pays) {
+        c->stats->hedges++;
+        attempt_begin(c, call, a);
+    }
+    await_followers(c, call, k);
+    return !pays && lose_attempt(c, call, end);
+}
+
+/* A reply to an attempt that was given up, while the call is under way. */
+static bool hear_late(const struct caller *c, struct call *call, const struct message *m,
+                      struct call_end *end)
+{
+    c->stats->late_responses++;
+    struct attempt_end how = {.status = m->status, .flags = m->flags};
+    if (!c->params->accept_late ||
+        verdict_of_end(&how, &attempt_plan(c, call)->retry.verdicts) != OUTCOME_SUCCESS) {
+        return false;
+    }
+    c->stats->late_successes++;
+    end_call(c, call, &how, OUTCOME_SUCCESS, end);
+    return true;
 }
 
 bool caller_handle(const struct caller *c, struct call *call, const struct event *e,
                    struct call_end *end)
 {
-    if (e->kind == EVENT_REPLY) {
-        return on_reply(c, call, &e->msg, end);
+    struct attempt *a = attempt_in(c, (uint32_t)e->msg.token);
+    bool awaited = a->state == ATTEMPT_OVER || a->state == ATTEMPT_AWAITED;
+    if (e->kind == EVENT_REPLY && (awaited || a->number != e->msg.attempt)) {
+        return hear_late(c, call, &e->msg, end);
     }
-    if (call->waiting) {
-        send_attempt(c, call);
-        return false;
+    if (a->state == ATTEMPT_AWAITED) {
+        return begin_awaited(c, call, a, end);
     }
-    --*sim_wire_load(c->ctx, call->wire);
-    c->stats->timeouts++;
-    return fail(c, call, (struct attempt_end){.error = ERROR_TIMEOUT}, end);
-}
-
-void caller_abandon(struct ctx *ctx, struct slab *slab, struct caller_stats *stats)
-{
-    uint32_t n = slab_give_owned(slab, offsetof(struct call, owner), ctx->self);
-    stats->abandoned += n;
-    gauge_add(&stats->in_flight, ctx->now, -(int64_t)n);
+    struct attempt_end how;
+    return attempt_hears(c, call, a, e, &how) && end_attempt(c, call, a, &how, end);
 }

@@ -1,101 +1,74 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The caller: how a request is made, timed out and tried again. Every entity that calls another
- * one holds calls by this part, configured by one `call` block.
+ * The caller: how a request is made, timed out, tried again, hedged and given up. Every entity that
+ * calls another one holds calls by this part, configured by one `call` block.
  *
- * A call is one logical request: one or more attempts, of which at most one is outstanding. It
- * lives in a slot of a slab. Its token travels with every attempt and comes back with the reply,
- * so a reply to an attempt that was given up finds nothing and is counted as late.
+ * A call is one logical request. Its attempts come in rounds: one attempt, or by the strategy
+ * `parallel` several side by side. An attempt that is accepted ends the call; a round of which all
+ * attempts have failed is followed by another one if the retry policy, the deadline and the budget
+ * allow it. Before an attempt is sent it is held against what may stand in its way, in this order:
+ * circuit breaker, throttle, deadline, conditioner.
+ *
+ * A call lives in a slot of a slab, which also holds the first attempt of each of its rounds; the
+ * others take a slot each. The token of an attempt's slot travels with it and comes back with the
+ * reply, so a reply to what was given up finds nothing, or an attempt of another number, and is
+ * counted as late.
  */
 #ifndef SQUALL_PARTS_CALLER_H
 #define SQUALL_PARTS_CALLER_H
 
 #include "engine/entity.h"
 #include "engine/target.h"
-#include "policies/retry.h"
-#include "policies/verdict.h"
+#include "parts/call_params.h"
+#include "parts/call_stats.h"
 
-struct call_params {
-    struct dist timeout;
-    struct retry retry;
+/* What has become of an attempt. Zero is over: its slot waits for the next round. */
+enum attempt_state {
+    ATTEMPT_OVER,
+    ATTEMPT_AWAITED,    /* not begun: its time has not come */
+    ATTEMPT_REFUSED,    /* will not be sent: it ends in this instant */
+    ATTEMPT_CONNECTING, /* will not get a connection, but does not know yet */
+    ATTEMPT_QUEUED,     /* at a pool, where it waits for a connection */
+    ATTEMPT_OUT,        /* sent and not answered */
 };
 
-/* Rows of a call_params that is the member `at` of struct `tag`; for blocks that carry more. */
-#define CALL_ROWS(tag, at) \
-    {.name = "timeout", \
-     .doc = "Time an attempt may take before it is given up.", \
-     .unit = "", \
-     .fallback = "none", \
-     .absent = "none", \
-     .kind = PARAM_CHOICE, \
-     .choice = &dist_duration, \
-     .offset = offsetof(struct tag, at) + offsetof(struct call_params, timeout)}, \
-    { \
-        .name = "retry", .doc = "What happens after an attempt that failed.", .unit = "", \
-        .fallback = "none", .kind = PARAM_CHOICE, .choice = &retry_choice, \
-        .offset = offsetof(struct tag, at) + offsetof(struct call_params, retry) \
-    }
-
-extern const struct schema call_schema;
-
-struct caller_stats {
-    uint64_t logical_requests, successes, failures;
-    uint64_t requests_sent, responses_received, errors, timeouts, retries;
-    uint64_t late_responses, messages_lost, abandoned;
-    struct gauge in_flight;
-    struct histogram response_time, request_latency;
-};
-
-/* Statistics rows of a caller_stats that is the member `at` of struct `tag`. `p` goes before
- * their names and `d` before their descriptions: an entity that both answers and calls must keep
- * the two apart. */
-#define CALLER_STAT(tag, at, prefix, about, member, unit_, kind_, doc_) \
-    { \
-        .name = prefix #member, .doc = about doc_, .unit = unit_, .kind = kind_, \
-        .offset = offsetof(struct tag, at) + offsetof(struct caller_stats, member) \
-    }
-#define CALLER_STATS(tag, at, p, d) \
-    CALLER_STAT(tag, at, p, d, logical_requests, "1", STAT_COUNTER, "Requests begun."), \
-        CALLER_STAT(tag, at, p, d, successes, "1", STAT_COUNTER, "Requests that ended well."), \
-        CALLER_STAT(tag, at, p, d, failures, "1", STAT_COUNTER, "Requests given up."), \
-        CALLER_STAT(tag, at, p, d, requests_sent, "1", STAT_COUNTER, \
-                    "Attempts sent, the first ones included."), \
-        CALLER_STAT(tag, at, p, d, responses_received, "1", STAT_COUNTER, \
-                    "Replies that came in time, whatever their status."), \
-        CALLER_STAT(tag, at, p, d, errors, "1", STAT_COUNTER, \
-                    "Replies that came in time with a status of failure."), \
-        CALLER_STAT(tag, at, p, d, timeouts, "1", STAT_COUNTER, "Attempts that timed out."), \
-        CALLER_STAT(tag, at, p, d, retries, "1", STAT_COUNTER, "Attempts after the first."), \
-        CALLER_STAT(tag, at, p, d, late_responses, "1", STAT_COUNTER, \
-                    "Replies to attempts that had been given up."), \
-        CALLER_STAT(tag, at, p, d, messages_lost, "1", STAT_COUNTER, \
-                    "Attempts lost on the wire."), \
-        CALLER_STAT(tag, at, p, d, abandoned, "1", STAT_COUNTER, \
-                    "Requests forgotten when the caller crashed."), \
-        CALLER_STAT(tag, at, p, d, in_flight, "1", STAT_GAUGE, \
-                    "Requests begun and not ended, those that wait for a retry included."), \
-        CALLER_STAT(tag, at, p, d, response_time, "ns", STAT_HISTOGRAM, \
-                    "From the sending of an attempt to its reply, for replies in time."), \
-        CALLER_STAT(tag, at, p, d, request_latency, "ns", STAT_HISTOGRAM, \
-                    "From the first sending of a request to its end, well or not.")
-
-/* A call under way; a slot of the caller's slab. */
-struct call {
-    uint64_t request;
-    uint64_t cookie;  /* the owner's own, handed back at the end */
-    uint64_t timer;   /* of the timeout, or of the wait before a retry */
-    sim_time started; /* [ns] first attempt sent */
-    sim_time sent;    /* [ns] this attempt sent */
-    struct retry_memory memory;
-    uint32_t slot;    /* its own */
-    uint32_t attempt; /* outstanding or failed, from 1 */
+struct attempt {
+    uint64_t timer; /* of what its state waits for, or of its timeout */
+    sim_time sent;  /* [ns] when it began */
+    int64_t held;   /* what the retry budget is to have back */
+    struct way way;
+    struct breaker_ticket ticket;
+    uint32_t call; /* slot of the call */
+    uint32_t next; /* slot + 1 of another attempt of this round; 0: none */
     entity_id owner;
-    wire_id wire; /* of this attempt */
+    uint16_t number;  /* from 1, through all rounds; of one awaited, how many of its round come
+                         before it */
+    uint8_t state;    /* enum attempt_state */
+    uint8_t error;    /* ATTEMPT_REFUSED: why; enum attempt_error */
+    uint8_t connects; /* times that a connection was tried */
+};
+
+/* A call under way; a slot of the caller's slab. The slots of further attempts have a lead and
+ * nothing else. */
+struct call {
+    struct attempt lead;
+    uint64_t request;
+    uint64_t cookie;           /* the owner's own, handed back at the end */
+    sim_time started;          /* [ns] */
+    sim_time deadline;         /* [ns] SIM_TIME_NEVER: none */
+    struct attempt_end failed; /* how the first one of this round that failed did */
+    struct retry_memory memory;
+    uint32_t attempts; /* begun */
+    uint32_t rounds;   /* begun */
+    uint32_t live;     /* attempts of this round that have not failed */
     uint32_t bytes;
     uint16_t class_;
     uint16_t site; /* the owner's own: which of its call blocks */
     uint8_t priority;
-    bool waiting; /* between two attempts */
+    uint8_t method;  /* enum method */
+    uint8_t plan;    /* which of the call's plans; 0: the one for all methods */
+    bool has_failed; /* `failed` and the next one are known */
+    struct retry_verdict verdict;
 };
 
 /* What the part needs of its owner; put together on the spot, never stored. */
@@ -107,31 +80,43 @@ struct caller {
     struct slab *slab;         /* of struct call */
     struct rng_stream *stream; /* timeouts, backoff, balancing */
     uint16_t timer_kind;       /* of the owner's events that belong to calls */
+    bool pooled;               /* the target is a connection pool, which says when one is held */
+    bool retry_waits;          /* ... and waiting too long for it is tried again like a timeout */
+    const char *const
+        *names; /* of the kinds of requests, by class; ends with NULL. NULL: unknown */
 };
 
 struct call_request {
     uint64_t request, cookie;
+    sim_time deadline; /* [ns] of the request that this call is made for; 0 or NEVER: none */
     uint16_t class_, site;
-    uint8_t priority;
+    uint8_t priority; /* own of a client's request, else that of what the call is made for */
+    uint8_t method;   /* enum method */
     uint32_t bytes;
 };
 
 struct call_end {
     uint64_t cookie;
     uint16_t site;
-    enum outcome outcome; /* of the last attempt */
+    enum outcome outcome; /* of the attempt that decided */
+    uint16_t status;      /* likewise; 0: it was not answered */
 };
 
-/* Begins a call: sends the first attempt. */
-void caller_start(const struct caller *c, const struct call_request *q);
+/* Begins a call and returns its slot. Even when no attempt can be made the call ends later, if in
+ * the same instant. */
+uint32_t caller_start(const struct caller *c, const struct call_request *q);
 
-/* The call that a reply, or a timer of `timer_kind`, belongs to, or NULL. A reply that comes too
- * late is counted here and then done with. */
+/* The call that a reply, or a timer of `timer_kind`, belongs to, or NULL. A reply to a call that is
+ * gone is counted here and then done with. */
 struct call *caller_find(struct slab *slab, struct caller_stats *stats, const struct event *e);
 
 /* Goes on with a call found. True when it has ended: `end` says how, and the call is gone. */
 bool caller_handle(const struct caller *c, struct call *call, const struct event *e,
                    struct call_end *end);
+
+/* Gives up a call that has not ended, for which the owner has no use any more. Those who have its
+ * attempts are told if the call's `cancel` says so. */
+void caller_give_up(const struct caller *c, uint32_t slot);
 
 /* Forgets all calls of the owner, which has crashed. */
 void caller_abandon(struct ctx *ctx, struct slab *slab, struct caller_stats *stats);

@@ -7,9 +7,13 @@ enum { STREAM_ARRIVALS, STREAM_MIX };
 static const char *const priority_words[] = {"high", "normal", "low", NULL};
 
 static const struct param_spec request_rows[] = {
-    P_KEY(request_kind, name, "Name of the kind of request."), MIX_WEIGHT(request_kind, weight),
+    P_KEY(request_kind, name, "Name of the kind of request."),
+    MIX_WEIGHT(request_kind, weight),
     P_WORD(request_kind, priority, priority_words, "normal", "Priority that servers may heed."),
-    P_REAL(request_kind, bytes, "0", 0, 4e9, "B", "Size of the request on the wire."), P_END};
+    P_WORD(request_kind, method, method_words, "GET",
+           "Method of the request, by which its call may have a plan of its own."),
+    P_REAL(request_kind, bytes, "0", 0, 4e9, "B", "Size of the request on the wire."),
+    P_END};
 
 const struct schema request_schema = {.name = "request",
                                       .summary = "A kind of request in a client's mix.",
@@ -21,6 +25,11 @@ void source_derive(struct source_params *p, const struct node *at, struct diag *
 {
     mix_make(&p->mix, p->requests.items, p->requests.count, sizeof *p->requests.items,
              offsetof(struct request_kind, weight), "requests", at, diag, arena);
+    const char **names = arena_take(arena, (p->requests.count + 1) * sizeof *names);
+    for (uint32_t i = 0; i < p->requests.count; i++) {
+        names[i] = p->requests.items[i].name;
+    }
+    p->names = names;
 }
 
 static void set_timer(const struct source *s, int which, sim_time at)
@@ -87,6 +96,7 @@ struct call_request source_next(const struct source *s, const struct event *e)
     return (struct call_request){.request = (uint64_t)s->ctx->self << 32 | number,
                                  .class_ = (uint16_t)kind,
                                  .priority = (uint8_t)k->priority,
+                                 .method = (uint8_t)k->method,
                                  .bytes = (uint32_t)k->bytes};
 }
 

@@ -17,6 +17,7 @@ struct request_kind {
     const char *name;
     double weight; /* [1] */
     int priority;  /* enum priority */
+    int method;    /* enum method */
     double bytes;  /* [B] */
 };
 extern const struct schema request_schema;
@@ -24,7 +25,8 @@ extern const struct schema request_schema;
 struct source_params {
     struct arrivals arrivals;
     LIST_OF(struct request_kind) requests;
-    struct mix mix; /* derived: of requests */
+    struct mix mix;           /* derived: of requests */
+    const char *const *names; /* derived: theirs; ends with NULL */
 };
 
 /* Rows of a source_params that is the member `at` of struct `tag`. Whose schema has them calls

@@ -20,28 +20,33 @@ static struct waiting *at(struct slab *slab, uint32_t link)
     return slab_at(slab, link - 1);
 }
 
+static uint32_t lane_of(const struct queue_params *p, uint8_t priority)
+{
+    return p->discipline == DISCIPLINE_PRIORITY ? priority : 0;
+}
+
 bool wait_push(struct wait_queue *q, const struct queue_params *p, struct slab *slab,
                uint32_t index, uint8_t priority)
 {
     if ((int64_t)q->count >= p->capacity) {
         return false;
     }
-    uint32_t lane = p->discipline == DISCIPLINE_PRIORITY ? priority : 0;
-    uint32_t link = index + 1;
+    uint32_t lane = lane_of(p, priority), link = index + 1;
+    bool to_front = p->discipline == DISCIPLINE_LIFO;
+    uint32_t behind = to_front ? q->head[lane] : 0, before = to_front ? 0 : q->tail[lane];
+    *at(slab, link) = (struct waiting){.next = behind, .prev = before};
+    *(before ? &at(slab, before)->next : &q->head[lane]) = link;
+    *(behind ? &at(slab, behind)->prev : &q->tail[lane]) = link;
     q->count++;
-    if (p->discipline == DISCIPLINE_LIFO) {
-        at(slab, link)->next = q->head[lane];
-        q->head[lane] = link;
-        return true;
-    }
-    at(slab, link)->next = 0;
-    if (q->head[lane]) {
-        at(slab, q->tail[lane])->next = link;
-    } else {
-        q->head[lane] = link;
-    }
-    q->tail[lane] = link;
     return true;
+}
+
+static void take_out(struct wait_queue *q, struct slab *slab, uint32_t lane, uint32_t link)
+{
+    const struct waiting *w = at(slab, link);
+    *(w->prev ? &at(slab, w->prev)->next : &q->head[lane]) = w->next;
+    *(w->next ? &at(slab, w->next)->prev : &q->tail[lane]) = w->prev;
+    q->count--;
 }
 
 uint32_t wait_pop(struct wait_queue *q, struct slab *slab)
@@ -51,7 +56,12 @@ uint32_t wait_pop(struct wait_queue *q, struct slab *slab)
         lane++;
     }
     uint32_t link = q->head[lane];
-    q->head[lane] = at(slab, link)->next;
-    q->count--;
+    take_out(q, slab, lane, link);
     return link - 1;
+}
+
+void wait_remove(struct wait_queue *q, const struct queue_params *p, struct slab *slab,
+                 uint32_t index, uint8_t priority)
+{
+    take_out(q, slab, lane_of(p, priority), index + 1);
 }

@@ -22,7 +22,7 @@ extern const struct schema queue_schema;
 
 /* What a job's slot begins with. */
 struct waiting {
-    uint32_t next; /* 1-based index of the one behind, 0: last */
+    uint32_t next, prev; /* 1-based index of the one behind and before, 0: last, first */
 };
 
 struct wait_queue {
@@ -36,5 +36,9 @@ bool wait_push(struct wait_queue *q, const struct queue_params *p, struct slab *
 
 /* The next job's index; only when count > 0. */
 uint32_t wait_pop(struct wait_queue *q, struct slab *slab);
+
+/* Takes a job out that waits in it. `priority` as it was put in. */
+void wait_remove(struct wait_queue *q, const struct queue_params *p, struct slab *slab,
+                 uint32_t index, uint8_t priority);
 
 #endif

@@ -94,17 +94,8 @@ const struct param_spec delays_table_rows[] = {
     P_LIST(delays, steps, item_schema, NULL, "The delays; the last one repeats."),
     MAX_DELAY("none"), JITTER, P_END};
 
-const struct param_spec delays_percentile_rows[] = {
-    P_REAL(delays, percentile, "95%", 1e-6, 1 - 1e-6, "1",
-           "Which percentile of the response times of successes; its multiples are the delays."),
-    P_DURATION(delays, minimum, "50ms", 0, 1e18,
-               "Least value of the percentile, and the delay as long as there is none."),
-    P_DURATION(delays, maximum, "10s", 0, 1e18, "Largest value of the percentile."),
-    P_DURATION(delays, window, "5m", 1, 1e18, "How long a response time counts."),
-    P_COUNT(delays, buckets, "2", 1, 64, "The window moves on by one of so many parts."),
-    MAX_DELAY("none"),
-    JITTER,
-    P_END};
+const struct param_spec delays_percentile_rows[] = {LATENCY_ROWS(delays, latencies),
+                                                    MAX_DELAY("none"), JITTER, P_END};
 
 const struct param_spec delays_decorrelated_rows[] = {
     P_DURATION(delays, base_delay, NULL, 1, 1e18, "Least delay."), MAX_DELAY(NULL),
@@ -152,9 +143,7 @@ static void derive(void *value, const struct node *at, struct diag *diag, struct
         expect_items(d->steps.count, at, diag);
         return;
     case DELAYS_PERCENTILE:
-        if (d->maximum < d->minimum) {
-            diag_error(diag, at, "maximum is below minimum");
-        }
+        latency_window_check(&d->latencies, at, diag);
         return;
     case DELAYS_DECORRELATED:
         expect_cap_above(d, d->base_delay, "base_delay", at, diag);
@@ -223,11 +212,12 @@ static double table(const struct delays *d, uint32_t k)
 
 static double percentile(const struct delays *d, uint32_t k, sim_time quantile)
 {
+    const struct latency_window *w = &d->latencies;
     if (quantile == SIM_TIME_NEVER) {
-        return (double)d->minimum;
+        return (double)w->minimum;
     }
-    sim_time least = quantile > d->minimum ? quantile : d->minimum;
-    return (double)k * (double)(least < d->maximum ? least : d->maximum);
+    sim_time least = quantile > w->minimum ? quantile : w->minimum;
+    return (double)k * (double)(least < w->maximum ? least : w->maximum);
 }
 
 static double spread(const struct jitter *j, double delay, struct rng_stream *stream)

@@ -29,6 +29,7 @@
 
 #include "base/schema.h"
 #include "base/simtime.h"
+#include "policies/latency_window.h"
 #include "rng/dist.h"
 #include "rng/stream.h"
 
@@ -80,10 +81,7 @@ struct delays {
     sim_time min_delay, delay_multiplier;           /* [ns] DELAYS_LINEAR */
     sim_time base;                                  /* [ns] DELAYS_FIBONACCI */
     LIST_OF(struct delay_item) coefficients, steps; /* DELAYS_POLYNOMIAL, DELAYS_TABLE */
-    double percentile;                              /* [1] DELAYS_PERCENTILE, with the next four */
-    sim_time minimum, maximum;                      /* [ns] */
-    sim_time window;                                /* [ns] how long a response time counts */
-    int64_t buckets;                                /* into which the window is divided */
+    struct latency_window latencies;                /* DELAYS_PERCENTILE */
     struct dist delay;                              /* DELAYS_FIXED, DELAYS_CONSTANT */
 };
 

@@ -8,32 +8,12 @@
 
 enum { SUB_BITS = 6 };
 
-static const struct param_spec rows[] = {
-    P_REAL(latency_window, percentile, "95%", 1e-6, 0.999999, "1",
-           "Share of the latencies that do not exceed it."),
-    P_DURATION(latency_window, minimum, "50ms", 0, 1e12, "The quantile is not below."),
-    P_DURATION(latency_window, maximum, "10s", 1, 1e12, "The quantile is not above."),
-    P_DURATION(latency_window, window, "5m", 1e6, 1e15, "The time looked back on, at least."),
-    P_COUNT(latency_window, buckets, "2", 1, LATENCY_MOST_BUCKETS,
-            "Steps in which that time moves on."),
-    P_END};
-
-static void derive(void *params, const struct node *at, struct diag *diag, struct arena *arena)
+void latency_window_check(const struct latency_window *w, const struct node *at, struct diag *diag)
 {
-    (void)arena;
-    const struct latency_window *w = params;
     if (w->maximum < w->minimum) {
         diag_error(diag, at, "maximum is below minimum");
     }
 }
-
-const struct schema latency_window_schema = {
-    .name = "latency_window",
-    .summary = "A quantile of the latencies seen lately.",
-    .size = sizeof(struct latency_window),
-    .rows = rows,
-    .derive = derive,
-};
 
 /* Counts of one bucket: one for what is not above the minimum, and one per log-linear bucket. */
 static uint32_t bins(const struct latency_window *w)

@@ -39,7 +39,25 @@ struct latency_window {
     int64_t buckets;           /* 1 .. LATENCY_MOST_BUCKETS */
 };
 
-extern const struct schema latency_window_schema;
+/* Rows of a latency_window that is the member `at` of struct `tag`, whose schema is to check it. */
+#define LATENCY_ROW(tag, at, member, type_, kind_, unit_, fallback_, low_, high_, doc_) \
+    { \
+        .name = #member, .doc = doc_, .unit = unit_, .fallback = fallback_, .low = low_, \
+        .high = high_, .kind = kind_, \
+        .offset = offsetof(struct tag, at) + SCHEMA_OFFSET(type_, latency_window, member) \
+    }
+#define LATENCY_ROWS(tag, at) \
+    LATENCY_ROW(tag, at, percentile, double, PARAM_REAL, "1", "95%", 1e-6, 0.999999, \
+                "Which percentile of the response times of successes."), \
+        LATENCY_ROW(tag, at, minimum, sim_time, PARAM_DURATION, "ns", "50ms", 0, 1e12, \
+                    "It is not below this, and taken for this as long as there is none."), \
+        LATENCY_ROW(tag, at, maximum, sim_time, PARAM_DURATION, "ns", "10s", 1, 1e12, \
+                    "It is not above this."), \
+        LATENCY_ROW(tag, at, window, sim_time, PARAM_DURATION, "ns", "5m", 1e6, 1e15, \
+                    "How long a response time counts, at least."), \
+        LATENCY_ROW(tag, at, buckets, int64_t, PARAM_COUNT, "1", "2", 1, LATENCY_MOST_BUCKETS, \
+                    "Steps in which that time moves on.")
+void latency_window_check(const struct latency_window *w, const struct node *at, struct diag *diag);
 
 /* What one call site remembers; zero at the start. */
 struct latency_state {

@@ -179,9 +179,9 @@ const struct choice retry_choice = {
     .derive = derive,
 };
 
-static struct retry_answer no(enum outcome outcome, enum retry_reason reason)
+static struct retry_answer no(enum retry_reason reason)
 {
-    return (struct retry_answer){SIM_TIME_NEVER, (uint8_t)reason, (uint8_t)outcome};
+    return (struct retry_answer){SIM_TIME_NEVER, (uint8_t)reason};
 }
 
 static bool is_retried_on(const struct retry *r, enum outcome outcome)
@@ -246,69 +246,77 @@ static enum outcome outcome_by(bool wanted, enum outcome outcome)
     return wanted ? OUTCOME_ERROR : failed ? OUTCOME_FINAL : OUTCOME_SUCCESS;
 }
 
-/* Whether the end is one to try again after; changes the outcome to what the policy makes of it.
- * `class_` is FAILURE_CLASSES unless the policy is adaptive and the end a failure. */
-static bool is_wanted(const struct retry *r, const struct retry_question *q, enum outcome *outcome,
-                      enum failure_class *class_, struct rng_stream *stream)
+/* The class of a failure by which an adaptive policy counts; FAILURE_CLASSES: it does not. */
+static enum failure_class class_of(const struct retry *r, const struct attempt_end *end,
+                                   enum outcome outcome)
 {
-    bool wanted, adaptive = r->kind == RETRY_ADAPTIVE;
-    *class_ = FAILURE_CLASSES;
+    return r->kind == RETRY_ADAPTIVE ? class_rules_say(&r->classify, end, outcome)
+                                     : FAILURE_CLASSES;
+}
+
+static struct retry_verdict judge_specially(const struct retry *r, const struct retry_question *q,
+                                            enum outcome outcome, struct rng_stream *stream)
+{
+    bool wanted;
     if (r->retry_if.count) {
-        wanted = retry_rules_say(&r->retry_if, q, *outcome, stream);
-        *outcome = outcome_by(wanted, *outcome);
-        *class_ = adaptive ? class_rules_say(&r->classify, &q->end, *outcome) : FAILURE_CLASSES;
-        return wanted;
+        wanted = retry_rules_say(&r->retry_if, q, outcome, stream);
+        return (struct retry_verdict){(uint8_t)outcome_by(wanted, outcome), wanted};
     }
-    if (adaptive) {
-        *class_ = class_rules_say(&r->classify, &q->end, *outcome);
-        wanted = *class_ != FAILURE_CLASSES;
-        *outcome = outcome_by(wanted, *outcome);
-        return wanted && r->budget[*class_] > 0;
+    if (r->kind == RETRY_ADAPTIVE) {
+        enum failure_class class_ = class_of(r, &q->end, outcome);
+        wanted = class_ != FAILURE_CLASSES;
+        return (struct retry_verdict){(uint8_t)outcome_by(wanted, outcome),
+                                      wanted && r->budget[class_] > 0};
     }
     if (r->status_forcelist.count && q->end.error == ERROR_NONE && q->end.status >= 400) {
-        *outcome = outcome_by(status_is_among(&r->status_forcelist, q->end.status), *outcome);
+        outcome = outcome_by(status_is_among(&r->status_forcelist, q->end.status), outcome);
     }
-    return is_retried_on(r, *outcome);
+    return (struct retry_verdict){(uint8_t)outcome, is_retried_on(r, outcome)};
+}
+
+struct retry_verdict retry_judge(const struct retry *r, const struct retry_question *q,
+                                 struct rng_stream *stream)
+{
+    enum outcome outcome = verdict_of_end(&q->end, &r->verdicts);
+    return r->special ? judge_specially(r, q, outcome, stream)
+                      : (struct retry_verdict){(uint8_t)outcome, is_retried_on(r, outcome)};
 }
 
 static struct retry_answer decide_specially(const struct retry *r, const struct retry_question *q,
                                             enum outcome outcome, struct retry_memory *memory,
                                             struct rng_stream *stream)
 {
-    enum failure_class class_;
-    if (!is_wanted(r, q, &outcome, &class_, stream)) {
-        return no(outcome, RETRY_UNWANTED);
-    }
+    enum failure_class class_ = class_of(r, &q->end, outcome);
     bool budgeted = class_ != FAILURE_CLASSES;
-    if (q->attempt >= r->limit || (budgeted && memory->used[class_] >= r->budget[class_])) {
-        return no(outcome, RETRY_EXHAUSTED);
+    if (budgeted && memory->used[class_] >= r->budget[class_]) {
+        return no(RETRY_EXHAUSTED);
     }
     sim_time elapsed = q->now - q->started;
     if (elapsed >= r->max_total_time) {
-        return no(outcome, RETRY_LATE);
+        return no(RETRY_LATE);
     }
     sim_time wait = bounded_wait(r, wait_of(r, q, memory, stream), stream);
     if (r->strict && sim_time_add(elapsed, wait) > r->max_total_time) {
-        return no(outcome, RETRY_LATE);
+        return no(RETRY_LATE);
     }
     if (budgeted) {
         memory->used[class_]++;
     }
-    return (struct retry_answer){wait, RETRY_AGAIN, (uint8_t)outcome};
+    return (struct retry_answer){wait, RETRY_AGAIN};
 }
 
 struct retry_answer retry_decide(const struct retry *r, const struct retry_question *q,
-                                 struct retry_memory *memory, struct rng_stream *stream)
+                                 struct retry_verdict verdict, struct retry_memory *memory,
+                                 struct rng_stream *stream)
 {
-    enum outcome outcome = verdict_of_end(&q->end, &r->verdicts);
-    if (r->special) {
-        return decide_specially(r, q, outcome, memory, stream);
-    }
-    if (!is_retried_on(r, outcome)) {
-        return no(outcome, RETRY_UNWANTED);
+    if (!verdict.again) {
+        return no(RETRY_UNWANTED);
     }
     if (q->attempt >= r->limit) {
-        return no(outcome, RETRY_EXHAUSTED);
+        return no(RETRY_EXHAUSTED);
     }
-    return (struct retry_answer){wait_of(r, q, memory, stream), RETRY_AGAIN, (uint8_t)outcome};
+    if (r->special) {
+        return decide_specially(r, q, (enum outcome)verdict.outcome, memory, stream);
+    }
+    return (struct retry_answer){wait_of(r, q, memory, stream), RETRY_AGAIN};
 }

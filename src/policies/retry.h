@@ -81,20 +81,30 @@ enum retry_reason {
 };
 
 struct retry_answer {
-    sim_time wait;   /* [ns] before the next attempt; SIM_TIME_NEVER: there is none */
-    uint8_t reason;  /* enum retry_reason */
-    uint8_t outcome; /* enum outcome of the attempt: the verdict, where `retry_if`, `classify` and
+    sim_time wait;  /* [ns] before the next attempt; SIM_TIME_NEVER: there is none */
+    uint8_t reason; /* enum retry_reason */
+};
+
+/* What the policy makes of an end. */
+struct retry_verdict {
+    uint8_t outcome; /* enum outcome: the verdict, where `retry_if`, `classify` and
                         `status_forcelist` leave it. What they try again is an error, also when it
                         was answered with 200, and what they do not is final. */
+    bool again;      /* whether it is one to try again after, as long as there are attempts left */
 };
 
 extern const struct choice retry_choice;
 
-/* Decides on the attempt of the question. An answer below 400 need not be asked about unless the
- * policy `polls`: it is a success and the end. Draws from `stream` at most once each for rules with
- * a probability (in their order), the delay (as delays_draw) or retry_after_jitter, and
+/* Judges the end of the question, which is that of one attempt. Draws from `stream` at most once
+ * for each rule with a probability, in their order. */
+struct retry_verdict retry_judge(const struct retry *r, const struct retry_question *q,
+                                 struct rng_stream *stream);
+
+/* Decides whether there is another attempt after this end, of which the verdict is known. Draws
+ * from `stream` at most once each for the delay (as delays_draw) or retry_after_jitter, and for
  * jitter_factor; nothing when the answer is known without. */
 struct retry_answer retry_decide(const struct retry *r, const struct retry_question *q,
-                                 struct retry_memory *memory, struct rng_stream *stream);
+                                 struct retry_verdict verdict, struct retry_memory *memory,
+                                 struct rng_stream *stream);
 
 #endif

@@ -105,6 +105,9 @@ enum outcome verdict_of(unsigned status)
     if (status < 400) {
         return OUTCOME_SUCCESS;
     }
+    if (status == STATUS_NO_CONNECTION) {
+        return OUTCOME_FINAL;
+    }
     if (status >= 500 || status == STATUS_TIMEOUT || status == STATUS_LIMITED ||
         status == STATUS_NETWORK) {
         return OUTCOME_ERROR;
@@ -151,6 +154,8 @@ const char *status_name(unsigned status)
 {
     /* Without a default, so that the compiler tells of a status left out. */
     switch ((enum status)status) {
+    case STATUS_CONTINUE:
+        return "continue";
     case STATUS_OK:
         return "ok";
     case STATUS_TIMEOUT:
@@ -169,6 +174,8 @@ const char *status_name(unsigned status)
         return "overloaded";
     case STATUS_GATEWAY_TIMEOUT:
         return "gateway_timeout";
+    case STATUS_NO_CONNECTION:
+        return "no_connection";
     }
     return NULL;
 }

@@ -16,6 +16,7 @@
 
 /* The statuses that the simulated parts themselves answer with. */
 enum status {
+    STATUS_CONTINUE = 100, /* not the last reply: the request holds a connection of a pool */
     STATUS_OK = 200,
     STATUS_TIMEOUT = 408,         /* too little time left to begin */
     STATUS_LIMITED = 429,         /* refused by a rate limiter */
@@ -25,6 +26,7 @@ enum status {
     STATUS_BAD_GATEWAY = 502,     /* what was called for it failed */
     STATUS_OVERLOADED = 503,      /* refused for lack of room, or no backend left */
     STATUS_GATEWAY_TIMEOUT = 504, /* the gateway's own time for the backend ran out */
+    STATUS_NO_CONNECTION = 597,   /* no connection of a pool came free in time */
 };
 
 /* Why there was no answer. */
@@ -47,6 +49,7 @@ enum reply_flag {
     REPLY_RETRY_AT = 4,    /* beside REPLY_RETRY_AFTER: as an instant, not as a time to wait */
     REPLY_FLAKY = 8,       /* its content will not pass the caller's examination */
     REPLY_PROCESSING = 16, /* not ready yet: ask again */
+    REPLY_REFUSED = 32,    /* beside STATUS_NETWORK: there was no connection, so it was not begun */
 };
 
 enum method {
@@ -107,7 +110,7 @@ typedef LIST_OF(struct status_verdict) status_verdicts;
 extern const struct schema status_verdict_schema;
 
 /* The outcome of an attempt answered with `status`: below 400 success; 408, 429, 489 and from 500
- * on error; the others final. */
+ * on error, but for STATUS_NO_CONNECTION; the others final. */
 enum outcome verdict_of(unsigned status);
 
 /* The outcome of an attempt, by the first of these that applies:

@@ -214,8 +214,9 @@ static void set_stage(struct stage *s)
 {
     memset(s, 0, sizeof *s);
     for (uint32_t i = 0; i < 2; i++) {
-        s->owners[i].call.timeout = dist_constant(100);
-        s->owners[i].call.retry =
+        s->owners[i].call = (struct call_params){
+            .timeout = dist_constant(100), .deadline = SIM_TIME_NEVER, .plain = true};
+        s->owners[i].call.plan.retry =
             (struct retry){.delays = {.kind = DELAYS_FIXED, .delay = dist_constant(10)},
                            .retry_on = RETRY_ON_TIMEOUT | RETRY_ON_ERROR,
                            .limit = 2};
@@ -231,6 +232,7 @@ static void assert_end(const struct stage *s, uint32_t i, sim_time at, struct ca
     assert_int_equal(st->ends[i].cookie, end.cookie);
     assert_int_equal(st->ends[i].site, end.site);
     assert_int_equal(st->ends[i].outcome, end.outcome);
+    assert_int_equal(st->ends[i].status, end.status);
 }
 
 /* The end of a call says whose it was and how it went. */
@@ -254,11 +256,11 @@ static void ends_are_told(void **state)
     tell(&s, 0, begins, 5);
     play(&s, answers);
     assert_int_equal(owner_of(&s, 0)->n_ends, 5);
-    assert_end(&s, 0, 1040, (struct call_end){70, 3, OUTCOME_SUCCESS});
-    assert_end(&s, 1, 2040, (struct call_end){71, 4, OUTCOME_FINAL});
-    assert_end(&s, 2, 3100, (struct call_end){72, 5, OUTCOME_SUCCESS});
-    assert_end(&s, 3, 4140, (struct call_end){73, 6, OUTCOME_ERROR});
-    assert_end(&s, 4, 5140, (struct call_end){74, 7, OUTCOME_TIMEOUT});
+    assert_end(&s, 0, 1040, (struct call_end){70, 3, OUTCOME_SUCCESS, 200});
+    assert_end(&s, 1, 2040, (struct call_end){71, 4, OUTCOME_FINAL, 404});
+    assert_end(&s, 2, 3100, (struct call_end){72, 5, OUTCOME_SUCCESS, 201});
+    assert_end(&s, 3, 4140, (struct call_end){73, 6, OUTCOME_ERROR, 500});
+    assert_end(&s, 4, 5140, (struct call_end){74, 7, OUTCOME_TIMEOUT, 0});
     const struct caller_stats *c = &owner_of(&s, 0)->calls;
     assert_int_equal(c->logical_requests, 5);
     assert_int_equal(c->successes, 2);
@@ -340,7 +342,7 @@ static void forgetting_is_private(void **state)
     set_stage(&s);
     tell(&s, 0, first, 3);
     tell(&s, 1, second, 1);
-    s.owners[0].call.retry.delays.delay = dist_constant(500);
+    s.owners[0].call.plan.retry.delays.delay = dist_constant(500);
     s.owners[0].abandon = 1050;
     play(&s, answers);
     const struct caller_stats *c = &owner_of(&s, 0)->calls;
@@ -350,7 +352,7 @@ static void forgetting_is_private(void **state)
     assert_int_equal(c->timeouts, 0);
     assert_int_equal(c->in_flight.level, 0);
     assert_int_equal(owner_of(&s, 0)->n_ends, 1);
-    assert_end(&s, 0, 1150, (struct call_end){3, 0, OUTCOME_SUCCESS});
+    assert_end(&s, 0, 1150, (struct call_end){3, 0, OUTCOME_SUCCESS, 200});
     assert_int_equal(owner_of(&s, 1)->n_ends, 1);
     assert_int_equal(owner_of(&s, 1)->ends[0].cookie, 4);
     assert_int_equal(owner_of(&s, 1)->at[0], 1100);

@@ -149,9 +149,9 @@ static void percentiles_are_clamped_and_multiplied(void **state)
 {
     (void)state;
     struct delays d = law("d: percentile");
-    assert_true(d.percentile == 0.95);
-    assert_int_equal(d.window, 300 * SIM_TIME_S);
-    assert_int_equal(d.buckets, 2);
+    assert_true(d.latencies.percentile == 0.95);
+    assert_int_equal(d.latencies.window, 300 * SIM_TIME_S);
+    assert_int_equal(d.latencies.buckets, 2);
     for (uint32_t k = 1; k <= 3; k++) {
         assert_int_equal(percentile_of(&d, k, SIM_TIME_NEVER), 50 * SIM_TIME_MS);
         assert_int_equal(percentile_of(&d, k, 0), k * 50 * SIM_TIME_MS);

@@ -15,6 +15,24 @@
 #include "policies/latency_window.h"
 #include "support/choice.h"
 
+/* A block of nothing but a window. */
+struct block {
+    struct latency_window window;
+};
+static const struct param_spec block_rows[] = {LATENCY_ROWS(block, window), P_END};
+
+static void derive(void *params, const struct node *at, struct diag *diag, struct arena *arena)
+{
+    (void)arena;
+    latency_window_check(params, at, diag);
+}
+
+static const struct schema schema = {.name = "block",
+                                     .summary = "",
+                                     .size = sizeof(struct block),
+                                     .rows = block_rows,
+                                     .derive = derive};
+
 static struct latency_window window;
 static struct latency_state *site;
 
@@ -24,7 +42,7 @@ static bool reads(const char *text)
     struct binder binder = {&choice_arena, &diag};
     const struct node *root = yaml_parse("test", text, strlen(text), &choice_arena, &diag);
     memset(&window, 0, sizeof window);
-    bool good = root && bind_block(&latency_window_schema, root, &window, &binder);
+    bool good = root && bind_block(&schema, root, &window, &binder);
     diag_close(&diag);
     return good;
 }

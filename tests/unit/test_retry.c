@@ -23,15 +23,30 @@ static struct rng_stream stream_of(uint64_t seed)
     return s;
 }
 
+struct answer {
+    sim_time wait;
+    enum retry_reason reason;
+    enum outcome outcome;
+};
+
+/* Judges and decides. */
+static struct answer decide(const struct retry *r, const struct retry_question *q,
+                            struct retry_memory *memory, struct rng_stream *s)
+{
+    struct retry_verdict v = retry_judge(r, q, s);
+    struct retry_answer a = retry_decide(r, q, v, memory, s);
+    return (struct answer){a.wait, (enum retry_reason)a.reason, (enum outcome)v.outcome};
+}
+
 /* What a policy says to attempt k of a request that has begun at 0 and remembers nothing, without
  * any draw. */
-static struct retry_answer answer_at(const struct retry *r, uint32_t k, struct attempt_end end,
-                                     sim_time now)
+static struct answer answer_at(const struct retry *r, uint32_t k, struct attempt_end end,
+                               sim_time now)
 {
     struct rng_stream s = stream_of(1);
     struct retry_memory memory = {0};
     struct retry_question q = {.attempt = k, .end = end, .now = now, .quantile = SIM_TIME_NEVER};
-    struct retry_answer a = retry_decide(r, &q, &memory, &s);
+    struct answer a = decide(r, &q, &memory, &s);
     assert_int_equal(s.drawn, 0);
     assert_int_equal(a.reason == RETRY_AGAIN, a.wait != SIM_TIME_NEVER);
     return a;
@@ -187,7 +202,7 @@ static void the_kth_retry_waits_for_the_kth_delay(void **state)
     r = policy("retry: {kind: percentile, max_attempts: 5}");
     struct rng_stream s = stream_of(1);
     struct retry_question q = {.attempt = 2, .end = timed_out, .quantile = 70 * SIM_TIME_MS};
-    struct retry_answer a = retry_decide(&r, &q, &(struct retry_memory){0}, &s);
+    struct answer a = decide(&r, &q, &(struct retry_memory){0}, &s);
     assert_int_equal(a.wait, 140 * SIM_TIME_MS);
 }
 
@@ -200,14 +215,14 @@ static void decorrelated_jitter_remembers_the_delay_before(void **state)
     struct retry_memory memory = {0};
     for (uint32_t k = 1; k <= 8; k++) {
         struct retry_question q = {.attempt = k, .end = timed_out};
-        struct retry_answer a = retry_decide(&r, &q, &memory, &s);
+        struct answer a = decide(&r, &q, &memory, &s);
         assert_int_equal(memory.previous, a.wait);
         assert_int_equal(s.drawn, k);
     }
     /* What an answer asks for is no delay of the law. */
     sim_time before = memory.previous;
     struct retry_question q = {.attempt = 1, .end = retry_after(SIM_TIME_S)};
-    assert_int_equal(retry_decide(&r, &q, &memory, &s).wait, SIM_TIME_S);
+    assert_int_equal(decide(&r, &q, &memory, &s).wait, SIM_TIME_S);
     assert_int_equal(memory.previous, before);
     assert_int_equal(s.drawn, 8);
 }
@@ -219,7 +234,7 @@ static void a_forcelist_replaces_the_verdict_on_failures(void **state)
                             "[429, 500, 502-504]}");
     for (unsigned code = 100; code < 600; code++) {
         bool listed = code == 429 || code == 500 || (code >= 502 && code <= 504);
-        struct retry_answer a = answer_at(&r, 1, status(code), 0);
+        struct answer a = answer_at(&r, 1, status(code), 0);
         assert_int_equal(a.reason == RETRY_AGAIN, listed);
         assert_int_equal(a.outcome, code < 400 ? OUTCOME_SUCCESS
                                     : listed   ? OUTCOME_ERROR
@@ -293,8 +308,7 @@ static void rules_look_at_method_attempt_and_time(void **state)
                                            .method = method,
                                            .now = t + SIM_TIME_S,
                                            .started = SIM_TIME_S};
-                bool again =
-                    retry_decide(&r, &q, &(struct retry_memory){0}, &s).reason == RETRY_AGAIN;
+                bool again = decide(&r, &q, &(struct retry_memory){0}, &s).reason == RETRY_AGAIN;
                 bool safe = method == METHOD_GET || method == METHOD_HEAD;
                 bool late = k >= 3 && k <= 4 && t >= 2 * SIM_TIME_S;
                 assert_int_equal(again, safe ? k <= 2 : method == METHOD_POST && late);
@@ -312,7 +326,7 @@ static void a_rule_may_apply_by_chance(void **state)
     int again = 0;
     for (int i = 0; i < 20000; i++) {
         struct retry_question q = {.attempt = 1, .end = timed_out};
-        again += retry_decide(&r, &q, &(struct retry_memory){0}, &s).reason == RETRY_AGAIN;
+        again += decide(&r, &q, &(struct retry_memory){0}, &s).reason == RETRY_AGAIN;
     }
     assert_int_equal(s.drawn, 20000);
     assert_in_range(again, 6000 - 227, 6000 + 227); /* 3.5 deviations of sqrt(20000 * .3 * .7) */
@@ -328,7 +342,7 @@ static void rules_on_successes_poll(void **state)
     struct retry r = policy("retry: {kind: fixed, max_attempts: 3, delay: 1s, retry_if: "
                             "{status: 200-299, flags: processing}}");
     assert_true(r.polls);
-    struct retry_answer a = answer_at(&r, 1, flagged(200, REPLY_PROCESSING), 0);
+    struct answer a = answer_at(&r, 1, flagged(200, REPLY_PROCESSING), 0);
     assert_int_equal(a.reason, RETRY_AGAIN);
     assert_int_equal(a.wait, SIM_TIME_S);
     a = answer_at(&r, 3, flagged(200, REPLY_PROCESSING), 0);
@@ -377,7 +391,7 @@ static void assert_waits(const char *text, struct attempt_end end, double low, d
     double least = 1e18, most = 0.0, near = 1e-3 * (high - low);
     for (uint64_t i = 1; i <= 20000; i++) {
         struct retry_question q = {.attempt = 1, .end = end};
-        sim_time wait = retry_decide(&r, &q, &(struct retry_memory){0}, &s).wait;
+        sim_time wait = decide(&r, &q, &(struct retry_memory){0}, &s).wait;
         double ms = (double)wait / (double)SIM_TIME_MS;
         least = ms < least ? ms : least;
         most = ms > most ? ms : most;
@@ -414,7 +428,7 @@ static void the_total_time_is_checked_before_the_wait(void **state)
     struct retry r =
         policy("retry: {kind: fixed, max_attempts: 3, delay: 10s, max_total_time: 1s}");
     const sim_time half = SIM_TIME_S / 2;
-    struct retry_answer a = answer_at(&r, 1, timed_out, half);
+    struct answer a = answer_at(&r, 1, timed_out, half);
     assert_int_equal(a.wait, 10 * SIM_TIME_S);
     assert_int_equal(answer_at(&r, 1, timed_out, SIM_TIME_S - 1).reason, RETRY_AGAIN);
     a = answer_at(&r, 1, timed_out, SIM_TIME_S);
@@ -428,11 +442,11 @@ static void the_total_time_is_checked_before_the_wait(void **state)
     assert_int_equal(answer_at(&r, 1, timed_out, half + 1).reason, RETRY_LATE);
 }
 
-static struct retry_answer ask(const struct retry *r, uint32_t k, struct attempt_end end,
-                               struct retry_memory *memory, struct rng_stream *s)
+static struct answer ask(const struct retry *r, uint32_t k, struct attempt_end end,
+                         struct retry_memory *memory, struct rng_stream *s)
 {
     struct retry_question q = {.attempt = k, .end = end};
-    return retry_decide(r, &q, memory, s);
+    return decide(r, &q, memory, s);
 }
 
 static void failures_have_classes(void **state)
@@ -491,11 +505,11 @@ static void classes_have_budgets_of_their_own(void **state)
         for (; left[0] + left[1] > 0; k++) {
             unsigned pick = left[order >> (k % 7) & 1] ? order >> (k % 7) & 1 : left[0] == 0;
             left[pick]--;
-            struct retry_answer a = ask(&r, k, pick ? flaky : timed_out, &memory, &s);
+            struct answer a = ask(&r, k, pick ? flaky : timed_out, &memory, &s);
             assert_int_equal(a.reason, RETRY_AGAIN);
         }
         assert_int_equal(k, 8); /* tries at most: 1 + 5 + 2 */
-        struct retry_answer a = ask(&r, k, flaky, &memory, &s);
+        struct answer a = ask(&r, k, flaky, &memory, &s);
         assert_int_equal(a.reason, RETRY_EXHAUSTED);
         assert_int_equal(a.outcome, OUTCOME_ERROR);
         assert_int_equal(ask(&r, k, timed_out, &memory, &s).reason, RETRY_EXHAUSTED);

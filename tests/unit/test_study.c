@@ -354,8 +354,8 @@ static const struct bad bads[] = {
           "  - {at: 1s, for: 0s, crash: b}\n" PAIR,
      "dir/storm.yaml:4:5: timeline[0]: 'factor' is missing\n"
      "dir/storm.yaml:5:32: timeline[1].factor: a crash has no factor\n"
-     "dir/storm.yaml:6:5: timeline[2]: expected exactly one of slow, crash and rate\n"
-     "dir/storm.yaml:7:5: timeline[3]: expected exactly one of slow, crash and rate\n"
+     "dir/storm.yaml:6:5: timeline[2]: expected exactly one of slow, crash, rate and conditioner\n"
+     "dir/storm.yaml:7:5: timeline[3]: expected exactly one of slow, crash, rate and conditioner\n"
      "dir/storm.yaml:8:5: timeline[4]: 'at' is missing\n"
      "dir/storm.yaml:9:19: timeline[5].for: 0s is below 1ns\n"},
     {HEAD "timeline:\n"

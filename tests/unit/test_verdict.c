@@ -25,7 +25,7 @@ static void statuses_have_verdicts(void **state)
     assert_int_equal(verdict_of(429), OUTCOME_ERROR);
     assert_int_equal(verdict_of(489), OUTCOME_ERROR);
     for (unsigned s = 500; s < 600; s++) {
-        assert_int_equal(verdict_of(s), OUTCOME_ERROR);
+        assert_int_equal(verdict_of(s), s == 597 ? OUTCOME_FINAL : OUTCOME_ERROR);
     }
 }
 
@@ -35,9 +35,10 @@ static void statuses_have_names(void **state)
     static const struct {
         unsigned status;
         const char *name;
-    } rows[] = {{200, "ok"},          {408, "timeout"},    {429, "limited"},
-                {488, "redirects"},   {489, "network"},    {499, "cancelled"},
-                {502, "bad_gateway"}, {503, "overloaded"}, {504, "gateway_timeout"}};
+    } rows[] = {{100, "continue"},        {200, "ok"},           {408, "timeout"},
+                {429, "limited"},         {488, "redirects"},    {489, "network"},
+                {499, "cancelled"},       {502, "bad_gateway"},  {503, "overloaded"},
+                {504, "gateway_timeout"}, {597, "no_connection"}};
     size_t n = sizeof rows / sizeof rows[0];
     for (size_t i = 0; i < n; i++) {
         assert_string_equal(status_name(rows[i].status), rows[i].name);

@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "parts/attempt.h"
+
+#include "parts/call_site.h"
+
+const struct call_plan *attempt_plan(const struct caller *c, const struct call *call)
+{
+    const struct call_params *p = c->params;
+    return call->plan == 0 ? &p->plan : &p->methods.items[call->plan - 1].plan;
+}
+
+uint32_t attempt_slot(const struct caller *c, const struct attempt *a)
+{
+    return slab_index(c->slab, a);
+}
+
+static uint64_t token_of(const struct caller *c, const struct attempt *a)
+{
+    return slab_token(c->slab, attempt_slot(c, a));
+}
+
+static void set_timer(const struct caller *c, struct attempt *a, sim_time delay, unsigned flags)
+{
+    a->timer = sim_timer(c->ctx, c->timer_kind, delay, token_of(c, a), flags);
+}
+
+/* --- what stands in the way -------------------------------------------------------------- */
+
+void attempt_refuse(const struct caller *c, struct attempt *a, enum attempt_error error)
+{
+    a->state = ATTEMPT_REFUSED;
+    a->error = (uint8_t)error;
+    set_timer(c, a, 0, 0);
+}
+
+/* What the attempt has of its call's deadline [ns]. */
+static sim_time deadline_of(const struct caller *c, const struct call *call)
+{
+    const struct call_params *p = c->params;
+    const struct call_plan *plan = attempt_plan(c, call);
+    if (p->deadline_split == DEADLINE_PASS_THROUGH) {
+        return call->deadline;
+    }
+    int64_t most = plan->strategy.kind == STRATEGY_SINGLE ? 1 : plan->retry.limit;
+    most = p->split_attempts < most ? p->split_attempts : most;
+    return deadline_part(call->deadline, c->ctx->now, most, call->rounds);
+}
+
+static bool is_too_late(const struct caller *c, sim_time deadline)
+{
+    sim_time left = deadline_left(deadline, c->ctx->now);
+    return left == 0 || left < c->params->low_timeout_threshold;
+}
+
+/* What a conditioner is told that the request is called. */
+static const char *name_of(const struct caller *c, const struct call *call, const struct attempt *a)
+{
+    return c->names ? c->names[call->class_] : sim_peer_name(c->ctx, a->way.wire);
+}
+
+/* What the conditioners in force do to the attempt: false, they lose it; else they add to `hold`.
+ */
+static bool pass_conditioners(const struct caller *c, const struct call *call,
+                              const struct attempt *a, sim_time *hold)
+{
+    uint32_t n;
+    const struct conditioner *own = &c->params->conditioner;
+    const struct conditioner_window *windows = sim_conditioners(c->ctx, &n);
+    bool passes = true;
+    for (uint32_t i = 0; i < n + 1 && passes; i++) {
+        const struct conditioner *one = i == n ? own : &windows[i].conditioner;
+        bool holds = i == n || (windows[i].from <= c->ctx->now && c->ctx->now < windows[i].to);
+        if (holds && conditioner_applies(one, name_of(c, call, a))) {
+            passes = !conditioner_drops(one, c->stream);
+            *hold = passes ? sim_time_add(*hold, conditioner_delay(one, c->stream)) : *hold;
+        }
+    }
+    return passes;
+}
+
+/* What keeps the attempt from being sent, if anything; else `hold` says how long it is held up. */
+static enum attempt_error find_obstacle(const struct caller *c, const struct call *call,
+                                        struct attempt *a, sim_time deadline, sim_time *hold)
+{
+    enum attempt_error error = site_obstacle(c, a);
+    if (error != ERROR_NONE) {
+        return error;
+    }
+    if (deadline != SIM_TIME_NEVER && is_too_late(c, deadline)) {
+        c->stats->low_timeouts++;
+        return ERROR_DEADLINE;
+    }
+    if (!pass_conditioners(c, call, a, hold)) {
+        c->stats->dropped++;
+        return ERROR_DROPPED;
+    }
+    return ERROR_NONE;
+}
+
+/* --- sending ----------------------------------------------------------------------------- */
+
+static struct message message_of(const struct caller *c, const struct call *call,
+                                 const struct attempt *a)
+{
+    return (struct message){.request = call->request,
+                            .token = token_of(c, a),
+                            .deadline = SIM_TIME_NEVER,
+                            .class_ = call->class_,
+                            .attempt = a->number,
+                            .priority = call->priority,
+                            .flags = c->pooled ? REQUEST_POOLED : 0,
+                            .bytes = call->bytes};
+}
+
+/* Writes the deadline into a message that leaves after `hold`. */
+static void hand_on(const struct caller *c, struct message *m, sim_time deadline, sim_time hold)
+{
+    if (deadline == SIM_TIME_NEVER) {
+        return;
+    }
+    if (c->params->deadline_accounting == DEADLINE_RESTART) {
+        m->deadline = deadline_left(deadline, sim_time_add(c->ctx->now, hold));
+        m->flags |= REQUEST_RELATIVE;
+    } else {
+        m->deadline = deadline;
+    }
+}
+
+static sim_time earlier(sim_time a, sim_time b)
+{
+    return a < b ? a : b;
+}
+
+/* When an attempt is given up [ns from now], of its phases only the whole considered. */
+static sim_time time_limit(const struct caller *c, sim_time deadline)
+{
+    return earlier(dist_draw(&c->params->timeout, c->stream), deadline_left(deadline, c->ctx->now));
+}
+
+/* Likewise of one that leaves after `hold` and is on its way for `transit` [ns], the limit on the
+ * whole being `limit`. What is lost is never written. */
+static sim_time phase_limit(const struct phase_limits *l, sim_time limit, sim_time hold,
+                            sim_time transit)
+{
+    if (transit > l->write) {
+        return earlier(limit, sim_time_add(hold, l->write));
+    }
+    return earlier(limit, sim_time_add(sim_time_add(hold, transit), l->read));
+}
+
+/* The attempt is out, to be given up after `limit`. */
+static void await_reply(const struct caller *c, struct attempt *a, sim_time limit)
+{
+    const struct dist *timeout = &c->params->timeout;
+    bool constant = dist_is_constant(timeout) && dist_floor(timeout) == limit;
+    a->state = ATTEMPT_OUT;
+    set_timer(c, a, limit, TIMER_FIRST | (constant ? TIMER_CONSTANT : 0));
+}
+
+/* Sends it without anything that could delay it, or that knows of deadlines. */
+static void send_plainly(const struct caller *c, const struct call *call, struct attempt *a)
+{
+    const struct dist *timeout = &c->params->timeout;
+    struct message m = message_of(c, call, a);
+    ++*sim_wire_load(c->ctx, a->way.wire);
+    c->stats->requests_sent++;
+    c->stats->messages_lost += sim_send(c->ctx, a->way, &m) == SIM_TIME_NEVER;
+    await_reply(c, a, dist_draw(timeout, c->stream));
+}
+
+/* Sends it to a pool, of which it is then to hear that it holds a connection. */
+static void send_to_pool(const struct caller *c, const struct call *call, struct attempt *a,
+                         sim_time deadline, sim_time hold)
+{
+    struct message m = message_of(c, call, a);
+    hand_on(c, &m, deadline, hold);
+    a->state = ATTEMPT_QUEUED;
+    ++*sim_wire_load(c->ctx, a->way.wire);
+    c->stats->messages_lost += sim_send_after(c->ctx, a->way, hold, &m) == SIM_TIME_NEVER;
+    sim_time limit = earlier(c->params->phases.pool, deadline_left(deadline, c->ctx->now));
+    set_timer(c, a, limit, TIMER_FIRST);
+}
+
+/* Sends it after `hold` and waits for the reply for at most `limit`. */
+static void send_held(const struct caller *c, const struct call *call, struct attempt *a,
+                      sim_time deadline, sim_time hold, sim_time limit)
+{
+    struct message m = message_of(c, call, a);
+    hand_on(c, &m, deadline, hold);
+    sim_time transit = sim_send_after(c->ctx, a->way, hold, &m);
+    c->stats->messages_lost += transit == SIM_TIME_NEVER;
+    await_reply(c, a, phase_limit(&c->params->phases, limit, hold, transit));
+}
+
+/* Makes the connection, if that takes any time, and sends the attempt over it. */
+static void connect_and_send(const struct caller *c, const struct call *call, struct attempt *a,
+                             sim_time deadline, sim_time hold)
+{
+    const struct call_params *p = c->params;
+    sim_time connect = dist_draw(&p->connection_latency, c->stream);
+    a->connects++;
+    if (c->pooled) {
+        send_to_pool(c, call, a, deadline, sim_time_add(hold, connect));
+        return;
+    }
+    sim_time limit = time_limit(c, deadline), fails = sim_time_add(hold, p->phases.connect);
+    bool connected = connect <= p->phases.connect;
+    ++*sim_wire_load(c->ctx, a->way.wire);
+    c->stats->requests_sent += a->connects == 1;
+    if (connected) {
+        send_held(c, call, a, deadline, sim_time_add(hold, connect), limit);
+    } else if (fails < limit) {
+        a->state = ATTEMPT_CONNECTING;
+        set_timer(c, a, fails, 0);
+    } else {
+        await_reply(c, a, limit); /* to something that will not be sent */
+    }
+}
+
+void attempt_begin(const struct caller *c, struct call *call, struct attempt *a)
+{
+    a->number = (uint16_t)++call->attempts;
+    a->sent = c->ctx->now;
+    a->connects = 0;
+    a->way = target_pick(c->ctx, c->target, c->stream);
+    uint32_t conditioners;
+    sim_conditioners(c->ctx, &conditioners);
+    if (c->params->plain && !c->pooled && call->deadline == SIM_TIME_NEVER && conditioners == 0) {
+        send_plainly(c, call, a);
+        return;
+    }
+    sim_time hold = 0, deadline = deadline_of(c, call);
+    enum attempt_error error = find_obstacle(c, call, a, deadline, &hold);
+    if (error != ERROR_NONE) {
+        attempt_refuse(c, a, error);
+    } else {
+        connect_and_send(c, call, a, deadline, hold);
+    }
+}
+
+/* --- what it hears ----------------------------------------------------------------------- */
+
+static void tell_receiver(const struct caller *c, const struct call *call, const struct attempt *a)
+{
+    struct message m = message_of(c, call, a);
+    sim_send_cancel(c->ctx, a->way, &m);
+}
+
+/* Whether there is another try at a connection for the same attempt. */
+static bool reconnects(const struct caller *c, const struct call *call, struct attempt *a)
+{
+    if (a->connects >= c->params->connection_attempts) {
+        c->stats->refused++;
+        return false;
+    }
+    c->stats->reconnects++;
+    connect_and_send(c, call, a, call->deadline, 0);
+    return true;
+}
+
+static bool ends_by_timer(const struct caller *c, const struct call *call, struct attempt *a,
+                          struct attempt_end *end)
+{
+    struct caller_stats *st = c->stats;
+    switch ((enum attempt_state)a->state) {
+    case ATTEMPT_REFUSED:
+        end->error = a->error;
+        return true;
+    case ATTEMPT_CONNECTING:
+        --*sim_wire_load(c->ctx, a->way.wire);
+        end->error = ERROR_REFUSED;
+        return !reconnects(c, call, a);
+    case ATTEMPT_QUEUED:
+        --*sim_wire_load(c->ctx, a->way.wire);
+        tell_receiver(c, call, a);
+        st->connection_wait_timeouts++;
+        end->error = ERROR_NO_CONNECTION;
+        return true;
+    case ATTEMPT_OUT:
+        --*sim_wire_load(c->ctx, a->way.wire);
+        st->timeouts++;
+        end->error = ERROR_TIMEOUT;
+        if (c->pooled || c->params->cancel & CANCEL_TIMEOUTS) {
+            tell_receiver(c, call, a);
+        }
+        return true;
+    case ATTEMPT_OVER:
+    case ATTEMPT_AWAITED:
+        break;
+    }
+    CHECK(false, "a timer of an attempt in state %d", a->state);
+}
+
+/* It holds a connection of the pool: now its clock starts. */
+static void hold_connection(const struct caller *c, const struct call *call, struct attempt *a)
+{
+    sim_cancel(c->ctx, a->timer);
+    a->sent = c->ctx->now;
+    a->state = ATTEMPT_OUT;
+    c->stats->requests_sent++;
+    sim_time limit = time_limit(c, call->deadline);
+    await_reply(c, a, phase_limit(&c->params->phases, limit, 0, 0));
+}
+
+static bool ends_in_pool(const struct caller *c, const struct call *call, struct attempt *a,
+                         const struct message *m, struct attempt_end *end)
+{
+    if (m->status == STATUS_CONTINUE) {
+        hold_connection(c, call, a);
+        return false;
+    }
+    sim_cancel(c->ctx, a->timer);
+    --*sim_wire_load(c->ctx, a->way.wire);
+    bool waited = m->status == STATUS_NO_CONNECTION;
+    c->stats->connection_wait_timeouts += waited;
+    c->stats->refused += !waited;
+    end->error = waited ? ERROR_NO_CONNECTION : ERROR_REFUSED;
+    return true;
+}
+
+static bool ends_by_reply(const struct caller *c, const struct call *call, struct attempt *a,
+                          const struct message *m, struct attempt_end *end)
+{
+    if (a->state == ATTEMPT_QUEUED) {
+        return ends_in_pool(c, call, a, m, end);
+    }
+    sim_cancel(c->ctx, a->timer);
+    --*sim_wire_load(c->ctx, a->way.wire);
+    if (m->flags & REPLY_REFUSED) {
+        end->error = ERROR_REFUSED;
+        return !reconnects(c, call, a);
+    }
+    c->stats->responses_received++;
+    sim_record(c->ctx, &c->stats->response_time, c->ctx->now - a->sent);
+    end->status = m->status;
+    end->flags = m->flags;
+    end->retry_after = m->deadline;
+    end->error = m->status == STATUS_NETWORK ? ERROR_RESET : ERROR_NONE;
+    return true;
+}
+
+bool attempt_hears(const struct caller *c, const struct call *call, struct attempt *a,
+                   const struct event *e, struct attempt_end *end)
+{
+    *end = (struct attempt_end){0};
+    bool ends = e->kind == EVENT_REPLY ? ends_by_reply(c, call, a, &e->msg, end)
+                                       : ends_by_timer(c, call, a, end);
+    a->state = ends ? ATTEMPT_OVER : a->state;
+    return ends;
+}
+
+void attempt_give_up(const struct caller *c, const struct call *call, struct attempt *a)
+{
+    bool out = a->state == ATTEMPT_OUT || a->state == ATTEMPT_CONNECTING;
+    if (a->state == ATTEMPT_OVER) {
+        return;
+    }
+    sim_cancel(c->ctx, a->timer);
+    if (out || a->state == ATTEMPT_QUEUED) {
+        --*sim_wire_load(c->ctx, a->way.wire);
+        if (c->pooled || c->params->cancel & CANCEL_LOSERS) {
+            tell_receiver(c, call, a);
+        }
+    }
+    if (out) {
+        c->stats->cancelled++;
+        c->stats->wasted_time += (uint64_t)(c->ctx->now - a->sent);
+    }
+    if (a->state != ATTEMPT_AWAITED) {
+        site_forget(c, a);
+    }
+    a->state = ATTEMPT_OVER;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One attempt of a call: what stands in its way, how it is sent, and what it hears. What its end
+ * means for the call is parts/caller.c's business.
+ */
+#ifndef SQUALL_PARTS_ATTEMPT_H
+#define SQUALL_PARTS_ATTEMPT_H
+
+#include "parts/caller.h"
+
+/* The strategy and retry policy of a call. */
+const struct call_plan *attempt_plan(const struct caller *c, const struct call *call);
+
+/* Begins the attempt: it is sent, or refused and ends in this instant. */
+void attempt_begin(const struct caller *c, struct call *call, struct attempt *a);
+
+/* Tells it of a timer or reply of its own. True: it has ended, in the way that `end` says. */
+bool attempt_hears(const struct caller *c, const struct call *call, struct attempt *a,
+                   const struct event *e, struct attempt_end *end);
+
+/* Gives it up, whatever its state. Nobody will judge it. */
+void attempt_give_up(const struct caller *c, const struct call *call, struct attempt *a);
+
+/* Its slot in the caller's slab. */
+uint32_t attempt_slot(const struct caller *c, const struct attempt *a);
+
+/* Refuses to make it at all. */
+void attempt_refuse(const struct caller *c, struct attempt *a, enum attempt_error error);
+
+#endif

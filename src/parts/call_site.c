@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "parts/call_site.h"
+
+/* --- where everything lies --------------------------------------------------------------- */
+
+static uint32_t place(uint32_t *size, size_t bytes)
+{
+    uint32_t at = *size;
+    *size += (uint32_t)((bytes + 7) & ~(size_t)7);
+    return at;
+}
+
+static const struct call_plan *plan(const struct call_params *p, uint32_t i)
+{
+    return i == 0 ? &p->plan : &p->methods.items[i - 1].plan;
+}
+
+/* What a plan's delays, of its retries or of its strategy, ask a percentile of; NULL: nothing. */
+static const struct latency_window *window_of(const struct delays *d)
+{
+    return d->kind == DELAYS_PERCENTILE ? &d->latencies : NULL;
+}
+
+enum { OF_RETRY, OF_STRATEGY, WINDOWS_OF_PLAN };
+
+static const struct delays *delays_of(const struct call_plan *plan, int which)
+{
+    return which == OF_RETRY ? &plan->retry.delays : &plan->strategy.delays;
+}
+
+void site_lay_out(struct call_params *p, struct arena *arena)
+{
+    uint32_t size = 0, plans = 1 + p->methods.count;
+    bool shared = p->breaker.scope == BREAKER_PER_CALL;
+    p->site =
+        (struct site_layout){.breaker = place(&size, shared ? breaker_state_size(&p->breaker) : 0),
+                             .budget = place(&size, retry_budget_state_size(&p->retry_budget)),
+                             .throttle = place(&size, throttle_state_size(&p->throttle))};
+    for (uint32_t i = 0; i < plans; i++) {
+        p->site.remembers_delay |= plan(p, i)->retry.delays.shared_state;
+    }
+    p->site.shared_delay = place(&size, p->site.remembers_delay ? sizeof(sim_time) : 0);
+    p->site.windows = arena_take(arena, plans * WINDOWS_OF_PLAN * sizeof *p->site.windows);
+    for (uint32_t i = 0; i < plans * WINDOWS_OF_PLAN; i++) {
+        const struct latency_window *w =
+            window_of(delays_of(plan(p, i / WINDOWS_OF_PLAN), i % WINDOWS_OF_PLAN));
+        p->site.has_windows |= w != NULL;
+        p->site.windows[i] = place(&size, w ? latency_state_size(w) : 0);
+    }
+    p->site.size = size;
+}
+
+static void *memory(const struct caller *c, uint32_t at)
+{
+    return (char *)sim_port_memory(c->ctx, c->target->port, c->params->site.size) + at;
+}
+
+static struct retry_budget_state *budget_state(const struct caller *c)
+{
+    return memory(c, c->params->site.budget);
+}
+
+/* --- circuit breakers -------------------------------------------------------------------- */
+
+static bool per_request(const struct breaker *b)
+{
+    return b->scope == BREAKER_PER_CALL && b->check == BREAKER_CHECK_REQUEST;
+}
+
+static struct breaker_state *breaker_state(const struct caller *c, const struct attempt *a)
+{
+    const struct breaker *b = &c->params->breaker;
+    return b->scope == BREAKER_PER_CALL
+               ? memory(c, c->params->site.breaker)
+               : sim_wire_memory(c->ctx, a->way.wire, breaker_state_size(b));
+}
+
+/* Counts what has become of a breaker since its phase was `before`. */
+static void note_phase(const struct caller *c, uint8_t before, const struct breaker_state *s)
+{
+    if (s->phase == before) {
+        return;
+    }
+    struct caller_stats *st = c->stats;
+    sim_time now = c->ctx->now;
+    st->breaker_state_changes++;
+    st->breaker_times_opened += s->phase == BREAKER_OPEN;
+    st->breaker_times_closed += s->phase == BREAKER_CLOSED;
+    gauge_add(&st->breakers_open, now, (s->phase == BREAKER_OPEN) - (before == BREAKER_OPEN));
+    gauge_add(&st->breakers_half_open, now,
+              (s->phase == BREAKER_HALF_OPEN) - (before == BREAKER_HALF_OPEN));
+}
+
+static bool breaker_passes(const struct caller *c, struct attempt *a)
+{
+    struct breaker_state *s = breaker_state(c, a);
+    uint8_t before = s->phase;
+    bool passes = breaker_allow(&c->params->breaker, s, c->ctx->now, &a->ticket);
+    note_phase(c, before, s);
+    c->stats->circuit_broken += !passes;
+    return passes;
+}
+
+/* What was let through: each attempt, or the request with its first. */
+static struct breaker_ticket *ticket_of(const struct caller *c, struct call *call,
+                                        struct attempt *a)
+{
+    return per_request(&c->params->breaker) ? &call->lead.ticket : &a->ticket;
+}
+
+static void tell_breaker(const struct caller *c, struct call *call, struct attempt *a,
+                         enum outcome outcome, sim_time took)
+{
+    struct breaker_state *s = breaker_state(c, a);
+    uint8_t before = s->phase;
+    breaker_result(&c->params->breaker, s, c->ctx->now, ticket_of(c, call, a), outcome, took);
+    note_phase(c, before, s);
+}
+
+/* --- requests and attempts --------------------------------------------------------------- */
+
+enum attempt_error site_begin(const struct caller *c, struct call *call)
+{
+    const struct call_params *p = c->params;
+    if (p->retry_budget.kind != RETRY_BUDGET_NONE) {
+        retry_budget_request(&p->retry_budget, budget_state(c), c->ctx->now);
+    }
+    bool asks = p->breaker.kind != BREAKER_NONE && per_request(&p->breaker);
+    return asks && !breaker_passes(c, &call->lead) ? ERROR_CIRCUIT_OPEN : ERROR_NONE;
+}
+
+enum attempt_error site_obstacle(const struct caller *c, struct attempt *a)
+{
+    const struct call_params *p = c->params;
+    if (p->breaker.kind != BREAKER_NONE && !per_request(&p->breaker) && !breaker_passes(c, a)) {
+        return ERROR_CIRCUIT_OPEN;
+    }
+    if (p->throttle.kind != THROTTLE_NONE &&
+        throttle_rejects(&p->throttle, memory(c, p->site.throttle), c->ctx->now, c->stream)) {
+        c->stats->throttled++;
+        return ERROR_THROTTLED;
+    }
+    return ERROR_NONE;
+}
+
+static void observe(const struct caller *c, struct call *call, sim_time took)
+{
+    for (int which = 0; which < WINDOWS_OF_PLAN; which++) {
+        const struct latency_window *w = window_of(delays_of(plan(c->params, call->plan), which));
+        if (w) {
+            uint32_t at = c->params->site.windows[call->plan * WINDOWS_OF_PLAN + which];
+            latency_observe(w, memory(c, at), c->ctx->now, took);
+        }
+    }
+}
+
+/* An answer that shows that the backend took the request on, whatever came of it. */
+static bool is_accept(const struct attempt_end *end)
+{
+    return end->error == ERROR_NONE && end->status != STATUS_LIMITED &&
+           end->status != STATUS_OVERLOADED;
+}
+
+void site_judge(const struct caller *c, struct call *call, struct attempt *a,
+                const struct attempt_end *end, enum outcome outcome, sim_time took)
+{
+    const struct call_params *p = c->params;
+    bool tried = end->error != ERROR_CIRCUIT_OPEN && end->error != ERROR_THROTTLED;
+    if (p->breaker.kind != BREAKER_NONE && tried) {
+        tell_breaker(c, call, a, outcome, took);
+    } else if (end->error == ERROR_THROTTLED) {
+        site_forget(c, a);
+        return;
+    }
+    if (p->retry_budget.kind != RETRY_BUDGET_NONE) {
+        retry_budget_attempt_end(&p->retry_budget, budget_state(c), outcome, a->held);
+    }
+    if (p->throttle.kind != THROTTLE_NONE) {
+        throttle_ended(&p->throttle, memory(c, p->site.throttle), c->ctx->now, is_accept(end));
+    }
+    if (p->site.has_windows && end->status / 100 == 2) {
+        observe(c, call, took);
+    }
+}
+
+void site_forget(const struct caller *c, struct attempt *a)
+{
+    const struct call_params *p = c->params;
+    if (p->breaker.kind != BREAKER_NONE && !per_request(&p->breaker)) {
+        breaker_forget(&p->breaker, breaker_state(c, a), c->ctx->now, &a->ticket);
+    }
+    if (p->retry_budget.kind != RETRY_BUDGET_NONE) {
+        retry_budget_drop(&p->retry_budget, budget_state(c), a->held);
+    }
+    if (p->throttle.kind != THROTTLE_NONE && a->state == ATTEMPT_OUT) {
+        /* That another one was faster says nothing against the target. */
+        throttle_ended(&p->throttle, memory(c, p->site.throttle), c->ctx->now, true);
+    }
+}
+
+void site_end(const struct caller *c, struct call *call)
+{
+    const struct breaker *b = &c->params->breaker;
+    if (b->kind != BREAKER_NONE && per_request(b)) {
+        breaker_forget(b, breaker_state(c, &call->lead), c->ctx->now, &call->lead.ticket);
+    }
+}
+
+bool site_pays(const struct caller *c, struct attempt *a, bool timeout)
+{
+    const struct call_params *p = c->params;
+    a->held = 0;
+    if (p->retry_budget.kind == RETRY_BUDGET_NONE) {
+        return true;
+    }
+    bool pays = retry_budget_withdraw(&p->retry_budget, budget_state(c), c->ctx->now, timeout,
+                                      c->stats->in_flight.level, &a->held);
+    c->stats->retries_denied += !pays;
+    return pays;
+}
+
+sim_time site_quantile(const struct caller *c, const struct call *call, const struct delays *d)
+{
+    const struct latency_window *w = window_of(d);
+    if (!w) {
+        return SIM_TIME_NEVER;
+    }
+    int which = d == delays_of(plan(c->params, call->plan), OF_RETRY) ? OF_RETRY : OF_STRATEGY;
+    uint32_t at = c->params->site.windows[call->plan * WINDOWS_OF_PLAN + which];
+    return latency_quantile(w, memory(c, at), c->ctx->now);
+}
+
+sim_time *site_previous(const struct caller *c, struct call *call, const struct delays *d)
+{
+    return d->shared_state ? memory(c, c->params->site.shared_delay) : &call->memory.previous;
+}

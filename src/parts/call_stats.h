@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What is counted of the calls that an entity makes. Every attempt begun is a first try, a retry or
+ * a hedge: logical_requests + retries + hedges of them. Of these some were not sent
+ * (circuit_broken, throttled, low_timeouts, dropped, connection_wait_timeouts), and of
+ * requests_sent each has one end: responses_received, timeouts, refused, cancelled, or its request
+ * was abandoned.
+ */
+#ifndef SQUALL_PARTS_CALL_STATS_H
+#define SQUALL_PARTS_CALL_STATS_H
+
+#include "stats/stat_spec.h"
+
+struct caller_stats {
+    uint64_t logical_requests, successes, failures, abandoned;
+    uint64_t requests_sent, responses_received, errors, timeouts, refused;
+    uint64_t retries, retries_denied;
+    uint64_t hedges, hedge_wins, cancelled, wasted_time;
+    uint64_t late_responses, late_successes, messages_lost;
+    uint64_t circuit_broken, throttled, low_timeouts, dropped, connection_wait_timeouts, reconnects;
+    uint64_t breaker_state_changes, breaker_times_opened, breaker_times_closed;
+    struct gauge in_flight, breakers_open, breakers_half_open;
+    struct histogram response_time, request_latency;
+};
+
+/* Statistics rows of a caller_stats that is the member `at` of struct `tag`. `p` goes before
+ * their names and `d` before their descriptions: an entity that both answers and calls must keep
+ * the two apart. */
+#define CALLER_STAT(tag, at, prefix, about, member, unit_, kind_, doc_) \
+    { \
+        .name = prefix #member, .doc = about doc_, .unit = unit_, .kind = kind_, \
+        .offset = offsetof(struct tag, at) + offsetof(struct caller_stats, member) \
+    }
+#define CALLER_COUNTER(tag, at, p, d, member, doc_) \
+    CALLER_STAT(tag, at, p, d, member, "1", STAT_COUNTER, doc_)
+#define CALLER_GAUGE(tag, at, p, d, member, doc_) \
+    CALLER_STAT(tag, at, p, d, member, "1", STAT_GAUGE, doc_)
+#define CALLER_STATS(tag, at, p, d) \
+    CALLER_COUNTER(tag, at, p, d, logical_requests, "Requests begun."), \
+        CALLER_COUNTER(tag, at, p, d, successes, "Requests that ended well."), \
+        CALLER_COUNTER(tag, at, p, d, failures, "Requests given up."), \
+        CALLER_COUNTER(tag, at, p, d, abandoned, \
+                       "Requests forgotten when the caller crashed or had no use for them."), \
+        CALLER_COUNTER(tag, at, p, d, requests_sent, "Attempts sent, the first ones included."), \
+        CALLER_COUNTER(tag, at, p, d, responses_received, \
+                       "Replies that came in time, whatever their status."), \
+        CALLER_COUNTER(tag, at, p, d, errors, \
+                       "Replies that came in time with a status of failure."), \
+        CALLER_COUNTER(tag, at, p, d, timeouts, "Attempts that timed out."), \
+        CALLER_COUNTER(tag, at, p, d, refused, "Attempts that found no connection."), \
+        CALLER_COUNTER(tag, at, p, d, retries, "Attempts that began a round after the first."), \
+        CALLER_COUNTER(tag, at, p, d, retries_denied, \
+                       "Retries and hedges that the budget did not allow."), \
+        CALLER_COUNTER(tag, at, p, d, hedges, "Attempts beside another of the same request."), \
+        CALLER_COUNTER(tag, at, p, d, hedge_wins, "Requests that a hedge decided."), \
+        CALLER_COUNTER(tag, at, p, d, cancelled, \
+                       "Attempts under way that were given up because another one decided."), \
+        CALLER_STAT(tag, at, p, d, wasted_time, "ns", STAT_COUNTER, \
+                    "From the beginning of such attempts to their cancellation."), \
+        CALLER_COUNTER(tag, at, p, d, late_responses, \
+                       "Replies to attempts that had been given up."), \
+        CALLER_COUNTER(tag, at, p, d, late_successes, "Requests that such a reply ended well."), \
+        CALLER_COUNTER(tag, at, p, d, messages_lost, "Attempts lost on the wire."), \
+        CALLER_COUNTER(tag, at, p, d, circuit_broken, \
+                       "Attempts that a circuit breaker did not let through."), \
+        CALLER_COUNTER(tag, at, p, d, throttled, "Attempts that the throttle held back."), \
+        CALLER_COUNTER(tag, at, p, d, low_timeouts, \
+                       "Attempts not sent because their deadline was too near."), \
+        CALLER_COUNTER(tag, at, p, d, dropped, "Attempts lost in a conditioner."), \
+        CALLER_COUNTER(tag, at, p, d, connection_wait_timeouts, \
+                       "Attempts that waited too long for a connection of the pool."), \
+        CALLER_COUNTER(tag, at, p, d, reconnects, \
+                       "Times that a connection was tried once more for the same attempt."), \
+        CALLER_COUNTER(tag, at, p, d, breaker_state_changes, \
+                       "Changes of state of circuit breakers."), \
+        CALLER_COUNTER(tag, at, p, d, breaker_times_opened, "Times that one opened."), \
+        CALLER_COUNTER(tag, at, p, d, breaker_times_closed, "Times that one closed."), \
+        CALLER_GAUGE(tag, at, p, d, in_flight, \
+                     "Requests begun and not ended, those that wait for a retry included."), \
+        CALLER_GAUGE(tag, at, p, d, breakers_open, "Circuit breakers that are open."), \
+        CALLER_GAUGE(tag, at, p, d, breakers_half_open, "Circuit breakers that are half-open."), \
+        CALLER_STAT(tag, at, p, d, response_time, "ns", STAT_HISTOGRAM, \
+                    "From the beginning of an attempt to its reply, for replies in time."), \
+        CALLER_STAT(tag, at, p, d, request_latency, "ns", STAT_HISTOGRAM, \
+                    "From the beginning of a request to its end, well or not.")
+
+#endif
