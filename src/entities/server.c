@@ -229,25 +229,33 @@ struct server_state {
 
 enum job_state { JOB_WAITING, JOB_SERVED, JOB_CALLING };
 
+/* Those that wait may be very many, so there is no more here than is needed. */
 struct job {
-    struct waiting link;
+    union {
+        struct waiting link;
+        struct {
+            uint32_t site; /* downstream call under way, or to come */
+            uint32_t call; /* JOB_CALLING: its slot */
+        } step;
+    } of; /* a job that waits, or one in service; first, for the queue */
     entity_id owner;
-    uint32_t slot;             /* its own */
-    struct indexed_request in; /* the request */
-    sim_time arrived;          /* [ns] */
-    sim_time begun;            /* [ns] start of service */
-    sim_time deadline;         /* [ns] as the middleware knows it; SIM_TIME_NEVER: none */
-    uint64_t timer;            /* of its service */
-    uint64_t alarm;            /* of its deadline */
-    uint32_t site;             /* downstream call under way, or to come */
-    uint32_t call;             /* JOB_CALLING: its slot */
     uint16_t response;         /* which one it gets */
     uint8_t state;             /* enum job_state */
+    struct indexed_request in; /* the request; its deadline is an instant once service has begun */
+    sim_time arrived;          /* [ns] */
+    sim_time begun;            /* [ns] start of service */
+    uint64_t timer;            /* of its service */
+    uint64_t alarm;            /* of its deadline */
 };
 
-static struct job *job_at(struct ctx *c, uint32_t slot)
+static struct job *job_at(const struct ctx *c, uint32_t slot)
 {
     return slab_at(&c->slabs[SLAB_JOBS], slot);
+}
+
+static uint64_t token_of(const struct ctx *c, uint32_t slot)
+{
+    return slab_token(&c->slabs[SLAB_JOBS], slot);
 }
 
 static struct request_slots jobs_of(struct ctx *c)
@@ -256,34 +264,29 @@ static struct request_slots jobs_of(struct ctx *c)
         .ctx = c, .slab = &c->slabs[SLAB_JOBS], .offset = offsetof(struct job, in)};
 }
 
-static struct job *take_job(struct ctx *c, const struct message *request, uint32_t response)
+static uint32_t take_job(struct ctx *c, const struct message *request, uint32_t response)
 {
     const struct server_params *p = c->params;
     struct server_state *state = c->state;
     uint32_t slot = slab_take(&c->slabs[SLAB_JOBS]);
-    struct job *job = job_at(c, slot);
-    *job = (struct job){.owner = c->self,
-                        .slot = slot,
-                        .in = {.m = *request},
-                        .arrived = c->now,
-                        .deadline = SIM_TIME_NEVER,
-                        .response = (uint16_t)response};
+    *job_at(c, slot) = (struct job){
+        .owner = c->self, .response = (uint16_t)response, .in = {.m = *request}, .arrived = c->now};
     if (p->on_cancel != CANCEL_IGNORED) {
         struct request_slots jobs = jobs_of(c);
         request_index_put(&state->index, &jobs, slot);
     }
-    return job;
+    return slot;
 }
 
-static void give_job(struct ctx *c, struct job *job)
+static void give_job(struct ctx *c, uint32_t slot)
 {
     const struct server_params *p = c->params;
     struct server_state *state = c->state;
     if (p->on_cancel != CANCEL_IGNORED) {
         struct request_slots jobs = jobs_of(c);
-        request_index_drop(&state->index, &jobs, job->slot);
+        request_index_drop(&state->index, &jobs, slot);
     }
-    slab_give(&c->slabs[SLAB_JOBS], job->slot);
+    slab_give(&c->slabs[SLAB_JOBS], slot);
 }
 
 static void reply(struct ctx *c, const struct message *request, struct message m)
@@ -296,25 +299,24 @@ static void reply(struct ctx *c, const struct message *request, struct message m
 
 /* Finds the deadline of a job that is about to be served: time left counts from now. False: it is
  * too near. */
-static bool heed_deadline(struct ctx *c, struct job *job)
+static bool heed_deadline(struct ctx *c, uint32_t slot)
 {
     const struct server_params *p = c->params;
     const struct middleware *m = &p->middleware;
-    const struct message *request = &job->in.m;
+    struct job *job = job_at(c, slot);
+    struct message *request = &job->in.m;
     if (request->deadline == SIM_TIME_NEVER) {
-        job->deadline = sim_time_add(c->now, m->timeout);
+        request->deadline = sim_time_add(c->now, m->timeout);
     } else if (request->flags & REQUEST_RELATIVE) {
-        job->deadline = sim_time_add(c->now, request->deadline);
-    } else {
-        job->deadline = request->deadline;
+        request->deadline = sim_time_add(c->now, request->deadline);
     }
-    sim_time left = deadline_left(job->deadline, c->now);
+    request->flags &= (uint8_t)~REQUEST_RELATIVE;
+    sim_time left = deadline_left(request->deadline, c->now);
     if (left <= m->low_timeout_threshold) {
         return false;
     }
     if (m->cancel_on_timeout) {
-        uint64_t token = slab_token(&c->slabs[SLAB_JOBS], job->slot);
-        job->alarm = sim_timer(c, TIMER_DEADLINE, left, token, TIMER_FIRST);
+        job->alarm = sim_timer(c, TIMER_DEADLINE, left, token_of(c, slot), TIMER_FIRST);
     }
     return true;
 }
@@ -327,9 +329,10 @@ static const struct response *response_of(const struct ctx *c, const struct job 
     return &p->responses.items[job->response];
 }
 
-static void serve(struct ctx *c, struct job *job)
+static void serve(struct ctx *c, uint32_t slot)
 {
     const struct server_params *p = c->params;
+    struct job *job = job_at(c, slot);
     const struct dist *own = &response_of(c, job)->service_time;
     const struct dist *law = own->kind == DIST_NONE ? &p->service_time : own;
     sim_time service = dist_draw(law, &c->streams[STREAM_SERVICE]);
@@ -339,27 +342,28 @@ static void serve(struct ctx *c, struct job *job)
         service = sim_time_round((double)service * slow);
         flags = 0;
     }
-    uint64_t token = slab_token(&c->slabs[SLAB_JOBS], job->slot);
-    job->timer = sim_timer(c, TIMER_SERVICE, service, token, flags);
+    job->state = JOB_SERVED;
+    job->begun = c->now;
+    job->of.step.site = 0;
+    job->timer = sim_timer(c, TIMER_SERVICE, service, token_of(c, slot), flags);
 }
 
 /* A worker takes the job. False: it is answered at once instead, as its deadline is too near. */
-static bool start(struct ctx *c, struct job *job)
+static bool start(struct ctx *c, uint32_t slot)
 {
     const struct server_params *p = c->params;
     struct server_state *state = c->state;
     struct server_stats *st = c->stats;
+    const struct job *job = job_at(c, slot);
     sim_record(c, &st->wait_time, c->now - job->arrived);
-    if (p->middleware.kind == MIDDLEWARE_DEADLINE && !heed_deadline(c, job)) {
+    if (p->middleware.kind == MIDDLEWARE_DEADLINE && !heed_deadline(c, slot)) {
         st->rejected_low_timeout++;
         reply(c, &job->in.m, (struct message){.status = STATUS_TIMEOUT});
-        give_job(c, job);
+        give_job(c, slot);
         return false;
     }
     gauge_set(&st->busy_workers, c->now, ++state->busy);
-    job->state = JOB_SERVED;
-    job->begun = c->now;
-    serve(c, job);
+    serve(c, slot);
     return true;
 }
 
@@ -373,26 +377,26 @@ static void release_worker(struct ctx *c)
     while (!taken && state->queue.count > 0) {
         uint32_t slot = wait_pop(&state->queue, &c->slabs[SLAB_JOBS]);
         gauge_set(&st->queue_depth, c->now, state->queue.count);
-        taken = start(c, job_at(c, slot));
+        taken = start(c, slot);
     }
     if (!taken) {
         gauge_set(&st->busy_workers, c->now, state->busy);
     }
 }
 
-static void reject(struct ctx *c, struct job *job)
+static void reject(struct ctx *c, uint32_t slot)
 {
     const struct server_params *p = c->params;
     struct server_stats *st = c->stats;
     st->requests_rejected++;
     if (p->on_reject == REJECT_REPLY) {
         bool says = p->reject_retry_after != SIM_TIME_NEVER;
-        reply(c, &job->in.m,
+        reply(c, &job_at(c, slot)->in.m,
               (struct message){.status = STATUS_OVERLOADED,
                                .flags = says ? REPLY_RETRY_AFTER : 0,
                                .deadline = says ? p->reject_retry_after : 0});
     }
-    give_job(c, job);
+    give_job(c, slot);
 }
 
 static void on_request(struct ctx *c, const struct event *e)
@@ -407,22 +411,22 @@ static void on_request(struct ctx *c, const struct event *e)
         reply(c, &e->msg, (struct message){.status = STATUS_NETWORK, .flags = REPLY_REFUSED});
         return;
     }
-    struct job *job = take_job(c, &e->msg, response);
+    uint32_t slot = take_job(c, &e->msg, response);
     if (state->busy < p->concurrency) {
-        start(c, job);
-    } else if (wait_push(&state->queue, &p->queue, &c->slabs[SLAB_JOBS], job->slot,
-                         e->msg.priority)) {
+        start(c, slot);
+    } else if (wait_push(&state->queue, &p->queue, &c->slabs[SLAB_JOBS], slot, e->msg.priority)) {
         gauge_set(&st->queue_depth, c->now, state->queue.count);
     } else {
-        reject(c, job);
+        reject(c, slot);
     }
 }
 
 /* --- answers ----------------------------------------------------------------------------- */
 
-static void finish_job(struct ctx *c, struct job *job, const struct message *m)
+static void finish_job(struct ctx *c, uint32_t slot, const struct message *m)
 {
     struct server_stats *st = c->stats;
+    const struct job *job = job_at(c, slot);
     st->requests_completed++;
     sim_record(c, &st->sojourn_time, c->now - job->arrived);
     sim_cancel(c, job->alarm);
@@ -432,7 +436,7 @@ static void finish_job(struct ctx *c, struct job *job, const struct message *m)
     } else {
         st->replies_dropped++;
     }
-    give_job(c, job);
+    give_job(c, slot);
     release_worker(c);
 }
 
@@ -452,14 +456,14 @@ static struct message message_of(const struct response *r)
     return m;
 }
 
-static void answer(struct ctx *c, struct job *job)
+static void answer(struct ctx *c, uint32_t slot)
 {
-    const struct response *r = response_of(c, job);
+    const struct response *r = response_of(c, job_at(c, slot));
     struct message m = message_of(r);
     if (r->outcome == RESPONSE_RESET) {
         m = (struct message){.status = STATUS_NETWORK};
     }
-    finish_job(c, job, r->outcome == RESPONSE_DROP ? NULL : &m);
+    finish_job(c, slot, r->outcome == RESPONSE_DROP ? NULL : &m);
 }
 
 /* --- downstream calls -------------------------------------------------------------------- */
@@ -478,24 +482,27 @@ static struct caller caller_for(struct ctx *c, uint32_t site)
 }
 
 /* Makes the job's next downstream call, or answers when there is none left. */
-static void next_step(struct ctx *c, struct job *job)
+static void next_step(struct ctx *c, uint32_t slot)
 {
     const struct server_params *p = c->params;
-    if (job->site == p->calls.count) {
-        answer(c, job);
+    struct job *job = job_at(c, slot);
+    uint32_t site = job->of.step.site;
+    if (site == p->calls.count) {
+        answer(c, slot);
         return;
     }
-    struct caller caller = caller_for(c, job->site);
+    struct caller caller = caller_for(c, site);
     const struct message *request = &job->in.m;
+    bool knows = p->middleware.kind == MIDDLEWARE_DEADLINE;
     job->state = JOB_CALLING;
-    job->call = caller_start(
+    job->of.step.call = caller_start(
         &caller, &(struct call_request){.request = request->request,
-                                        .cookie = job->slot,
-                                        .deadline = job->deadline,
+                                        .cookie = slot,
+                                        .deadline = knows ? request->deadline : SIM_TIME_NEVER,
                                         .class_ = request->class_,
-                                        .site = (uint16_t)job->site,
+                                        .site = (uint16_t)site,
                                         .priority = request->priority,
-                                        .method = (uint8_t)p->calls.items[job->site].method});
+                                        .method = (uint8_t)p->calls.items[site].method});
 }
 
 static void on_service(struct ctx *c, const struct event *e)
@@ -504,7 +511,7 @@ static void on_service(struct ctx *c, const struct event *e)
     struct job *job = slab_find(&c->slabs[SLAB_JOBS], e->msg.token);
     CHECK(job, "the end of a service that nobody has");
     st->total_service_time += (uint64_t)(c->now - job->begun);
-    next_step(c, job);
+    next_step(c, (uint32_t)e->msg.token);
 }
 
 static void on_call(struct ctx *c, const struct event *e)
@@ -519,39 +526,40 @@ static void on_call(struct ctx *c, const struct event *e)
     if (!caller_handle(&caller, call, e, &end)) {
         return;
     }
-    struct job *job = job_at(c, (uint32_t)end.cookie);
+    uint32_t slot = (uint32_t)end.cookie;
     if (end.outcome == OUTCOME_SUCCESS) {
-        job->site++;
-        next_step(c, job);
+        job_at(c, slot)->of.step.site++;
+        next_step(c, slot);
         return;
     }
     uint16_t status = end.outcome == OUTCOME_TIMEOUT ? STATUS_GATEWAY_TIMEOUT : STATUS_BAD_GATEWAY;
-    finish_job(c, job, &(struct message){.status = status});
+    finish_job(c, slot, &(struct message){.status = status});
 }
 
 /* --- what is given up -------------------------------------------------------------------- */
 
 /* Drops a job, whatever is being done for it. */
-static void drop_job(struct ctx *c, struct job *job)
+static void drop_job(struct ctx *c, uint32_t slot)
 {
     const struct server_params *p = c->params;
     struct server_state *state = c->state;
     struct server_stats *st = c->stats;
+    const struct job *job = job_at(c, slot);
     sim_cancel(c, job->alarm);
     if (job->state == JOB_WAITING) {
-        wait_remove(&state->queue, &p->queue, &c->slabs[SLAB_JOBS], job->slot, job->in.m.priority);
+        wait_remove(&state->queue, &p->queue, &c->slabs[SLAB_JOBS], slot, job->in.m.priority);
         gauge_set(&st->queue_depth, c->now, state->queue.count);
-        give_job(c, job);
+        give_job(c, slot);
         return;
     }
     if (job->state == JOB_SERVED) {
         sim_cancel(c, job->timer);
         st->total_service_time += (uint64_t)(c->now - job->begun);
     } else {
-        struct caller caller = caller_for(c, job->site);
-        caller_give_up(&caller, job->call);
+        struct caller caller = caller_for(c, job->of.step.site);
+        caller_give_up(&caller, job->of.step.call);
     }
-    give_job(c, job);
+    give_job(c, slot);
     release_worker(c);
 }
 
@@ -568,10 +576,9 @@ static void on_cancel(struct ctx *c, const struct event *e)
     if (slot == SLAB_NONE) {
         return;
     }
-    struct job *job = job_at(c, slot);
-    if (job->state == JOB_WAITING || p->on_cancel == CANCEL_ABORTS) {
+    if (job_at(c, slot)->state == JOB_WAITING || p->on_cancel == CANCEL_ABORTS) {
         st->requests_cancelled++;
-        drop_job(c, job);
+        drop_job(c, slot);
     }
 }
 
@@ -582,7 +589,7 @@ static void on_deadline(struct ctx *c, const struct event *e)
     CHECK(job, "the deadline of a job that is gone");
     st->deadline_exceeded++;
     reply(c, &job->in.m, (struct message){.status = STATUS_TIMEOUT});
-    drop_job(c, job);
+    drop_job(c, (uint32_t)e->msg.token);
 }
 
 static void crash(struct ctx *c)
