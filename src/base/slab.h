@@ -68,12 +68,6 @@ static inline void slab_give(struct slab *s, uint32_t index)
     s->live--;
 }
 
-/* The index of the slot in which `data` lies: at its beginning, or somewhere in it. */
-static inline uint32_t slab_index(const struct slab *s, const void *data)
-{
-    return (uint32_t)((size_t)((const unsigned char *)data - s->memory.base) / s->stride);
-}
-
 static inline bool slab_is_taken(const struct slab *s, uint32_t index)
 {
     return slab_header(s, index)->generation & 1;

@@ -9,14 +9,9 @@ const struct call_plan *attempt_plan(const struct caller *c, const struct call *
     return call->plan == 0 ? &p->plan : &p->methods.items[call->plan - 1].plan;
 }
 
-uint32_t attempt_slot(const struct caller *c, const struct attempt *a)
-{
-    return slab_index(c->slab, a);
-}
-
 static uint64_t token_of(const struct caller *c, const struct attempt *a)
 {
-    return slab_token(c->slab, attempt_slot(c, a));
+    return slab_token(c->slab, a->slot);
 }
 
 static void set_timer(const struct caller *c, struct attempt *a, sim_time delay, unsigned flags)
@@ -152,7 +147,7 @@ static sim_time phase_limit(const struct phase_limits *l, sim_time limit, sim_ti
 static void await_reply(const struct caller *c, struct attempt *a, sim_time limit)
 {
     const struct dist *timeout = &c->params->timeout;
-    bool constant = dist_is_constant(timeout) && dist_floor(timeout) == limit;
+    bool constant = timeout->kind == DIST_CONSTANT && timeout->constant == limit;
     a->state = ATTEMPT_OUT;
     set_timer(c, a, limit, TIMER_FIRST | (constant ? TIMER_CONSTANT : 0));
 }
@@ -160,12 +155,11 @@ static void await_reply(const struct caller *c, struct attempt *a, sim_time limi
 /* Sends it without anything that could delay it, or that knows of deadlines. */
 static void send_plainly(const struct caller *c, const struct call *call, struct attempt *a)
 {
-    const struct dist *timeout = &c->params->timeout;
     struct message m = message_of(c, call, a);
     ++*sim_wire_load(c->ctx, a->way.wire);
     c->stats->requests_sent++;
     c->stats->messages_lost += sim_send(c->ctx, a->way, &m) == SIM_TIME_NEVER;
-    await_reply(c, a, dist_draw(timeout, c->stream));
+    await_reply(c, a, dist_draw(&c->params->timeout, c->stream));
 }
 
 /* Sends it to a pool, of which it is then to hear that it holds a connection. */
@@ -217,15 +211,24 @@ static void connect_and_send(const struct caller *c, const struct call *call, st
     }
 }
 
+/* Whether nothing can stand in the attempt's way, or delay it, or wants to know its deadline. */
+static bool is_plain(const struct caller *c, const struct call *call)
+{
+    uint32_t conditioners = 0;
+    if (!c->params->plain || c->pooled || call->deadline != SIM_TIME_NEVER) {
+        return false;
+    }
+    sim_conditioners(c->ctx, &conditioners);
+    return conditioners == 0;
+}
+
 void attempt_begin(const struct caller *c, struct call *call, struct attempt *a)
 {
     a->number = (uint16_t)++call->attempts;
     a->sent = c->ctx->now;
     a->connects = 0;
     a->way = target_pick(c->ctx, c->target, c->stream);
-    uint32_t conditioners;
-    sim_conditioners(c->ctx, &conditioners);
-    if (c->params->plain && !c->pooled && call->deadline == SIM_TIME_NEVER && conditioners == 0) {
+    if (is_plain(c, call)) {
         send_plainly(c, call, a);
         return;
     }

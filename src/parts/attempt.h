@@ -21,9 +21,6 @@ bool attempt_hears(const struct caller *c, const struct call *call, struct attem
 /* Gives it up, whatever its state. Nobody will judge it. */
 void attempt_give_up(const struct caller *c, const struct call *call, struct attempt *a);
 
-/* Its slot in the caller's slab. */
-uint32_t attempt_slot(const struct caller *c, const struct attempt *a);
-
 /* Refuses to make it at all. */
 void attempt_refuse(const struct caller *c, struct attempt *a, enum attempt_error error);
 

@@ -11,16 +11,17 @@
 
 #include "stats/stat_spec.h"
 
+/* What every request touches comes first. */
 struct caller_stats {
-    uint64_t logical_requests, successes, failures, abandoned;
-    uint64_t requests_sent, responses_received, errors, timeouts, refused;
-    uint64_t retries, retries_denied;
-    uint64_t hedges, hedge_wins, cancelled, wasted_time;
-    uint64_t late_responses, late_successes, messages_lost;
+    uint64_t logical_requests, successes, requests_sent, responses_received;
+    uint64_t retries, errors, timeouts, late_responses;
+    struct gauge in_flight;
+    struct histogram response_time, request_latency;
+    uint64_t failures, abandoned, refused, messages_lost, retries_denied;
+    uint64_t hedges, hedge_wins, cancelled, wasted_time, late_successes;
     uint64_t circuit_broken, throttled, low_timeouts, dropped, connection_wait_timeouts, reconnects;
     uint64_t breaker_state_changes, breaker_times_opened, breaker_times_closed;
-    struct gauge in_flight, breakers_open, breakers_half_open;
-    struct histogram response_time, request_latency;
+    struct gauge breakers_open, breakers_half_open;
 };
 
 /* Statistics rows of a caller_stats that is the member `at` of struct `tag`. `p` goes before

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "parts/caller.h"
 
+#include <string.h>
+
 #include "parts/attempt.h"
 #include "parts/call_site.h"
 
@@ -39,7 +41,8 @@ static void await_hedge(const struct caller *c, struct call *call, uint32_t k)
 {
     uint32_t slot = slab_take(c->slab);
     struct attempt *a = attempt_in(c, slot);
-    *a = (struct attempt){.call = call->lead.call,
+    *a = (struct attempt){.slot = slot,
+                          .call = call->lead.call,
                           .next = call->lead.next,
                           .owner = c->ctx->self,
                           .number = (uint16_t)k,
@@ -105,17 +108,19 @@ uint32_t caller_start(const struct caller *c, const struct call_request *q)
 {
     uint32_t slot = slab_take(c->slab);
     struct call *call = slab_at(c->slab, slot);
-    *call = (struct call){.lead = {.call = slot, .owner = c->ctx->self},
-                          .request = q->request,
-                          .cookie = q->cookie,
-                          .started = c->ctx->now,
-                          .deadline = choose_deadline(c, q),
-                          .bytes = q->bytes,
-                          .class_ = q->class_,
-                          .site = q->site,
-                          .priority = choose_priority(c->params, q->priority),
-                          .method = q->method,
-                          .plan = choose_plan(c->params, q->method)};
+    memset(call, 0, sizeof *call); /* and no copy of a whole one */
+    call->lead.slot = call->lead.call = slot;
+    call->lead.owner = c->ctx->self;
+    call->request = q->request;
+    call->cookie = q->cookie;
+    call->started = c->ctx->now;
+    call->deadline = choose_deadline(c, q);
+    call->bytes = q->bytes;
+    call->class_ = q->class_;
+    call->site = q->site;
+    call->priority = choose_priority(c->params, q->priority);
+    call->method = q->method;
+    call->plan = choose_plan(c->params, q->method);
     c->stats->logical_requests++;
     gauge_add(&c->stats->in_flight, c->ctx->now, 1);
     enum attempt_error error = c->params->site.size > 0 ? site_begin(c, call) : ERROR_NONE;
@@ -237,7 +242,7 @@ static void hasten(const struct caller *c, struct call *call)
         first = a->state == ATTEMPT_AWAITED ? a : first; /* the list begins with the last */
     }
     if (first && sim_cancel(c->ctx, first->timer)) {
-        uint64_t token = slab_token(c->slab, attempt_slot(c, first));
+        uint64_t token = slab_token(c->slab, first->slot);
         first->timer = sim_timer(c->ctx, c->timer_kind, 0, token, 0);
     }
 }
@@ -255,12 +260,21 @@ static bool lose_attempt(const struct caller *c, struct call *call, struct call_
     return false;
 }
 
+static struct retry_verdict judge(const struct caller *c, const struct call *call,
+                                  const struct attempt_end *how)
+{
+    const struct retry *retry = &attempt_plan(c, call)->retry;
+    if (how->error == ERROR_NONE && how->status < 400 && !retry->polls) {
+        return (struct retry_verdict){.outcome = OUTCOME_SUCCESS};
+    }
+    struct retry_question q = question(c, call, how);
+    return retry_judge(retry, &q, c->stream);
+}
+
 static bool end_attempt(const struct caller *c, struct call *call, struct attempt *a,
                         const struct attempt_end *how, struct call_end *end)
 {
-    const struct call_plan *plan = attempt_plan(c, call);
-    struct retry_question q = question(c, call, how);
-    struct retry_verdict verdict = retry_judge(&plan->retry, &q, c->stream);
+    struct retry_verdict verdict = judge(c, call, how);
     enum outcome outcome = (enum outcome)verdict.outcome;
     c->stats->errors += how->status != 0 && outcome != OUTCOME_SUCCESS;
     if (c->params->site.size > 0) {

@@ -38,7 +38,8 @@ struct attempt {
     int64_t held;   /* what the retry budget is to have back */
     struct way way;
     struct breaker_ticket ticket;
-    uint32_t call; /* slot of the call */
+    uint32_t slot; /* its own */
+    uint32_t call; /* that of the call */
     uint32_t next; /* slot + 1 of another attempt of this round; 0: none */
     entity_id owner;
     uint16_t number;  /* from 1, through all rounds; of one awaited, how many of its round come
