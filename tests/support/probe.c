@@ -8,6 +8,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "support/asker.h"
+
 enum { TIMER_ANSWER = EVENT_TIMER };
 
 struct answer {
@@ -39,12 +41,13 @@ static const struct schema schema = {.name = "probe",
 /* The visits stand among the statistics because these can be read from outside; they are no row,
  * so nothing but a reset clears them. */
 struct probe_stats {
-    uint64_t requests_received;
+    uint64_t requests_received, cancels_received;
     struct probe_visit visits[PROBE_MOST];
 };
 
 static const struct stat_spec stats[] = {
-    S_COUNTER(probe_stats, requests_received, "Requests that arrived."), S_END};
+    S_COUNTER(probe_stats, requests_received, "Requests that arrived."),
+    S_COUNTER(probe_stats, cancels_received, "Cancels that arrived."), S_END};
 
 static const char *const streams[] = {"answers", NULL};
 
@@ -74,7 +77,10 @@ static void on_request(struct ctx *c, const struct message *m)
 
 static void handle(struct ctx *c, const struct event *e)
 {
-    if (e->kind == EVENT_REQUEST) {
+    struct probe_stats *st = c->stats;
+    if (e->kind == EVENT_CANCEL) {
+        st->cancels_received++;
+    } else if (e->kind == EVENT_REQUEST) {
         on_request(c, &e->msg);
     } else if (e->kind == TIMER_ANSWER) {
         const struct pending *p = slab_at(&c->slabs[0], (uint32_t)e->msg.token);
@@ -99,17 +105,30 @@ static const struct entity_type probe_type = {.name = "probe",
                                               .init = init,
                                               .handle = handle};
 
+/* Puts a type among `n` sorted by name. */
+static void insert(const struct entity_type **all, uint32_t n, const struct entity_type *type)
+{
+    while (n > 0 && strcmp(all[n - 1]->name, type->name) > 0) {
+        all[n] = all[n - 1];
+        n--;
+    }
+    all[n] = type;
+}
+
 const struct entity_type *const *probe_registry(void)
 {
     static const struct entity_type *all[64];
-    uint32_t n = 0, at = 0;
-    while (entity_registry[n] && n < 62) {
-        at += strcmp(entity_registry[n]->name, probe_type.name) < 0;
+    if (all[0]) {
+        return all;
+    }
+    uint32_t n = 0;
+    while (entity_registry[n]) {
+        assert_in_range(n, 0, 60);
+        insert(all, n, entity_registry[n]);
         n++;
     }
-    for (uint32_t i = 0; i < n + 1; i++) {
-        all[i] = i == at ? &probe_type : entity_registry[i < at ? i : i - 1];
-    }
+    insert(all, n, &probe_type);
+    insert(all, n + 1, &asker_type);
     return all;
 }
 

@@ -11,7 +11,7 @@
 #include "engine/entity.h"
 #include "support/trial.h"
 
-/* The program's registry with the probe added. */
+/* The program's registry with the probe and the asker (support/asker.h) added. */
 const struct entity_type *const *probe_registry(void);
 
 enum { PROBE_MOST = 256 }; /* requests that are written down; more are only counted */

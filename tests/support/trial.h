@@ -23,7 +23,7 @@ struct trial {
 };
 
 /* Reads the study that `format` and what follows make. Besides the program's own entity types it
- * may use `probe` (support/probe.h). */
+ * may use `probe` and `asker` (support/probe.h, support/asker.h). */
 void trial_open(struct trial *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void trial_open_list(struct trial *t, const char *format, va_list args);
 void trial_close(struct trial *t);

@@ -447,12 +447,13 @@ static void a_crash_forgets_its_own(void **state)
         ASK(10, .token = 1, .attempt = 1),
         {.at = 12, .kind = EVENT_REQUEST, .proxy = OTHER_PROXY, .m = {.token = 2, .attempt = 1}},
         ASK(60, .token = 3, .attempt = 1),
+        CANCEL(75, .token = 1, .attempt = 1),
         ASK(80, .token = 4, .attempt = 1),
         CANCEL(85, .token = 1, .attempt = 1)};
     static const struct answer answers[] = {{100, 200}, {100, 200}, {100, 200}};
     struct stage s = {
         .crash = {.kind = ACTION_CRASH, .from = 50, .to = 70, .first = PROXY, .count = 1}};
-    play(&s, asks, 5, answers);
+    play(&s, asks, 6, answers);
     assert_int_equal(events_of(&s, ASKER), 2);
     assert_reply(&s, 0, 116, 200, 2);
     assert_reply(&s, 1, 184, 200, 4);

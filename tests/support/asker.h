@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * asker: an entity type for tests. It sends requests and cancels to the first instance of its
+ * target exactly when its script says, and writes down the replies:
+ *
+ *   asker: {type: asker, target: pool, steps: [[0s, 1], [0.5s, 2, ask_pooled], [1s, 1, cancel]]}
+ *
+ * A step is a time, the number of a request, and what to do: ask, ask_pooled or cancel.
+ */
+#ifndef TESTS_SUPPORT_ASKER_H
+#define TESTS_SUPPORT_ASKER_H
+
+#include "engine/entity.h"
+#include "support/trial.h"
+
+extern const struct entity_type asker_type;
+
+enum { ASKER_MOST = 256 }; /* replies that are written down; more are only counted */
+
+struct asker_reply {
+    sim_time at; /* [ns] */
+    uint32_t number;
+    uint16_t status;
+};
+
+/* Fails unless these are the replies that the asker of this name got, in this order. */
+void asker_assert_replies(const struct trial *t, const char *name, uint32_t n,
+                          const struct asker_reply *replies);
+
+#endif
