@@ -261,6 +261,12 @@ static bool reconnects(const struct caller *c, const struct call *call, struct a
     return true;
 }
 
+/* How an attempt ends that waited too long for a connection of the pool. */
+static uint8_t wait_error(const struct caller *c)
+{
+    return c->retry_waits ? ERROR_TIMEOUT : ERROR_NO_CONNECTION;
+}
+
 static bool ends_by_timer(const struct caller *c, const struct call *call, struct attempt *a,
                           struct attempt_end *end)
 {
@@ -277,7 +283,7 @@ static bool ends_by_timer(const struct caller *c, const struct call *call, struc
         --*sim_wire_load(c->ctx, a->way.wire);
         tell_receiver(c, call, a);
         st->connection_wait_timeouts++;
-        end->error = ERROR_NO_CONNECTION;
+        end->error = wait_error(c);
         return true;
     case ATTEMPT_OUT:
         --*sim_wire_load(c->ctx, a->way.wire);
@@ -317,7 +323,7 @@ static bool ends_in_pool(const struct caller *c, const struct call *call, struct
     bool waited = m->status == STATUS_NO_CONNECTION;
     c->stats->connection_wait_timeouts += waited;
     c->stats->refused += !waited;
-    end->error = waited ? ERROR_NO_CONNECTION : ERROR_REFUSED;
+    end->error = waited ? wait_error(c) : ERROR_REFUSED;
     return true;
 }
 
