@@ -3,12 +3,6 @@
 
 #include "parts/call_site.h"
 
-const struct call_plan *attempt_plan(const struct caller *c, const struct call *call)
-{
-    const struct call_params *p = c->params;
-    return call->plan == 0 ? &p->plan : &p->methods.items[call->plan - 1].plan;
-}
-
 static uint64_t token_of(const struct caller *c, const struct attempt *a)
 {
     return slab_token(c->slab, a->slot);
@@ -358,12 +352,9 @@ bool attempt_hears(const struct caller *c, const struct call *call, struct attem
     return ends;
 }
 
-void attempt_give_up(const struct caller *c, const struct call *call, struct attempt *a)
+void attempt_abort(const struct caller *c, const struct call *call, struct attempt *a)
 {
     bool out = a->state == ATTEMPT_OUT || a->state == ATTEMPT_CONNECTING;
-    if (a->state == ATTEMPT_OVER) {
-        return;
-    }
     sim_cancel(c->ctx, a->timer);
     if (out || a->state == ATTEMPT_QUEUED) {
         --*sim_wire_load(c->ctx, a->way.wire);

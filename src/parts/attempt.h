@@ -9,7 +9,11 @@
 #include "parts/caller.h"
 
 /* The strategy and retry policy of a call. */
-const struct call_plan *attempt_plan(const struct caller *c, const struct call *call);
+static inline const struct call_plan *attempt_plan(const struct caller *c, const struct call *call)
+{
+    const struct call_params *p = c->params;
+    return call->plan == 0 ? &p->plan : &p->methods.items[call->plan - 1].plan;
+}
 
 /* Begins the attempt: it is sent, or refused and ends in this instant. */
 void attempt_begin(const struct caller *c, struct call *call, struct attempt *a);
@@ -18,8 +22,15 @@ void attempt_begin(const struct caller *c, struct call *call, struct attempt *a)
 bool attempt_hears(const struct caller *c, const struct call *call, struct attempt *a,
                    const struct event *e, struct attempt_end *end);
 
-/* Gives it up, whatever its state. Nobody will judge it. */
-void attempt_give_up(const struct caller *c, const struct call *call, struct attempt *a);
+/* Gives it up, if it is not over. Nobody will judge it. */
+void attempt_abort(const struct caller *c, const struct call *call, struct attempt *a);
+static inline void attempt_give_up(const struct caller *c, const struct call *call,
+                                   struct attempt *a)
+{
+    if (a->state != ATTEMPT_OVER) {
+        attempt_abort(c, call, a);
+    }
+}
 
 /* Refuses to make it at all. */
 void attempt_refuse(const struct caller *c, struct attempt *a, enum attempt_error error);
