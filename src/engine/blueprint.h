@@ -15,6 +15,7 @@
 
 #include "engine/event.h"
 #include "policies/conditioner.h"
+#include "policies/failure_budget.h"
 #include "rng/dist.h"
 
 struct entity_type;
@@ -74,6 +75,19 @@ struct action_plan {
     struct conditioner conditioner;
 };
 
+/* The entities first .. first + count - 1. */
+struct entity_range {
+    entity_id first;
+    uint32_t count;
+};
+
+/* Whose outcomes count for the failure budget. They share a window, so they are never divided. */
+struct budget_plan {
+    const struct failure_budget *policy; /* NULL: there is none; not owned */
+    const struct entity_range *watched;  /* may overlap */
+    uint32_t n_watched;
+};
+
 struct blueprint {
     const struct group_plan *groups;
     uint32_t n_groups;
@@ -86,6 +100,7 @@ struct blueprint {
     uint32_t n_specs;
     const struct action_plan *actions;
     uint32_t n_actions;
+    struct budget_plan budget;
 };
 
 /* The least time that a message of this kind of wire takes [ns]. */

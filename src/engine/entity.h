@@ -136,6 +136,13 @@ void *sim_wire_memory(struct ctx *, wire_id wire, size_t size);
 /* Adds a value to a histogram of the entity's stats. */
 void sim_record(struct ctx *, struct histogram *h, sim_time value);
 
+/* An attempt or a request of this entity has ended: for the failure budget. */
+void sim_outcome(struct ctx *, enum outcome_of what, bool failed);
+
+/* True when whoever makes requests by itself is to make no more: the budget was spent before now.
+ */
+bool sim_sources_stopped(const struct ctx *);
+
 /* By how much service is slowed at this moment: the product of the actions in force, 1 without. */
 double sim_slowdown(const struct ctx *);
 

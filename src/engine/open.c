@@ -306,6 +306,7 @@ struct sim *sim_open(const struct blueprint *b, const struct sim_options *option
     open_wires(s);
     share_open(s);
     actions_open(s);
+    outcomes_open(s);
     open_series(s);
     s->large = s->memory.used - s->untouched > LARGE;
     s->ctx.sim = s;
@@ -322,6 +323,7 @@ void sim_close(struct sim *s)
         }
     }
     share_close(s);
+    outcomes_close(s);
     series_close(&s->series);
     hist_pool_close(&s->histograms);
     evq_close(&s->queue);

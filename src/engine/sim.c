@@ -68,7 +68,7 @@ static void set_boundary(struct sim *s)
         sim_time sample = (s->now / s->options.interval + 1) * s->options.interval;
         next = sample < next ? sample : next;
     }
-    s->boundary = next < s->options.end ? next : SIM_TIME_NEVER;
+    s->boundary = next < s->last ? next : SIM_TIME_NEVER;
 }
 
 static void reset_slabs(struct sim *s)
@@ -104,6 +104,8 @@ void sim_reset(struct sim *s, uint64_t seed, uint64_t replication)
     s->replication = replication;
     s->tie_key = hash_pair(seed, replication);
     s->now = 0;
+    s->last = s->options.end;
+    s->passed = -1;
     s->reached = 0;
     s->events = 0;
     s->cascade = 0;
@@ -129,6 +131,7 @@ void sim_reset(struct sim *s, uint64_t seed, uint64_t replication)
         }
     }
     actions_reset(s);
+    outcomes_reset(s);
     for (uint32_t i = 0; i < s->n_own; i++) {
         sim_enter(s, &s->records[s->own[i]], s->own[i]);
         if (s->current->type->init) {
@@ -201,10 +204,11 @@ static inline void look_ahead(const struct sim *s)
 }
 
 /* True when no event before `limit` is left. */
-static bool run_events(struct sim *s, sim_time limit, uint64_t stop_at)
+static bool run_events(struct sim *s, sim_time limit, uint64_t most)
 {
     struct event_queue *q = &s->queue;
-    while (s->events != stop_at && !sim_stuck(s) && !s->full) {
+    s->stop_at = s->events + most;
+    while (s->events != s->stop_at && !sim_stuck(s) && !s->full) {
         uint32_t slot = evq_pop_before(q, limit);
         if (slot == EVQ_NONE) {
             return true;
@@ -232,7 +236,7 @@ static void end_warmup(struct sim *s)
 /* What is due between the events before this moment and those at it. */
 static void pass_boundary(struct sim *s)
 {
-    s->now = s->boundary;
+    s->now = s->passed = s->boundary;
     s->event = NULL;
     if (s->options.interval != SIM_TIME_NEVER && s->now % s->options.interval == 0) {
         series_sample(&s->series, s->now);
@@ -243,17 +247,18 @@ static void pass_boundary(struct sim *s)
     set_boundary(s);
 }
 
-bool sim_run_until(struct sim *s, sim_time limit, uint64_t budget)
+static bool run_until(struct sim *s, sim_time limit, uint64_t budget)
 {
-    sim_time last = sim_time_add(s->options.end, 1);
+    sim_time last = sim_time_add(s->last, 1);
     limit = limit < last ? limit : last;
     s->reached = limit;
     budget = budget ? budget : UINT64_MAX - s->events;
     uint64_t sampling = 1 + s->series.n_columns; /* what a boundary costs, in events */
     while (s->boundary < limit) {
         uint64_t before = s->events;
-        if (!run_events(s, s->boundary, before + budget)) {
-            return false;
+        sim_time boundary = s->boundary;
+        if (!run_events(s, boundary, budget) || s->boundary != boundary) {
+            return false; /* also when a failure budget was spent: then there is none */
         }
         pass_boundary(s);
         uint64_t used = s->events - before + sampling;
@@ -262,7 +267,35 @@ bool sim_run_until(struct sim *s, sim_time limit, uint64_t budget)
         }
         budget -= used;
     }
-    return run_events(s, limit, s->events + budget);
+    return run_events(s, limit, budget);
+}
+
+bool sim_run_until(struct sim *s, sim_time limit, uint64_t budget)
+{
+    sim_time last = s->last;
+    bool done = run_until(s, limit, budget);
+    if (s->last < last) { /* A failure budget was spent: the rest of the instant is left. */
+        done = run_until(s, limit, budget);
+    }
+    return done;
+}
+
+sim_time sim_end(const struct sim *s)
+{
+    return s->last;
+}
+
+void sim_shorten(struct sim *s, sim_time end)
+{
+    if (end < s->last) {
+        s->last = end;
+        set_boundary(s);
+    }
+}
+
+bool sim_went_beyond(const struct sim *s)
+{
+    return s->now > s->last || s->passed >= s->last;
 }
 
 bool sim_stuck(const struct sim *s)
@@ -275,8 +308,11 @@ void sim_finish(struct sim *s)
     while (s->boundary != SIM_TIME_NEVER) {
         pass_boundary(s); /* where the run was not brought to its end */
     }
-    s->now = s->options.end;
+    s->now = s->last;
     s->event = NULL;
+    if (s->last < s->options.end && s->last <= s->options.warmup) {
+        end_warmup(s); /* nothing was to be measured yet */
+    }
     for (uint32_t i = 0; i < s->n_own; i++) {
         struct record *r = &s->records[s->own[i]];
         sim_enter(s, r, s->own[i]);
@@ -370,7 +406,7 @@ size_t sim_memory(const struct sim *s)
 {
     size_t bytes = s->memory.used - s->untouched + s->kept.used + evq_memory(&s->queue) +
                    s->histograms.n_directories * sizeof(struct hist_directory) +
-                   s->histograms.n_pages * sizeof(struct hist_page);
+                   s->histograms.n_pages * sizeof(struct hist_page) + s->outcomes.memory.used;
     for (uint32_t g = 0; g < s->plan->n_groups; g++) {
         for (int k = 0; k < ENTITY_SLABS; k++) {
             bytes += s->groups[g].slabs[k].n * s->groups[g].slabs[k].stride;

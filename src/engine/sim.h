@@ -47,10 +47,23 @@ void sim_reset(struct sim *s, uint64_t seed, uint64_t replication);
 /* Time of the next event, SIM_TIME_NEVER when there is none. */
 sim_time sim_next_time(struct sim *s);
 
-/* Runs every event with time < limit and time <= end; takes the samples and ends the warm-up on
+/* Runs every event with time < limit and time <= sim_end; takes the samples and ends the warm-up on
  * the way. Stops early after work worth about `budget` events (0: no limit) and when an outbox is
  * full, and for good when the model is stuck. True when nothing below the limit is left. */
 bool sim_run_until(struct sim *s, sim_time limit, uint64_t budget);
+
+/* When the failure budget was spent; SIM_TIME_NEVER: it was not. */
+sim_time sim_tripped(const struct sim *s);
+
+/* The last instant that runs: options.end, or that at which a failure budget was spent. */
+sim_time sim_end(const struct sim *s);
+
+/* Brings sim_end forward: the replication is then as if it ended by itself there. What has run
+ * beyond, or past the end of an interval or of the warm-up there, cannot be taken back:
+ * sim_went_beyond is then true, and the replication is to be run again, with its end brought
+ * forward right after the reset. */
+void sim_shorten(struct sim *s, sim_time end);
+bool sim_went_beyond(const struct sim *s);
 
 /* True when one event has set off more others without any time passing than a model has business
  * with (ten million, and a hundred an entity): the model loops, as users do who think for no time
@@ -61,8 +74,7 @@ bool sim_stuck(const struct sim *s);
 /* True when so much waits in an outbox that it is to be emptied before the simulation runs on. */
 bool sim_full(const struct sim *s);
 
-/* Ends the replication at options.end: gauges and series are brought up to
- * it. */
+/* Ends the replication at sim_end: gauges and series are brought up to it. */
 void sim_finish(struct sim *s);
 
 /* The messages made for another part since the last sim_outbox_clear, `*n` of them, and the time of

@@ -11,6 +11,7 @@
 
 #include "engine/event_queue.h"
 #include "engine/sim.h"
+#include "policies/failure_budget.h"
 #include "policies/profile.h"
 
 /* One entity: what leads to everything it owns. */
@@ -26,6 +27,7 @@ struct record {
     uint32_t condition; /* in sim->conditions; 0: nothing ever happens to it */
     uint32_t group;
     uint32_t tie; /* in place of the id where order must not depend on other entities */
+    bool watched; /* its outcomes count for the failure budget */
 };
 
 #define NO_STREAM (UINT32_MAX - 1) /* so that there is a next one */
@@ -79,15 +81,24 @@ struct group {
     uint32_t first_column; /* of the first instance that is here, in sim->series */
 };
 
+/* What the failure budget has seen. */
+struct outcomes {
+    struct region memory; /* of the window's ring */
+    struct failure_window window;
+    sim_time tripped; /* [ns]; SIM_TIME_NEVER: the budget is not spent */
+};
+
 struct sim {
     const struct blueprint *plan;
     struct sim_options options;
     uint64_t seed, replication;
     uint64_t tie_key;
     sim_time now;
-    sim_time boundary; /* next end of an interval or of the warm-up */
-    sim_time reached;  /* everything before this has run */
-    uint64_t events;
+    sim_time last;                  /* that runs: options.end, unless a failure budget was spent */
+    sim_time boundary;              /* next end of an interval or of the warm-up */
+    sim_time passed;                /* the one before; -1: none */
+    sim_time reached;               /* everything before this has run */
+    uint64_t events, stop_at;       /* handled, and with how many of them to stop for now */
     uint64_t cascade, cascade_most; /* events that the one popped last but these has set off without
                                        any time passing, and where that is a loop */
     bool full;                      /* an outbox is; see sim_full */
@@ -108,6 +119,7 @@ struct sim {
     uint32_t n_conditions;
     struct rate_window *windows;
     struct conditioner_window *conditioners;
+    struct outcomes outcomes;
     struct ctx ctx; /* of the event being handled */
     struct record *current;
     const struct event *event;
@@ -162,6 +174,11 @@ void kept_open(struct sim *s);
 void kept_reset(struct sim *s);
 void kept_close(struct sim *s);
 void kept_clear(struct sim *s, uint32_t place); /* as it was at first */
+
+/* engine/outcomes.c; nothing happens where there is no budget */
+void outcomes_open(struct sim *s);
+void outcomes_reset(struct sim *s);
+void outcomes_close(struct sim *s);
 
 /* Clears what a caller notes of its ports and wires: when it crashes. */
 void forget_ports(struct sim *s, const struct record *r);

@@ -118,6 +118,9 @@ static void on_action(struct ctx *c, const struct event *e)
 
 static void on_source(struct ctx *c, const struct event *e)
 {
+    if (sim_sources_stopped(c)) {
+        return;
+    }
     struct source source = source_for(c);
     struct caller caller = caller_for(c);
     struct call_request request = source_next(&source, e);

@@ -167,6 +167,7 @@ static void end_call(const struct caller *c, struct call *call, const struct att
     stats->successes += outcome == OUTCOME_SUCCESS;
     stats->failures += outcome != OUTCOME_SUCCESS;
     sim_record(c->ctx, &stats->request_latency, c->ctx->now - call->started);
+    sim_outcome(c->ctx, OUTCOME_OF_REQUESTS, outcome != OUTCOME_SUCCESS);
     close_call(c, call);
 }
 
@@ -277,6 +278,7 @@ static bool end_attempt(const struct caller *c, struct call *call, struct attemp
     struct retry_verdict verdict = judge(c, call, how);
     enum outcome outcome = (enum outcome)verdict.outcome;
     c->stats->errors += how->status != 0 && outcome != OUTCOME_SUCCESS;
+    sim_outcome(c->ctx, OUTCOME_OF_ATTEMPTS, outcome != OUTCOME_SUCCESS);
     if (c->params->site.size > 0) {
         site_judge(c, call, a, how, outcome, c->ctx->now - a->sent);
     }

@@ -57,6 +57,11 @@ void trial_end(struct trial *t)
 void trial_run(struct trial *t, uint64_t replication)
 {
     trial_begin(t, replication, SIM_TIME_NEVER);
+    if (sim_went_beyond(t->sim)) { /* the end that a failure budget made; see sim_shorten */
+        sim_time end = sim_end(t->sim);
+        trial_begin(t, replication, 0);
+        sim_shorten(t->sim, end);
+    }
     trial_end(t);
 }
 
