@@ -39,6 +39,16 @@ static uint32_t *singles(uint32_t n)
     return each;
 }
 
+/* A failure budget judges what it sees in the order in which it happens. */
+static void join_watched(const struct budget_plan *budget, uint32_t *parent)
+{
+    for (uint32_t i = 0; i < budget->n_watched; i++) {
+        for (uint32_t k = 0; k < budget->watched[i].count; k++) {
+            join(parent, budget->watched[0].first, budget->watched[i].first + k);
+        }
+    }
+}
+
 static uint32_t *join_all(const struct blueprint *b, const sim_time *floors, sim_time contract,
                           uint32_t *contracted)
 {
@@ -60,6 +70,7 @@ static uint32_t *join_all(const struct blueprint *b, const sim_time *floors, sim
         }
     }
     free(joined);
+    join_watched(&b->budget, parent);
     return parent;
 }
 

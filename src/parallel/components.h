@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What is dealt out to parts: entities joined by wires that must not be cut (union-find; Tarjan
- * 1975).
+ * What is dealt out to parts: entities joined by wires that must not be cut, or by a failure budget
+ * that watches them together (union-find; Tarjan 1975).
  */
 #ifndef SQUALL_PARALLEL_COMPONENTS_H
 #define SQUALL_PARALLEL_COMPONENTS_H
@@ -16,7 +16,8 @@ struct components {
     uint32_t contracted; /* wires within, for being too fast to be cut */
 };
 
-/* Joins what wires without delay connect, and wires faster than `contract` [ns]. `floors` are those
+/* Joins what wires without delay connect, and wires faster than `contract` [ns], and those whose
+ * outcomes share a window. `floors` are those
  * of the specs. O(entities + wires). */
 void components_open(const struct blueprint *b, const sim_time *floors, const struct flow *f,
                      sim_time contract, struct components *c);

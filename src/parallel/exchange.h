@@ -12,6 +12,7 @@
 /* What a rank tells. */
 struct tidings {
     sim_time next; /* [ns] its first pending event */
+    sim_time end;  /* [ns] of the replication, as far as it knows: see sim_end */
     bool stop;     /* it was asked to stop */
     bool stuck;    /* its model is, at `next` */
 };
@@ -19,6 +20,7 @@ struct tidings {
 /* What it learns, the same on every rank but for the horizon. */
 struct outlook {
     sim_time first;   /* [ns] of all events, those on their way included */
+    sim_time end;     /* [ns] the earliest that anybody knows of */
     sim_time horizon; /* [ns] up to which this rank may run, exclusive */
     bool stop;        /* some rank was asked to */
     bool stuck;       /* the rank that has `first` is */

@@ -13,7 +13,7 @@
 #include "parallel/mail.h"
 
 struct note {
-    sim_time next;
+    sim_time next, end;
     uint32_t stop, stuck;
     sim_time sent[WINDOWS_DIRECT]; /* [ns] first event sent to each part in this window */
 };
@@ -34,6 +34,7 @@ static void heed(const struct direct *d, uint32_t from, const struct note *n, si
     for (uint32_t p = 0; p < d->parts; p++) {
         next[p] = n->sent[p] < next[p] ? n->sent[p] : next[p];
     }
+    o->end = n->end < o->end ? n->end : o->end;
     o->stop |= n->stop != 0;
     if (n->stuck && n->next < *stuck_at) {
         *stuck_at = n->next;
@@ -44,7 +45,8 @@ static void turn(struct exchange *e, const struct tidings *mine, struct patience
                  struct windows_stats *s, struct outlook *o)
 {
     struct direct *d = (struct direct *)(void *)e;
-    struct note note = {.next = mine->next, .stop = mine->stop, .stuck = mine->stuck};
+    struct note note = {
+        .next = mine->next, .end = mine->end, .stop = mine->stop, .stuck = mine->stuck};
     sim_time next[WINDOWS_DIRECT], stuck_at = SIM_TIME_NEVER;
     for (uint32_t to = 0; to < d->parts; to++) {
         uint32_t n;
@@ -52,7 +54,7 @@ static void turn(struct exchange *e, const struct tidings *mine, struct patience
         next[to] = SIM_TIME_NEVER;
     }
     mail_exchange(d->mail, &note, p, s);
-    *o = (struct outlook){.first = SIM_TIME_NEVER};
+    *o = (struct outlook){.first = SIM_TIME_NEVER, .end = mine->end};
     heed(d, d->part, &note, next, o, &stuck_at);
     for (uint32_t from = 0, i = 0; from < d->parts; from++) {
         if (from != d->part) {

@@ -13,7 +13,7 @@
 #include "parallel/mail.h"
 
 /* Reduced to the least of all; a flag is raised by -1. */
-enum { FIRST, STUCK_AT, STOP, WORDS };
+enum { FIRST, END, STUCK_AT, STOP, WORDS };
 
 struct reduced {
     struct exchange base;
@@ -28,7 +28,7 @@ static void turn(struct exchange *e, const struct tidings *mine, struct patience
                  struct windows_stats *s, struct outlook *o)
 {
     struct reduced *r = (struct reduced *)(void *)e;
-    int64_t told[WORDS] = {mine->next, mine->stuck ? mine->next : SIM_TIME_NEVER,
+    int64_t told[WORDS] = {mine->next, mine->end, mine->stuck ? mine->next : SIM_TIME_NEVER,
                            mine->stop ? -1 : 0};
     int64_t least[WORDS];
     for (uint32_t i = 0; i < r->n_peers; i++) {
@@ -43,6 +43,7 @@ static void turn(struct exchange *e, const struct tidings *mine, struct patience
     mail_next(r->mail);
     patience_wait(p, &reduction, 1);
     *o = (struct outlook){.first = least[FIRST],
+                          .end = least[END],
                           .horizon = horizon_reduced(least[FIRST], r->lookahead->least),
                           .stop = least[STOP] != 0,
                           .stuck =

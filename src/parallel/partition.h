@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Who runs which entity when one model runs on several ranks. Entities joined by a wire without
- * delay share a rank; these joints are contracted to components first (union-find), and components
- * are what is dealt out. Every method gives the same partition for the same arguments.
+ * delay share a rank, as do those that a failure budget watches; these joints are contracted to
+ * components first (union-find), and components are what is dealt out. Every method gives the same
+ * partition for the same arguments.
  */
 #ifndef SQUALL_PARALLEL_PARTITION_H
 #define SQUALL_PARALLEL_PARTITION_H

@@ -24,7 +24,8 @@ struct windows {
     struct lookahead lookahead;
     struct exchange *exchange; /* NULL: there is only one part */
     struct windows_stats stats;
-    uint64_t polled; /* [ns] when; replications may be shorter than the time between two polls */
+    sim_time tripped; /* [ns] */
+    uint64_t polled;  /* [ns] when; replications may be shorter than the time between two polls */
 };
 
 static enum windows_exchange choose(enum windows_exchange wanted, uint32_t parts)
@@ -93,19 +94,63 @@ static void run_share(struct windows *w, sim_time limit, struct patience *p)
     w->stats.run_ns += patience_clock() - began;
 }
 
-/* Whether the replication is over, and how. */
-static bool is_over(const struct outlook *o, sim_time end, enum windows_end *how)
+/* Whether the replication is over, and how. A rank may be stuck beyond an end that it did not know.
+ */
+static bool is_over(const struct outlook *o, enum windows_end *how)
 {
-    *how = o->stop ? WINDOWS_STOPPED : o->stuck ? WINDOWS_STUCK : WINDOWS_DONE;
-    return o->stop || o->stuck || o->first > end;
+    bool done = o->first > o->end;
+    *how = o->stop ? WINDOWS_STOPPED : o->stuck && !done ? WINDOWS_STUCK : WINDOWS_DONE;
+    return o->stop || o->stuck || done;
 }
 
 static struct outlook alone(const struct windows *w, const struct patience *p)
 {
     return (struct outlook){.first = sim_next_time(w->sim),
+                            .end = sim_end(w->sim),
                             .horizon = SIM_TIME_NEVER,
                             .stop = p->stop,
                             .stuck = sim_stuck(w->sim)};
+}
+
+/* Runs the replication once, with the end at `end` or where it comes to be. */
+static enum windows_end run_once(struct windows *w, uint64_t seed, uint64_t replication,
+                                 sim_time end, struct patience *p, sim_time *reached)
+{
+    enum windows_end how = WINDOWS_DONE;
+    sim_reset(w->sim, seed, replication);
+    sim_shorten(w->sim, end);
+    for (;;) {
+        struct outlook o = alone(w, p);
+        if (w->exchange) {
+            struct tidings mine = {.next = o.first, .end = o.end, .stop = o.stop, .stuck = o.stuck};
+            w->exchange->turn(w->exchange, &mine, p, &w->stats, &o);
+        }
+        w->stats.windows++;
+        *reached = o.first;
+        sim_shorten(w->sim, o.end);
+        if (is_over(&o, &how)) {
+            break;
+        }
+        run_share(w, o.horizon, p);
+    }
+    if (how == WINDOWS_DONE) {
+        sim_run_until(w->sim, SIM_TIME_NEVER, 0); /* what is left are ends of intervals */
+        *reached = sim_end(w->sim);
+    }
+    w->stats.events += sim_events(w->sim);
+    return how;
+}
+
+/* Tells all when the budget was spent, which one of them knows. True: the replication has ended by
+ * that, and somebody was further by then. */
+static bool is_spoilt(struct windows *w)
+{
+    int64_t told[] = {sim_tripped(w->sim), sim_went_beyond(w->sim) ? -1 : 0};
+    if (w->exchange) {
+        MPI_Allreduce(MPI_IN_PLACE, told, 2, MPI_INT64_T, MPI_MIN, w->comm);
+    }
+    w->tripped = told[0];
+    return told[1] != 0;
 }
 
 enum windows_end windows_run(struct windows *w, uint64_t seed, uint64_t replication,
@@ -113,27 +158,19 @@ enum windows_end windows_run(struct windows *w, uint64_t seed, uint64_t replicat
 {
     uint64_t began = patience_clock();
     struct patience p = {.poll = poll, .context = context, .polled = w->polled};
-    enum windows_end how = WINDOWS_DONE;
-    sim_reset(w->sim, seed, replication);
-    for (;;) {
-        struct outlook o = alone(w, &p);
-        if (w->exchange) {
-            struct tidings mine = {.next = o.first, .stop = o.stop, .stuck = o.stuck};
-            w->exchange->turn(w->exchange, &mine, &p, &w->stats, &o);
-        }
-        w->stats.windows++;
-        *reached = o.first;
-        if (is_over(&o, sim_options(w->sim)->end, &how)) {
-            break;
-        }
-        run_share(w, o.horizon, &p);
+    bool has_budget = sim_blueprint(w->sim)->budget.policy;
+    w->tripped = SIM_TIME_NEVER;
+    enum windows_end how = run_once(w, seed, replication, SIM_TIME_NEVER, &p, reached);
+    while (how == WINDOWS_DONE && has_budget && is_spoilt(w)) {
+        how = run_once(w, seed, replication, *reached, &p, reached);
     }
-    if (how == WINDOWS_DONE) {
-        sim_run_until(w->sim, SIM_TIME_NEVER, 0); /* what is left are ends of intervals */
-    }
-    w->stats.events += sim_events(w->sim);
     w->stats.blocked_ns += p.blocked_ns;
     w->polled = p.polled;
     w->stats.wall_ns += patience_clock() - began;
     return how;
+}
+
+sim_time windows_tripped(const struct windows *w)
+{
+    return w->tripped;
 }

@@ -54,11 +54,17 @@ enum windows_end {
     WINDOWS_STUCK,   /* the model is: see sim_stuck */
 };
 
-/* Collective. Runs a replication to its end; sim_finish is left to the caller. `poll` (may be NULL)
- * is called on every rank every few milliseconds; when it returns false anywhere, all stop. Every
- * rank returns the same. `*reached` gets the time that a stuck model is stuck at [ns]. */
+/* Collective. Runs a replication to its end; sim_finish is left to the caller. Where a failure
+ * budget ends it and some rank had gone further by then, it is run again up to there. `poll` (may
+ * be NULL) is called on every rank every few milliseconds; when it returns false anywhere, all
+ * stop. Every rank returns the same. `*reached` gets the time of the end [ns], or that at which a
+ * stuck model is stuck. */
 enum windows_end windows_run(struct windows *w, uint64_t seed, uint64_t replication,
                              bool (*poll)(void *context), void *context, sim_time *reached);
+
+/* When the failure budget of the replication that was run to its end was spent [ns], the same on
+ * every rank; SIM_TIME_NEVER: it was not. */
+sim_time windows_tripped(const struct windows *w);
 
 /* Of all replications since windows_open, this rank's. */
 const struct windows_stats *windows_stats(const struct windows *w);
