@@ -39,6 +39,15 @@ static double lookahead_for(const struct plan *p, const struct plan_row *row, do
 
 /* --- why not ------------------------------------------------------------------------------ */
 
+/* What holds the entities of a piece together, as the beginning of a sentence about these. */
+static const char *what_joins(const struct plan *p)
+{
+    bool budget = p->study->blueprint.budget.policy, wires = p->pieces.joints > 0;
+    return budget && wires ? "wires without delay and the failure budget join"
+           : budget        ? "the failure budget joins"
+                           : "wires without delay join";
+}
+
 /* What a delay would bring where the model is in one piece: as two even halves that send each other
  * every other message. */
 static void say_one_piece(const struct plan *p, struct arena *a)
@@ -49,9 +58,9 @@ static void say_one_piece(const struct plan *p, struct arena *a)
         return;
     }
     plan_say(a,
-             "The model cannot be divided. Wires without delay join all of its %" PRIu32
+             "The model cannot be divided: %s all of its %" PRIu32
              " entities, and entities that can affect each other at once must be on one rank.",
-             n);
+             what_joins(p), n);
     struct plan_row halves = {
         .ranks = 2,
         .work = {.rate = p->flow.total, .balance = 1.0, .remote = 0.5, .neighbours = 1.0}};
@@ -84,6 +93,7 @@ static void say_large_piece(const struct plan *p, struct arena *a)
 {
     const struct plan_pieces *c = &p->pieces;
     double most = 1.0 / c->share;
+    bool joined = c->joints > 0;
     if (c->entities == 1) {
         plan_say(
             a,
@@ -94,11 +104,12 @@ static void say_large_piece(const struct plan *p, struct arena *a)
     } else {
         plan_say(
             a,
-            "One piece of the model has %.0f %% of the events: wires without delay join its "
-            "entities, so that these must be on one rank, and no number of ranks is more than %.2g "
-            "times as fast as one. What would help: a latency, under `network` in the "
-            "configuration, for the wires named above.",
-            100.0 * c->share, most);
+            "One piece of the model has %.0f %% of the events: %s its entities, so that these must "
+            "be on one rank, and no number of ranks is more than %.2g times as fast as one. What "
+            "would help: %s.",
+            100.0 * c->share, what_joins(p), most,
+            joined ? "a latency, under `network` in the configuration, for the wires named above"
+                   : "to watch fewer entities");
     }
 }
 

@@ -230,16 +230,35 @@ static const char *percent(double share, struct arena *arena)
     return small ? "< 0.1 %" : arena_format(arena, "%.*f %%", value < 9.95 ? 1 : 0, value);
 }
 
+static uint64_t count_watched(const struct budget_plan *budget)
+{
+    uint64_t n = 0;
+    for (uint32_t i = 0; i < budget->n_watched; i++) {
+        n += budget->watched[i].count;
+    }
+    return n;
+}
+
 static void print_pieces(const struct plan *p, struct arena *a)
 {
     const struct plan_pieces *c = &p->pieces;
     uint32_t n = p->study->blueprint.n_entities;
-    if (c->joints == 0) {
-        line("pieces", "as many as entities: every wire takes time");
+    const char *label = "pieces", *number = arena_format(a, "%" PRIu32 ": ", c->n);
+    if (c->joints > 0) {
+        line(label,
+             arena_format(a, "%s%" PRIu32 " wires without delay join entities", number, c->joints));
+        label = number = "";
+    }
+    uint64_t watched = count_watched(&p->study->blueprint.budget);
+    if (watched > 1) {
+        line(label, arena_format(a, "%sthe failure budget keeps %" PRIu64 " entities together",
+                                 number, watched));
+        label = "";
+    }
+    if (*label) {
+        line(label, "as many as entities: every wire takes time");
         return;
     }
-    line("pieces", arena_format(a, "%" PRIu32 ": %" PRIu32 " wires without delay join entities",
-                                c->n, c->joints));
     line("",
          arena_format(a, "the largest has %" PRIu32 " of %" PRIu32 " entities and %s of the events",
                       c->entities, n, percent(c->share, a)));

@@ -19,6 +19,7 @@ struct worker {
     struct journal *journal; /* leader: NULL until there is something to write */
     struct buffer piece, record;
     struct buffer *pieces; /* leader: one a rank of the team */
+    int trips;             /* failure budgets spent that were told of */
     bool ok;
 };
 
@@ -35,6 +36,15 @@ static bool keep_on(void *context)
     return crew_poll(b->crew);
 }
 
+/* True when the whole of a replication counts for nothing. What a replication did until it got
+ * stuck depends on how its model was divided; and some are not wanted. */
+static bool is_void(const struct worker *b, enum run_status status)
+{
+    const struct failure_budget *budget = b->run->study->blueprint.budget.policy;
+    return status == RUN_EVENT_LIMIT ||
+           (status == RUN_BUDGET_TRIPPED && budget->action == BUDGET_ABORT);
+}
+
 /* Runs one replication to its end, or to where it gets stuck. False: it was stopped. */
 static bool replicate(struct worker *b, struct record_head *head)
 {
@@ -48,14 +58,14 @@ static bool replicate(struct worker *b, struct record_head *head)
         }
         return false;
     }
-    if (end == WINDOWS_STUCK) {
-        head->status = RUN_EVENT_LIMIT;
-        head->sim_end = reached;
+    head->sim_end = reached;
+    head->status = end == WINDOWS_STUCK                               ? RUN_EVENT_LIMIT
+                   : windows_tripped(team->windows) != SIM_TIME_NEVER ? RUN_BUDGET_TRIPPED
+                                                                      : RUN_OK;
+    if (is_void(b, head->status)) {
         return true;
     }
     sim_finish(b->sim);
-    head->status = RUN_OK;
-    head->sim_end = b->run->meta.end;
     head->events = team_sum(team, sim_events(b->sim));
     head->digest = team_sum(team, sim_digest(b->sim));
     return true;
@@ -69,16 +79,40 @@ static void complain_of_stuck(const struct record_head *head)
             head->replication, (double)head->sim_end * 1e-9);
 }
 
-/* The whole record, in the leader's b->record. What a replication did until it got stuck depends on
- * how its model was divided; so nothing is kept but that it did, and when. */
+/* A study of thousands of replications may have thousands that trip. */
+static void complain_of_trip(struct worker *b, const struct record_head *head)
+{
+    enum { TOLD = 3 };
+    if (b->trips < TOLD) {
+        fprintf(stderr, "squall: replication %" PRIu64 " spent its failure budget at %.9g s%s\n",
+                head->replication, (double)windows_tripped(b->run->team.windows) * 1e-9,
+                b->trips + 1 == TOLD ? "; the next ones to do so are not told" : "");
+        b->trips++;
+    }
+}
+
+/* Says on stderr what was wrong with the replication. */
+static void complain(struct worker *b, const struct record_head *head)
+{
+    if (head->status == RUN_EVENT_LIMIT) {
+        complain_of_stuck(head);
+    } else if (head->status == RUN_BUDGET_TRIPPED) {
+        complain_of_trip(b, head);
+    }
+}
+
+/* The whole record, in the leader's b->record. Of a void one nothing is kept but how it ended, and
+ * when. */
 static bool make_record(struct worker *b, const struct record_head *head)
 {
     const struct blueprint *plan = &b->run->study->blueprint;
     const struct team *team = &b->run->team;
     b->piece.size = b->record.size = 0;
-    if (head->status != RUN_OK) {
+    if (b->crew) {
+        complain(b, head);
+    }
+    if (is_void(b, head->status)) {
         if (b->crew) {
-            complain_of_stuck(head);
             record_blank(head, plan, &b->record);
         }
         return true;

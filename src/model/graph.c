@@ -495,6 +495,72 @@ static void choose_series(struct draft *d)
     }
 }
 
+/* Requests fail or succeed at those who await answers. Peers only pass things on. */
+static bool judges(const struct draft *d, uint32_t group)
+{
+    const struct study_group *g = &d->study->groups[group];
+    return g->params && d->groups[group].ports > 0 && !g->type->peers;
+}
+
+/* Refuses to watch who has no outcomes, or no sources that could be stopped. */
+static void check_watched(struct draft *d, const struct failure_budget *b,
+                          const struct name_ref *ref, uint32_t group)
+{
+    const struct study_group *g = &d->study->groups[group];
+    if (!g->params) {
+        return; /* That was reported. */
+    }
+    if (!judges(d, group)) {
+        diag_error(d->diag, ref->at, "'%s' makes no requests that could fail", g->name);
+    } else if (b->action == BUDGET_STOP_SOURCES && g->type->answers) {
+        diag_error(d->diag, ref->at, "'%s' is a %s, which has no sources to stop", g->name,
+                   g->type->name);
+    }
+}
+
+/* By default: whoever makes requests and is called by nobody. */
+static void default_watched(struct draft *d, struct failure_budget *b)
+{
+    struct study *s = d->study;
+    b->entities.items = arena_take(&s->memory, s->n_groups * sizeof *b->entities.items);
+    for (uint32_t g = 0; g < s->n_groups; g++) {
+        if (judges(d, g) && !d->called[g] && !s->groups[g].type->answers) {
+            b->entities.items[b->entities.count++].name =
+                (struct name_ref){.name = s->groups[g].name};
+        }
+    }
+}
+
+static void place_budget(struct draft *d)
+{
+    struct study *s = d->study;
+    if (s->settings.failure_budget.count == 0) {
+        return;
+    }
+    struct failure_budget *b = s->settings.failure_budget.items;
+    const struct node *at = node_child(d->study->root, "failure_budget");
+    if (b->entities.count == 0) {
+        default_watched(d, b);
+    }
+    if (b->entities.count == 0) {
+        diag_error(d->diag, at, "nobody here makes requests that could fail");
+    }
+    struct entity_range *watched = arena_take(&s->memory, b->entities.count * sizeof *watched);
+    for (uint32_t i = 0; i < b->entities.count; i++) {
+        struct name_range range;
+        if (draft_find(d, &b->entities.items[i].name, &range)) {
+            check_watched(d, b, &b->entities.items[i].name, range.group);
+            watched[i] = (struct entity_range){range.first, range.count};
+        }
+    }
+    /* A duration that could not be read is 0, and was reported. */
+    if (s->settings.duration > 0 && b->from > s->settings.duration) {
+        diag_warning(d->diag, at, "this is in force only after the end of the run");
+    }
+    s->blueprint.budget =
+        (struct budget_plan){.policy = b, .watched = watched, .n_watched = b->entities.count};
+}
+
 void graph_draw(struct study *s, bool bound, struct diag *diag)
 {
     struct draft d = {.study = s, .diag = diag};
@@ -506,6 +572,7 @@ void graph_draw(struct study *s, bool bound, struct diag *diag)
     find_ports(&d);
     find_called(&d);
     place_actions(&d);
+    place_budget(&d);
     choose_series(&d);
     draft_check_patterns(&d);
     if (bound && diag->errors == errors) {

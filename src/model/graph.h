@@ -17,9 +17,10 @@
 
 #include "model/study.h"
 
-/* Sets s->blueprint, the port of every target in the groups' params, and the default of
- * s->settings.output.series. Groups whose params are NULL are known by name only. Where something
- * failed before (`bound` is false) or fails here, the blueprint is not to be used. */
+/* Sets s->blueprint, the port of every target in the groups' params, and the defaults of
+ * s->settings.output.series and of the failure budget's entities. Groups whose params are NULL are
+ * known by name only. Where something failed before (`bound` is false) or fails here, the blueprint
+ * is not to be used. */
 void graph_draw(struct study *s, bool bound, struct diag *d);
 
 /* True when the name is matched: `*` stands for any letters, `?` for any one, all others for

@@ -185,6 +185,8 @@ static const struct param_spec study_rows[] = {
     P_COUNT(study_settings, replications, "1", 1, 1e9, "Independent repetitions."),
     P_LIST(study_settings, network, network_rule_schema, "[]", "How messages travel."),
     P_LIST(study_settings, timeline, timed_action_schema, "[]", "What happens when."),
+    P_LIST(study_settings, failure_budget, failure_budget_schema, "[]",
+           "When a replication is given up for failing too often: a block, or [] for never."),
     P_BLOCK(study_settings, output, output_schema, "{}", "What is kept of a run."),
     P_END};
 
@@ -280,6 +282,10 @@ static void check_settings(void *params, const struct node *at, struct diag *d, 
     if (s->interval != SIM_TIME_NEVER && s->duration / s->interval >= STUDY_MOST_INTERVALS) {
         diag_error(d, node_child(at, "interval"), "the run has more than %d intervals",
                    STUDY_MOST_INTERVALS);
+    }
+    if (s->failure_budget.count > 1) {
+        diag_error(d, node_item(node_child(at, "failure_budget"), 1),
+                   "there is one budget already");
     }
 }
 

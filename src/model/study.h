@@ -63,6 +63,7 @@ struct study_settings {
     int64_t seed, replications;
     LIST_OF(struct network_rule) network;
     LIST_OF(struct timed_action) timeline;
+    LIST_OF(struct failure_budget) failure_budget; /* one at most */
     struct study_output output; /* with the entities that keep series, also by default */
 };
 

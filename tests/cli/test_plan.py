@@ -84,7 +84,7 @@ class Plan(OutsideTest):
 
     def test_a_graph_that_cannot_be_cut(self):
         told = self.flat(self.plan(GLUED))
-        self.assertIn("The model cannot be divided. Wires without delay join all of its 61 "
+        self.assertIn("The model cannot be divided: wires without delay join all of its 61 "
                       "entities", told)
         # One law begins at 0; the other wires have no rule.
         self.assertIn("users -> front 800 may be as short as 0, study.yaml:10", told)
@@ -110,6 +110,15 @@ class Plan(OutsideTest):
             self.assertEqual(row["events"], share.group(1) + " %")
             self.assertLess(float(row["speed-up"]), bound * 1.02)
         self.assertIn("One piece of the model has", self.flat(told))
+
+    def test_watched_entities_stay_together(self):
+        told = self.flat(self.plan(CELLS, "--set", "failure_budget.threshold=1%", "--ranks", 8))
+        self.assertIn("pieces 65: the failure budget keeps 64 entities together", told)
+        self.assertIn("One piece of the model has 50 % of the events: the failure budget joins its "
+                      "entities", told)
+        told = self.flat(self.plan(GLUED, "--set", "failure_budget.threshold=1%"))
+        self.assertIn("pieces 1: 820 wires without delay join entities the failure budget keeps 40 "
+                      "entities together", told)
 
     def test_one_entity_has_it_all(self):
         told = self.flat(self.plan(CELLS, "--set", "web.count=none", "--set",

@@ -99,6 +99,22 @@ class Results(OutsideTest):
         self.assertIn("squall: replication 0 is stuck at 0 s: ", complaint)
         self.assertIn("replications  2 event_limit", self.squall("inspect", "loop.h5")[0])
 
+    def test_a_spent_failure_budget_is_told(self):
+        """With when; and of many only the first ones."""
+        budget = ["--set", "failure_budget.min_samples=1", "--set", "failure_budget.threshold=0"]
+        for n, action in ((2, "end_run"), (5, "stop_sources"), (1, "abort")):
+            _, complaint = self.make("--quiet", "--force", "--set", f"replications={n}", "--set",
+                                     f"failure_budget.action={action}", *budget, "--set",
+                                     "web.service_time=1h", status=4)
+            lines = complaint.splitlines()
+            self.assertEqual(len(lines), min(n, 3), complaint)
+            for i, line in enumerate(lines):
+                self.assertRegex(line, rf"\Asquall: replication {i} spent its failure budget at "
+                                       r"0\.[0-9]+ s" + ("; the next ones to do so are not told"
+                                                         if i == 2 else "") + r"\Z")
+            self.assertIn(f"replications  {n} budget_tripped",
+                          self.squall("inspect", "closed.h5")[0])
+
     def test_all_at_the_start(self):
         """Thousands of events at time 0 are no special case."""
         (self.folder / "start.yaml").write_text(
@@ -139,12 +155,12 @@ class Results(OutsideTest):
 
 
 class Journals(OutsideTest):
-    def leave(self):
+    def leave(self, *more):
         """A run that was stopped after a few replications, by a limit to the size of files. It is
         put upon the program alone, since Open MPI makes larger files."""
         limited = ["mpirun", "-n", "1", "sh", "-c", "trap '' XFSZ; ulimit -f 40; exec \"$@\"", "sh"]
-        done = subprocess.run([*limited, SQUALL, "run", str(CLOSED), "--quiet"], cwd=self.folder,
-                              env=self.environment, stdin=subprocess.DEVNULL,
+        done = subprocess.run([*limited, SQUALL, "run", str(CLOSED), "--quiet", *more],
+                              cwd=self.folder, env=self.environment, stdin=subprocess.DEVNULL,
                               capture_output=True, text=True, timeout=outside.PATIENCE)
         self.assertEqual((done.returncode, done.stdout), (1, ""), done.stderr)
         self.assertEqual(self.files(), ["closed.journal"])
@@ -161,6 +177,18 @@ class Journals(OutsideTest):
         self.squall("resume", "closed.journal", ranks=2)
         self.squall("run", CLOSED, "--output", "peace.h5")
         self.assert_same_results("closed.h5", "peace.h5")
+
+    def test_a_spent_budget_is_finished_work(self):
+        """Resuming runs such a replication no second time, and ends with the same status."""
+        trip = ["--set", "failure_budget={threshold: 0, min_samples: 1, from: 25s}",
+                "--set", "users.call.timeout=50ms"]
+        self.squall("run", CLOSED, *trip, "--quiet", "--output", "peace.h5", status=4)
+        shutil.move(self.folder / "peace.h5", self.folder.parent)
+        self.assertIn("replication 0 spent its failure budget", self.leave(*trip))
+        _, complaint = self.squall("resume", "closed.journal", status=4)
+        self.assertIn("replication 4 spent its failure budget", complaint)
+        self.assertNotIn("replication 0 ", complaint)
+        self.assert_same_results("closed.h5", "../peace.h5")
 
     def test_unfinished_run(self):
         self.leave()

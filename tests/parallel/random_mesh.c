@@ -138,6 +138,20 @@ static void add_timeline(struct draft *d)
     }
 }
 
+/* Now and then: of some clients, or of whoever there is. */
+static void add_budget(struct draft *d)
+{
+    static const char *const actions[] = {"end_run", "end_run", "stop_sources", "abort"};
+    static const char *const windows[] = {"1ns", "10ms", "100ms", "1s"};
+    if (below(d, 3) > 0) {
+        return;
+    }
+    add(d, "failure_budget: {threshold: %u%%, window: %s, min_samples: %u, action: %s, of: %s",
+        10 * below(d, 8), ONE_OF(d, windows), 1 + below(d, 20), ONE_OF(d, actions),
+        below(d, 2) ? "attempts" : "requests");
+    add(d, "%s, from: %ums}\n", below(d, 3) ? "" : ", entities: \"users0[0]\"", 100 * below(d, 3));
+}
+
 void random_mesh(uint64_t number, char *text, size_t size)
 {
     struct draft d = {.text = text, .size = size};
@@ -149,4 +163,5 @@ void random_mesh(uint64_t number, char *text, size_t size)
     add_servers(&d);
     add_network(&d);
     add_timeline(&d);
+    add_budget(&d);
 }

@@ -26,11 +26,15 @@ static uint64_t first_study = 1, n_studies = 1000;
 static int rank, ranks;
 static uint64_t remote_events; /* of all ranks: that something went over the cuts */
 
+static uint64_t trips; /* replications whose failure budget was spent; on rank 0 */
+
 /* On rank 0. */
 static void run_whole(struct trial *t, struct buffer *record)
 {
     trial_run(t, 0);
-    struct record_head head = {.events = sim_events(t->sim), .digest = sim_digest(t->sim)};
+    struct record_head head = {
+        .events = sim_events(t->sim), .digest = sim_digest(t->sim), .sim_end = sim_end(t->sim)};
+    trips += sim_tripped(t->sim) != SIM_TIME_NEVER;
     record->size = 0;
     record_encode(&head, t->sim, record);
 }
@@ -49,7 +53,9 @@ static void run_divided(const struct trial *t, const struct team_request *q, str
     struct sim *s = windows_sim(team.windows);
     sim_finish(s);
     struct record_head head = {.events = team_sum(&team, sim_events(s)),
-                               .digest = team_sum(&team, sim_digest(s))};
+                               .digest = team_sum(&team, sim_digest(s)),
+                               .sim_end = reached};
+    assert_true(rank != 0 || windows_tripped(team.windows) == sim_tripped(t->sim));
     remote_events += windows_stats(team.windows)->sent_events;
     record_piece(s, &piece);
     team_gather(&team, &piece, pieces);
@@ -105,6 +111,7 @@ static void test_random_studies(void **state)
     uint64_t sum;
     MPI_Allreduce(&remote_events, &sum, 1, MPI_UINT64_T, MPI_SUM, MPI_COMM_WORLD);
     assert_true(ranks == 1 || sum > 100 * n_studies);
+    assert_true(rank != 0 || trips > n_studies / 100);
 }
 
 int main(int argc, char **argv)

@@ -15,11 +15,11 @@ SHORTER = {"retry_storm": ["--set", "duration=75s"],
 
 
 class Ranks(OutsideTest):
-    def check(self, name, *more):
+    def check(self, name, *more, status=0):
         study = HERE / f"{name}.yaml"
-        self.squall("run", study, "--output", "1.h5", *more)
+        self.squall("run", study, "--output", "1.h5", *more, status=status)
         for ranks in (2, 3, 4):
-            self.squall("run", study, "--output", f"{ranks}.h5", *more, ranks=ranks)
+            self.squall("run", study, "--output", f"{ranks}.h5", *more, ranks=ranks, status=status)
             self.assert_same_results("1.h5", f"{ranks}.h5")
 
     def test_storm(self):
@@ -34,26 +34,37 @@ class Ranks(OutsideTest):
     def test_fewer_replications_than_ranks(self):
         self.check("closed", "--set", "replications=2", "--set", "duration=3s")
 
-    def check_divided(self, study, *more):
+    def check_divided(self, study, *more, status=0, few=SLOW):
         """One model on several ranks, cut in every way, against the same on one. MPI looks at every
         call, and at what is left at the end."""
         self.environment |= {"OMPI_MCA_mpi_param_check": "1",
                              "OMPI_MCA_mpi_show_handle_leaks": "1"}
-        self.squall("run", study, "--quiet", "--force", "--output", "1.h5", *more)
+        self.squall("run", study, "--quiet", "--force", "--output", "1.h5", *more, status=status)
         ways = [(2, "metis", "auto"), (3, "block", "reduced"), (2, "shuffle:1", "direct"),
                 (4, "shuffle:2", "auto"), (3, "shuffle:3", "direct"), (4, "metis", "reduced"),
                 (7, "shuffle:4", "auto"), (7, "metis", "direct"), (2, "shuffle:5", "reduced")]
-        for ranks, partition, exchange in ways[:3] if SLOW else ways:
+        for ranks, partition, exchange in ways[:3] if few else ways:
             with self.subTest(ranks=ranks, partition=partition, exchange=exchange):
                 _, told = self.squall("run", study, "--output", "n.h5", "--force", "--partition",
                                       partition, "--exchange", exchange,
-                                      "--ranks-per-replication", ranks, *more, ranks=ranks)
+                                      "--ranks-per-replication", ranks, *more, ranks=ranks,
+                                      status=status)
                 self.assertIn(f"of {ranks} ranks", told)
                 self.assertNotIn("handle", told)
                 self.assert_same_results("1.h5", "n.h5")
 
     def test_divided_storm(self):
         self.check_divided(HERE / "storm.yaml", "--set", "replications=2")
+
+    def test_divided_trip(self):
+        """Whatever follows when a failure budget is spent; ranks that went further go back."""
+        for action in ("end_run", "stop_sources", "abort"):
+            self.check_divided(HERE / "trip.yaml", "--set", f"failure_budget.action={action}",
+                               "--set", "replications=2", status=4,
+                               few=SLOW or action != "end_run")
+
+    def test_trips_side_by_side(self):
+        self.check("trip", status=4)
 
     def test_divided_lockstep(self):
         self.check_divided(HERE / "lockstep.yaml")
