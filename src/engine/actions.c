@@ -24,6 +24,7 @@ static void open_windows(struct sim *s, entity_id id, struct condition *k,
             s->windows[k->first_window + k->windows++] =
                 (struct rate_window){a->from, a->to, a->factor};
         } else if (a->kind == ACTION_CONDITIONER && concerns(a, id)) {
+            s->ctx.has_conditioners = true;
             s->conditioners[k->first_conditioner + k->conditioners++] =
                 (struct conditioner_window){a->from, a->to, a->conditioner};
         }

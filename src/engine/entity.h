@@ -38,8 +38,9 @@ struct ctx {
     const void *params;
     void *state;
     void *stats;
-    struct rng_stream *streams; /* in the order of the type's `streams` */
-    struct slab *slabs;         /* of the type: in the order of the type's `slabs` */
+    struct rng_stream *streams;        /* in the order of the type's `streams` */
+    struct slab *slabs;                /* of the type: in the order of the type's `slabs` */
+    bool has_budget, has_conditioners; /* whether there are any in the whole model */
 };
 
 /* What a flow of requests makes of itself at an entity; see entity_type.traffic. */
@@ -137,7 +138,13 @@ void *sim_wire_memory(struct ctx *, wire_id wire, size_t size);
 void sim_record(struct ctx *, struct histogram *h, sim_time value);
 
 /* An attempt or a request of this entity has ended: for the failure budget. */
-void sim_outcome(struct ctx *, enum outcome_of what, bool failed);
+void sim_take_outcome(struct ctx *, enum outcome_of what, bool failed);
+static inline void sim_outcome(struct ctx *c, enum outcome_of what, bool failed)
+{
+    if (__builtin_expect(c->has_budget, 0)) {
+        sim_take_outcome(c, what, failed);
+    }
+}
 
 /* True when whoever makes requests by itself is to make no more: the budget was spent before now.
  */

@@ -310,6 +310,7 @@ struct sim *sim_open(const struct blueprint *b, const struct sim_options *option
     open_series(s);
     s->large = s->memory.used - s->untouched > LARGE;
     s->ctx.sim = s;
+    s->ctx.has_budget = b->budget.policy != NULL;
     check_add_context(describe, s);
     return s;
 }

@@ -82,9 +82,9 @@ static void take_in(struct sim *s, enum outcome_of what, bool failed)
     }
 }
 
-void sim_outcome(struct ctx *c, enum outcome_of what, bool failed)
+void sim_take_outcome(struct ctx *c, enum outcome_of what, bool failed)
 {
-    if (__builtin_expect(c->sim->current->watched, 0)) {
+    if (c->sim->current->watched) {
         take_in(c->sim, what, failed);
     }
 }

@@ -208,12 +208,8 @@ static void connect_and_send(const struct caller *c, const struct call *call, st
 /* Whether nothing can stand in the attempt's way, or delay it, or wants to know its deadline. */
 static bool is_plain(const struct caller *c, const struct call *call)
 {
-    uint32_t conditioners = 0;
-    if (!c->params->plain || c->pooled || call->deadline != SIM_TIME_NEVER) {
-        return false;
-    }
-    sim_conditioners(c->ctx, &conditioners);
-    return conditioners == 0;
+    return c->params->plain && !c->pooled && call->deadline == SIM_TIME_NEVER &&
+           !c->ctx->has_conditioners;
 }
 
 void attempt_begin(const struct caller *c, struct call *call, struct attempt *a)
