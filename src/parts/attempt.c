@@ -150,6 +150,7 @@ static void await_reply(const struct caller *c, struct attempt *a, sim_time limi
 static void send_plainly(const struct caller *c, const struct call *call, struct attempt *a)
 {
     struct message m = message_of(c, call, a);
+    a->connects++;
     ++*sim_wire_load(c->ctx, a->way.wire);
     c->stats->requests_sent++;
     c->stats->messages_lost += sim_send(c->ctx, a->way, &m) == SIM_TIME_NEVER;
