@@ -363,8 +363,6 @@ void attempt_abort(const struct caller *c, const struct call *call, struct attem
         c->stats->cancelled++;
         c->stats->wasted_time += (uint64_t)(c->ctx->now - a->sent);
     }
-    if (a->state != ATTEMPT_AWAITED) {
-        site_forget(c, a);
-    }
+    site_forget(c, a);
     a->state = ATTEMPT_OVER;
 }

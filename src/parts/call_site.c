@@ -186,7 +186,8 @@ void site_judge(const struct caller *c, struct call *call, struct attempt *a,
 void site_forget(const struct caller *c, struct attempt *a)
 {
     const struct call_params *p = c->params;
-    if (p->breaker.kind != BREAKER_NONE && !per_request(&p->breaker)) {
+    bool begun = a->state != ATTEMPT_AWAITED;
+    if (begun && p->breaker.kind != BREAKER_NONE && !per_request(&p->breaker)) {
         breaker_forget(&p->breaker, breaker_state(c, a), c->ctx->now, &a->ticket);
     }
     if (p->retry_budget.kind != RETRY_BUDGET_NONE) {

@@ -23,7 +23,8 @@ enum attempt_error site_obstacle(const struct caller *c, struct attempt *a);
 void site_judge(const struct caller *c, struct call *call, struct attempt *a,
                 const struct attempt_end *end, enum outcome outcome, sim_time took);
 
-/* An attempt ends without anything being known of it: it was given up. */
+/* An attempt ends without anything being known of it: it was given up, perhaps before it began, but
+ * when it was paid for. */
 void site_forget(const struct caller *c, struct attempt *a);
 
 /* A request ends. */

@@ -33,8 +33,37 @@ static void a_refused_attempt_is_sent_once(void **state)
     trial_close(&t);
 }
 
+/* The first request times out at 1.1 s, and may be tried again at 1.6 s, when a late answer ends it
+ * at 1.3 s. The one retry that may be under way is free for the second request. */
+static void a_retry_that_is_not_made_is_not_under_way(void **state)
+{
+    (void)state;
+    struct trial t;
+    trial_open(&t, "squall: 1\n"
+                   "duration: 10s\n"
+                   "entities:\n"
+                   "  users:\n"
+                   "    type: client\n"
+                   "    target: far\n"
+                   "    arrivals: {times: [1s, 2s]}\n"
+                   "    call:\n"
+                   "      timeout: 100ms\n"
+                   "      retry: {kind: fixed, max_attempts: 2, delay: 500ms}\n"
+                   "      retry_budget: {concurrency: {budget_percent: 0, "
+                   "min_retry_concurrency: 1}}\n"
+                   "      accept_late: true\n"
+                   "  far: {type: probe, answers: [{after: 300ms}, {after: none}, {after: 0s}]}\n");
+    trial_run(&t, 0);
+    probe_assert_times(&t, "far", 3, (sim_time[]){SIM_TIME_S, 2 * SIM_TIME_S, 2600 * SIM_TIME_MS});
+    assert_int_equal(trial_counter(&t, "users.late_successes"), 1);
+    assert_int_equal(trial_counter(&t, "users.retries_denied"), 0);
+    assert_int_equal(trial_counter(&t, "users.successes"), 2);
+    trial_close(&t);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(a_refused_attempt_is_sent_once)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(a_refused_attempt_is_sent_once),
+                                       cmocka_unit_test(a_retry_that_is_not_made_is_not_under_way)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
