@@ -75,28 +75,30 @@ static struct breaker_state *breaker_state(const struct caller *c, const struct 
                : sim_wire_memory(c->ctx, a->way.wire, breaker_state_size(b));
 }
 
-/* Counts what has become of a breaker since its phase was `before`. */
-static void note_phase(const struct caller *c, uint8_t before, const struct breaker_state *s)
+/* Counts what has become of a breaker since it was `before`. */
+static void note_changes(const struct caller *c, const struct breaker_state *before,
+                         const struct breaker_state *s)
 {
-    if (s->phase == before) {
+    if (s->state_changes == before->state_changes) {
         return;
     }
     struct caller_stats *st = c->stats;
     sim_time now = c->ctx->now;
-    st->breaker_state_changes++;
-    st->breaker_times_opened += s->phase == BREAKER_OPEN;
-    st->breaker_times_closed += s->phase == BREAKER_CLOSED;
-    gauge_add(&st->breakers_open, now, (s->phase == BREAKER_OPEN) - (before == BREAKER_OPEN));
+    st->breaker_state_changes += s->state_changes - before->state_changes;
+    st->breaker_times_opened += s->times_opened - before->times_opened;
+    st->breaker_times_closed += s->times_closed - before->times_closed;
+    gauge_add(&st->breakers_open, now,
+              (s->phase == BREAKER_OPEN) - (before->phase == BREAKER_OPEN));
     gauge_add(&st->breakers_half_open, now,
-              (s->phase == BREAKER_HALF_OPEN) - (before == BREAKER_HALF_OPEN));
+              (s->phase == BREAKER_HALF_OPEN) - (before->phase == BREAKER_HALF_OPEN));
 }
 
 static bool breaker_passes(const struct caller *c, struct attempt *a)
 {
     struct breaker_state *s = breaker_state(c, a);
-    uint8_t before = s->phase;
+    struct breaker_state before = *s;
     bool passes = breaker_allow(&c->params->breaker, s, c->ctx->now, &a->ticket);
-    note_phase(c, before, s);
+    note_changes(c, &before, s);
     c->stats->circuit_broken += !passes;
     return passes;
 }
@@ -112,9 +114,18 @@ static void tell_breaker(const struct caller *c, struct call *call, struct attem
                          enum outcome outcome, sim_time took)
 {
     struct breaker_state *s = breaker_state(c, a);
-    uint8_t before = s->phase;
+    struct breaker_state before = *s;
     breaker_result(&c->params->breaker, s, c->ctx->now, ticket_of(c, call, a), outcome, took);
-    note_phase(c, before, s);
+    note_changes(c, &before, s);
+}
+
+/* What `a` was let through for will not be judged. Probes may have run out of time meanwhile. */
+static void release_breaker(const struct caller *c, struct attempt *a)
+{
+    struct breaker_state *s = breaker_state(c, a);
+    struct breaker_state before = *s;
+    breaker_forget(&c->params->breaker, s, c->ctx->now, &a->ticket);
+    note_changes(c, &before, s);
 }
 
 /* --- requests and attempts --------------------------------------------------------------- */
@@ -188,7 +199,7 @@ void site_forget(const struct caller *c, struct attempt *a)
     const struct call_params *p = c->params;
     bool begun = a->state != ATTEMPT_AWAITED;
     if (begun && p->breaker.kind != BREAKER_NONE && !per_request(&p->breaker)) {
-        breaker_forget(&p->breaker, breaker_state(c, a), c->ctx->now, &a->ticket);
+        release_breaker(c, a);
     }
     if (p->retry_budget.kind != RETRY_BUDGET_NONE) {
         retry_budget_drop(&p->retry_budget, budget_state(c), a->held);
@@ -203,7 +214,7 @@ void site_end(const struct caller *c, struct call *call)
 {
     const struct breaker *b = &c->params->breaker;
     if (b->kind != BREAKER_NONE && per_request(b)) {
-        breaker_forget(b, breaker_state(c, &call->lead), c->ctx->now, &call->lead.ticket);
+        release_breaker(c, &call->lead);
     }
 }
 

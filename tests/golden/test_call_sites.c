@@ -61,9 +61,40 @@ static void a_retry_that_is_not_made_is_not_under_way(void **state)
     trial_close(&t);
 }
 
+/* The breaker opens at 1 s. The second request is its probe, has no answer, and is given up by its
+ * server at 2.05 s, when the probe's time was up for 30 ms. */
+static void probes_run_out_of_time_unseen(void **state)
+{
+    (void)state;
+    struct trial t;
+    trial_open(&t, "squall: 1\n"
+                   "duration: 10s\n"
+                   "entities:\n"
+                   "  users: {type: client, target: web, arrivals: {times: [1s, 2s]}}\n"
+                   "  web:\n"
+                   "    type: server\n"
+                   "    service_time: 0s\n"
+                   "    middleware: {deadline: {timeout: 50ms, cancel_on_timeout: true}}\n"
+                   "    calls:\n"
+                   "      - target: far\n"
+                   "        breaker: {kind: consecutive, failure_threshold: 1, check: attempt,\n"
+                   "                  recovery_timeout: 20ms}\n"
+                   "  far: {type: probe, answers: [{after: 0s, status: 503}, {after: none}]}\n");
+    trial_run(&t, 0);
+    assert_int_equal(trial_counter(&t, "web.deadline_exceeded"), 1);
+    assert_int_equal(trial_counter(&t, "web.downstream_abandoned"), 1);
+    assert_int_equal(trial_counter(&t, "web.downstream_breaker_times_opened"), 2);
+    assert_int_equal(trial_counter(&t, "web.downstream_breaker_state_changes"), 3);
+    assert_int_equal(trial_level(&t, "web.downstream_breakers_open"), 1);
+    assert_int_equal(trial_level(&t, "web.downstream_breakers_half_open"), 0);
+    assert_int_equal(trial_integral(&t, "web.downstream_breakers_open"), 8950 * SIM_TIME_MS);
+    trial_close(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(a_refused_attempt_is_sent_once),
-                                       cmocka_unit_test(a_retry_that_is_not_made_is_not_under_way)};
+                                       cmocka_unit_test(a_retry_that_is_not_made_is_not_under_way),
+                                       cmocka_unit_test(probes_run_out_of_time_unseen)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
