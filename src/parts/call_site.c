@@ -165,6 +165,13 @@ static void observe(const struct caller *c, struct call *call, sim_time took)
     }
 }
 
+/* False when the caller kept the attempt back itself, which says nothing about the target. */
+static bool was_let_go(const struct attempt_end *end)
+{
+    return end->error != ERROR_CIRCUIT_OPEN && end->error != ERROR_THROTTLED &&
+           end->error != ERROR_DEADLINE;
+}
+
 /* An answer that shows that the backend took the request on, whatever came of it. */
 static bool is_accept(const struct attempt_end *end)
 {
@@ -186,7 +193,7 @@ void site_judge(const struct caller *c, struct call *call, struct attempt *a,
     if (p->retry_budget.kind != RETRY_BUDGET_NONE) {
         retry_budget_attempt_end(&p->retry_budget, budget_state(c), outcome, a->held);
     }
-    if (p->throttle.kind != THROTTLE_NONE) {
+    if (p->throttle.kind != THROTTLE_NONE && was_let_go(end)) {
         throttle_ended(&p->throttle, memory(c, p->site.throttle), c->ctx->now, is_accept(end));
     }
     if (p->site.has_windows && end->status / 100 == 2) {

@@ -91,10 +91,35 @@ static void probes_run_out_of_time_unseen(void **state)
     trial_close(&t);
 }
 
+/* One 500 opens the breaker, which stops a hundred requests; those that follow all go well. */
+static void what_a_breaker_stops_does_not_throttle(void **state)
+{
+    (void)state;
+    struct trial t;
+    trial_open(&t, "squall: 1\n"
+                   "duration: 20s\n"
+                   "entities:\n"
+                   "  users:\n"
+                   "    type: client\n"
+                   "    target: far\n"
+                   "    arrivals: {constant: 10/s}\n"
+                   "    call:\n"
+                   "      breaker: {kind: consecutive, failure_threshold: 1, check: attempt,\n"
+                   "                recovery_timeout: 10050ms}\n"
+                   "      throttle: failsafe\n"
+                   "  far: {type: probe, answers: [{after: 0s, status: 500}, {after: 0s}]}\n");
+    trial_run(&t, 0);
+    assert_int_equal(trial_counter(&t, "users.circuit_broken"), 100);
+    assert_int_equal(trial_counter(&t, "users.throttled"), 0);
+    assert_int_equal(trial_counter(&t, "users.successes"), 99);
+    trial_close(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(a_refused_attempt_is_sent_once),
                                        cmocka_unit_test(a_retry_that_is_not_made_is_not_under_way),
-                                       cmocka_unit_test(probes_run_out_of_time_unseen)};
+                                       cmocka_unit_test(probes_run_out_of_time_unseen),
+                                       cmocka_unit_test(what_a_breaker_stops_does_not_throttle)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
