@@ -37,7 +37,8 @@ void site_lay_out(struct call_params *p, struct arena *arena)
                              .budget = place(&size, retry_budget_state_size(&p->retry_budget)),
                              .throttle = place(&size, throttle_state_size(&p->throttle))};
     for (uint32_t i = 0; i < plans; i++) {
-        p->site.remembers_delay |= plan(p, i)->retry.delays.shared_state;
+        p->site.remembers_delay |= delays_of(plan(p, i), OF_RETRY)->shared_state ||
+                                   delays_of(plan(p, i), OF_STRATEGY)->shared_state;
     }
     p->site.shared_delay = place(&size, p->site.remembers_delay ? sizeof(sim_time) : 0);
     p->site.windows = arena_take(arena, plans * WINDOWS_OF_PLAN * sizeof *p->site.windows);

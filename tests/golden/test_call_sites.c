@@ -115,11 +115,46 @@ static void what_a_breaker_stops_does_not_throttle(void **state)
     trial_close(&t);
 }
 
+/* Delays that all hedges share have a place of their own, also beside those of others: a crash
+ * clears what was written, and nothing else. */
+static void hedges_may_share_their_delays(void **state)
+{
+    (void)state;
+    static const char study[] =
+        "squall: 1\n"
+        "duration: 10s\n"
+        "entities:\n"
+        "  users:\n"
+        "    type: client\n"
+        "    count: 2\n"
+        "    target: far\n"
+        "    arrivals: {constant: 10/s}\n"
+        "    call:\n"
+        "      timeout: 1s\n"
+        "      retry_budget: {token_bucket: {capacity: 2, retry_cost: 2}}\n"
+        "      strategy: {kind: parallel, attempts: 2, delays: {kind: decorrelated_jitter,\n"
+        "                 base_delay: 20ms, max_delay: 30ms, shared_state: true}}\n"
+        "  far: {type: probe, answers: [{after: 50ms}]}\n"
+        "timeline: [{at: 5s, for: 10ms, crash: users}]\n";
+    struct trial once, again;
+    trial_open(&once, "%s", study);
+    trial_run(&once, 1);
+    trial_open(&again, "%s", study);
+    trial_run(&again, 0);
+    trial_run(&again, 1);
+    assert_true(trial_same(&once, &again, "users", true));
+    assert_true(trial_counter(&once, "users.hedges") > 20);
+    assert_true(trial_counter(&once, "users.retries_denied") > 20);
+    trial_close(&once);
+    trial_close(&again);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(a_refused_attempt_is_sent_once),
                                        cmocka_unit_test(a_retry_that_is_not_made_is_not_under_way),
                                        cmocka_unit_test(probes_run_out_of_time_unseen),
-                                       cmocka_unit_test(what_a_breaker_stops_does_not_throttle)};
+                                       cmocka_unit_test(what_a_breaker_stops_does_not_throttle),
+                                       cmocka_unit_test(hedges_may_share_their_delays)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
