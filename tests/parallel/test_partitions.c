@@ -18,8 +18,8 @@
 #include <string.h>
 
 #include "experiment/team.h"
-#include "random_mesh.h"
 #include "results/record.h"
+#include "support/random_mesh.h"
 #include "support/trial.h"
 
 static uint64_t first_study = 1, n_studies = 1000;
@@ -88,7 +88,7 @@ static struct team_request way_of(uint64_t number)
 static void test_random_studies(void **state)
 {
     (void)state;
-    static char text[16384];
+    static char text[65536];
     struct buffer whole = {0}, divided = {0};
     for (uint64_t k = first_study; k < first_study + n_studies; k++) {
         random_mesh(k, text, sizeof text);

@@ -13,7 +13,7 @@
 
 void trial_open_list(struct trial *t, const char *format, va_list args)
 {
-    char text[16384];
+    char text[65536];
     int length = vsnprintf(text, sizeof text, format, args);
     assert_in_range(length, 1, sizeof text - 1);
     struct diag diag = {0};
