@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "support/random_mesh.h"
 #include "support/storm.h"
 #include "support/trial.h"
 
@@ -73,12 +74,30 @@ static void a_storm_asks_for_no_memory(void **state)
 static void nor_do_its_time_series(void **state)
 {
     (void)state;
-    assert_no_calls("interval: 100ms\noutput: {series: [users, robots, web, db]}\n");
+    assert_no_calls("interval: 100ms\noutput: {series: [users, robots, crawlers, web, db]}\n");
+}
+
+static void nor_do_studies_at_random(void **state)
+{
+    (void)state;
+    enum { STUDIES = 200 };
+    static char text[32768];
+    for (uint64_t n = 0; n < STUDIES; n++) {
+        random_mesh(n, text, sizeof text);
+        struct trial t;
+        trial_open(&t, "%s", text);
+        calls = 0;
+        trial_run(&t, 0);
+        trial_run(&t, 1);
+        assert_int_equal(calls, 0);
+        trial_close(&t);
+    }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(a_storm_asks_for_no_memory),
-                                       cmocka_unit_test(nor_do_its_time_series)};
+                                       cmocka_unit_test(nor_do_its_time_series),
+                                       cmocka_unit_test(nor_do_studies_at_random)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
