@@ -56,6 +56,20 @@ static bool has_phases(const struct call_params *p)
            dist_floor(&p->connection_latency) > 0;
 }
 
+/* Where an attempt goes is known when it is made: a breaker for each endpoint is asked then. */
+static void check_breaker(struct breaker *b, const struct node *at, struct diag *diag)
+{
+    if (b->kind == BREAKER_NONE || b->scope != BREAKER_PER_ENDPOINT) {
+        return;
+    }
+    if (b->check == BREAKER_CHECK_REQUEST && node_child(at, "check")) {
+        diag_error(diag, node_child(at, "check"),
+                   "a breaker for each endpoint is asked before each attempt, when it is known "
+                   "where that goes");
+    }
+    b->check = BREAKER_CHECK_ATTEMPT;
+}
+
 void call_params_derive(struct call_params *p, const struct node *at, struct diag *diag,
                         struct arena *arena)
 {
@@ -73,13 +87,7 @@ void call_params_derive(struct call_params *p, const struct node *at, struct dia
     if (p->methods.count > UINT8_MAX - 1) {
         diag_error(diag, node_child(at, "methods"), "more than %d plans", UINT8_MAX - 1);
     }
-    if (p->breaker.kind != BREAKER_NONE && p->breaker.scope == BREAKER_PER_ENDPOINT &&
-        p->breaker.check == BREAKER_CHECK_REQUEST &&
-        node_child(node_child(at, "breaker"), "check")) {
-        diag_error(diag, node_child(node_child(at, "breaker"), "check"),
-                   "a breaker for each endpoint is asked before each attempt, when it is known "
-                   "where that goes");
-    }
+    check_breaker(&p->breaker, node_child(at, "breaker"), diag);
     p->plain = p->deadline == SIM_TIME_NEVER && !has_phases(p) &&
                !conditioner_does(&p->conditioner) && p->breaker.kind == BREAKER_NONE &&
                p->throttle.kind == THROTTLE_NONE;
