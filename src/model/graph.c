@@ -472,7 +472,8 @@ static void default_series(struct draft *d)
     o->series.count = 0;
     for (uint32_t g = 0; g < s->n_groups; g++) {
         if (d->named[g] || !d->called[g]) {
-            o->series.items[o->series.count++].name = (struct name_ref){.name = s->groups[g].name};
+            o->series.items[o->series.count++].name =
+                (struct name_ref){.name = s->groups[g].name, .at = s->groups[g].at};
         }
     }
 }
