@@ -25,6 +25,9 @@ class Ranks(OutsideTest):
     def test_storm(self):
         self.check("storm")
 
+    def test_caller(self):
+        self.check("caller")
+
     def test_closed_loop(self):
         self.check("closed")
 
@@ -65,6 +68,17 @@ class Ranks(OutsideTest):
 
     def test_trips_side_by_side(self):
         self.check("trip", status=4)
+
+    def test_divided_caller(self):
+        study = HERE / "caller.yaml"
+        self.check_divided(study, "--set", "replications=1")
+        told, _ = self.squall("inspect", "1.h5")
+        for happened in ("retries_denied", "hedge_wins", "cancelled", "wasted_time", "refused",
+                         "late_successes", "circuit_broken", "throttled", "low_timeouts", "dropped",
+                         "reconnects", "breaker_times_opened", "breaker_times_closed", "abandoned",
+                         "requests_cancelled", "rejected_low_timeout", "deadline_exceeded",
+                         "requests_refused", "requests_rejected", "replies_dropped"):
+            self.assertRegex(told, rf"\n +(downstream_)?{happened} ")
 
     def test_divided_lockstep(self):
         self.check_divided(HERE / "lockstep.yaml")
