@@ -25,7 +25,7 @@
 #include "support/random_mesh.h"
 #include "support/reading.h"
 
-static uint64_t n_rounds = 2000, first_round;
+static uint64_t n_rounds = 600, first_round;
 
 enum { LONGEST = 65536 };
 
