@@ -62,8 +62,8 @@ static void add_retry(struct draft *d)
         "verdicts: [{status: 503, verdict: success}]",
         "status_forcelist: [429, 500-503]",
         "retry_if: [{status: 200, probability: 5%, attempt: [1, 2]}, {error: [timeout, refused]}]",
-        "retry_if: [{method: POST, retry: false}, {error: [circuit_open, throttled, deadline]},\n"
-        "      {flags: [processing, flaky]}, {status: 400-599, elapsed: 20ms}]"};
+        ("retry_if: [{method: POST, retry: false}, {error: [circuit_open, throttled, deadline]},\n"
+         "      {flags: [processing, flaky]}, {status: 400-599, elapsed: 20ms}]")};
     static const char *const limits[] = {
         "retry_after: ignore",   "retry_after_jitter: 50%, retry_after_max: 15ms",
         "max_total_time: 150ms", "max_total_time: 150ms, strict: true",
@@ -126,17 +126,17 @@ static void add_breaker(struct draft *d)
 {
     static const char *const kinds[] = {
         "consecutive, failure_threshold: 3, recovery_timeout: 50ms",
-        "consecutive, failure_threshold: 2, recovery_timeout: 20ms, success_threshold: 2,\n"
-        "      half_open_max_requests: 2, while_open: counted",
-        "consecutive, failure_threshold: 2, recovery_timeout: 30ms, half_open_max_requests: "
-        "unlimited",
-        "ratio, failure_threshold: 50%, minimum_throughput: 5, sampling_duration: 100ms,\n"
-        "      break_duration: 20ms",
-        "ratio, failure_threshold: 20%, minimum_throughput: 2, sampling_duration: 50ms,\n"
-        "      break_duration: 50ms, windows_count: 2",
+        ("consecutive, failure_threshold: 2, recovery_timeout: 20ms, success_threshold: 2,\n"
+         "      half_open_max_requests: 2, while_open: counted"),
+        ("consecutive, failure_threshold: 2, recovery_timeout: 30ms, half_open_max_requests: "
+         "unlimited"),
+        ("ratio, failure_threshold: 50%, minimum_throughput: 5, sampling_duration: 100ms,\n"
+         "      break_duration: 20ms"),
+        ("ratio, failure_threshold: 20%, minimum_throughput: 2, sampling_duration: 50ms,\n"
+         "      break_duration: 50ms, windows_count: 2"),
         "state_attributed, failure_threshold: 2, timeout: 20ms",
-        "state_attributed, failure_threshold: 3, success_threshold: 1, timeout: 50ms,\n"
-        "      half_open_max_requests: 3"};
+        ("state_attributed, failure_threshold: 3, success_threshold: 1, timeout: 50ms,\n"
+         "      half_open_max_requests: 3")};
     static const char *const scopes[] = {"scope: call, check: request",
                                          "scope: call, check: attempt", "scope: endpoint"};
     static const char *const more[] = {"", ", failure_on: [timeout, error, final]",
@@ -149,8 +149,8 @@ static void add_budget(struct draft *d)
 {
     static const char *const budgets[] = {
         "{token_bucket: {capacity: 20, initial_share: 50%}}",
-        "{token_bucket: {capacity: 5, retry_cost: 1, timeout_cost: 1, deposit_per_request: 0.1,\n"
-        "      deposit_per_success: 0, refund: false, strict: true}}",
+        ("{token_bucket: {capacity: 5, retry_cost: 1, timeout_cost: 1, deposit_per_request: 0.1,\n"
+         "      deposit_per_success: 0, refund: false, strict: true}}"),
         "{throttle: {max_tokens: 20, token_ratio: 0.5}}",
         "{ratio: {percent_can_retry: 20%, min_retries_per_second: 2, ttl: 1s}}",
         "{concurrency: {budget_percent: 20%, min_retry_concurrency: 2}}",
@@ -255,10 +255,10 @@ void draft_answers(struct draft *d)
         "[{status: 200, weight: 9}, {status: 503}]",
         "[{status: 204}, {status: 404}]",
         "[{weight: 8}, {outcome: reset}, {outcome: drop}, {outcome: refuse}]",
-        "[{weight: 5}, {status: 429, retry_after: 10ms}, {status: 503, retry_at: 500ms},\n"
-        "      {status: 500, do_not_retry: true, service_time: 0s}]",
-        "[{weight: 5, bytes: 1kB}, {processing: true}, {flaky: true, service_time: 1ms},\n"
-        "      {outcome: refuse, weight: 4}]"};
+        ("[{weight: 5}, {status: 429, retry_after: 10ms}, {status: 503, retry_at: 500ms},\n"
+         "      {status: 500, do_not_retry: true, service_time: 0s}]"),
+        ("[{weight: 5, bytes: 1kB}, {processing: true}, {flaky: true, service_time: 1ms},\n"
+         "      {outcome: refuse, weight: 4}]")};
     static const char *const cancels[] = {"ignore", "dequeue", "abort"};
     static const char *const middleware[] = {
         "none",

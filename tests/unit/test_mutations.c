@@ -25,7 +25,7 @@
 #include "support/random_mesh.h"
 #include "support/reading.h"
 
-static uint64_t n_rounds = 600, first_round;
+static uint64_t n_rounds = 300, first_round;
 
 enum { LONGEST = 65536 };
 
@@ -33,7 +33,7 @@ static void studies_read_back(void **state)
 {
     (void)state;
     static char text[LONGEST];
-    for (uint64_t n = 0; n < 200; n++) {
+    for (uint64_t n = 0; n < 60; n++) {
         random_mesh(n, text, sizeof text);
         char *messages, *more;
         struct study *s = reading(entity_registry, text, &messages);
