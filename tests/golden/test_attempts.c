@@ -10,10 +10,8 @@
 
 #include <cmocka.h>
 
+#include "one_call.h"
 #include "support/probe.h"
-#include "support/trial.h"
-
-#define S(x) ((sim_time)((x)*1e9 + 0.5)) /* seconds of at most nine decimals [ns] */
 
 struct counts {
     uint64_t logical, sent, received, timeouts, errors, retries, successes, failures, late;
@@ -32,30 +30,16 @@ static void assert_counts(const struct trial *t, struct counts c)
     assert_int_equal(trial_counter(t, "users.late_responses"), c.late);
 }
 
-/* One request at 0 s, made as `call` says, to an entity called `service`; more of the study may
- * follow in `rest`. */
-static void run(struct trial *t, const char *call, const char *service, const char *rest)
-{
-    trial_open(t,
-               "squall: 1\n"
-               "duration: 1000s\n"
-               "entities:\n"
-               "  users: {type: client, target: service, arrivals: {times: [0s]}, call: {%s}}\n"
-               "  service: {%s}\n%s\n",
-               call, service, rest);
-    trial_run(t, 0);
-}
-
 static const char silent[] = "type: probe, answers: [{after: none}]";
 
 static void exponential_backoff(void **state)
 {
     (void)state;
     struct trial t;
-    run(&t,
-        "timeout: 1s, retry: {kind: exponential, max_attempts: 5, initial_delay: 0.5s, "
-        "max_delay: 100s}",
-        silent, "");
+    one_call(&t,
+             "timeout: 1s, retry: {kind: exponential, max_attempts: 5, initial_delay: 0.5s, "
+             "max_delay: 100s}",
+             silent, "");
     probe_assert_times(&t, "service", 5, (sim_time[]){0, S(1.5), S(3.5), S(6.5), S(11.5)});
     assert_counts(
         &t, (struct counts){.logical = 1, .sent = 5, .timeouts = 5, .retries = 4, .failures = 1});
@@ -75,10 +59,10 @@ static void backoff_that_begins_twice(void **state)
 {
     (void)state;
     struct trial t;
-    run(&t,
-        "timeout: 1s, retry: {kind: exponential, max_attempts: 5, initial_delay: 0.5s, "
-        "max_delay: 100s, exponent_offset: -2}",
-        silent, "");
+    one_call(&t,
+             "timeout: 1s, retry: {kind: exponential, max_attempts: 5, initial_delay: 0.5s, "
+             "max_delay: 100s, exponent_offset: -2}",
+             silent, "");
     probe_assert_times(&t, "service", 5, (sim_time[]){0, S(1.5), S(3), S(5), S(8)});
     trial_close(&t);
 }
@@ -87,10 +71,10 @@ static void backoff_with_a_cap(void **state)
 {
     (void)state;
     struct trial t;
-    run(&t,
-        "timeout: 100ms, retry: {kind: exponential, max_attempts: 8, initial_delay: 200ms, "
-        "multiplier: 2, max_delay: 10s}",
-        silent, "");
+    one_call(&t,
+             "timeout: 100ms, retry: {kind: exponential, max_attempts: 8, initial_delay: 200ms, "
+             "multiplier: 2, max_delay: 10s}",
+             silent, "");
     /* 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10 after a timeout each. */
     probe_assert_times(&t, "service", 8,
                        (sim_time[]){0, S(0.3), S(0.8), S(1.7), S(3.4), S(6.7), S(13.2), S(23.3)});
@@ -102,10 +86,10 @@ static void decorrelated_jitter(void **state)
 {
     (void)state;
     struct trial t;
-    run(&t,
-        "timeout: 0.1s, retry: {kind: decorrelated_jitter, max_attempts: 40, base_delay: 1s, "
-        "max_delay: 8s}",
-        silent, "");
+    one_call(&t,
+             "timeout: 0.1s, retry: {kind: decorrelated_jitter, max_attempts: 40, base_delay: 1s, "
+             "max_delay: 8s}",
+             silent, "");
     assert_int_equal(probe_visits(&t, "service"), 40);
     sim_time previous = S(1), largest = 0;
     for (uint32_t i = 1; i < 40; i++) {
@@ -128,22 +112,23 @@ static void dead_targets(void **state)
     (void)state;
     struct counts dead = {.logical = 1, .sent = 3, .timeouts = 3, .retries = 2, .failures = 1};
     struct trial t;
-    run(&t, thrice, "type: server", "timeline: [{at: 0s, crash: service}]");
+    one_call(&t, thrice, "type: server", "timeline: [{at: 0s, crash: service}]");
     assert_counts(&t, dead);
     assert_int_equal(trial_counter(&t, "service.requests_received"), 0);
     assert_int_equal(trial_counter(&t, "users.messages_lost"), 0);
     trial_close(&t);
-    run(&t, thrice, "type: server", "network: [{from: users, to: service, loss: 1}]");
+    one_call(&t, thrice, "type: server", "network: [{from: users, to: service, loss: 1}]");
     assert_counts(&t, dead);
     assert_int_equal(trial_counter(&t, "service.requests_received"), 0);
     assert_int_equal(trial_counter(&t, "users.messages_lost"), 3);
     trial_close(&t);
-    run(&t, thrice, "type: server, on_reject: drop, queue: {capacity: 0}, service_time: 100s", "");
+    one_call(&t, thrice, "type: server, on_reject: drop, queue: {capacity: 0}, service_time: 100s",
+             "");
     dead.late = 1; /* the first one was taken in */
     assert_counts(&t, dead);
     assert_int_equal(trial_counter(&t, "service.requests_rejected"), 2);
     trial_close(&t);
-    run(&t, thrice, silent, "");
+    one_call(&t, thrice, silent, "");
     dead.late = 0;
     assert_counts(&t, dead);
     trial_close(&t);
@@ -158,19 +143,20 @@ static void late_answers(void **state)
         .logical = 1, .sent = 3, .timeouts = 3, .retries = 2, .failures = 1, .late = 3};
     const sim_time sends[] = {0, S(1.1), S(2.2)};
     struct trial t;
-    run(&t, thrice, "type: probe, answers: [{after: 1.5s}]", "");
+    one_call(&t, thrice, "type: probe, answers: [{after: 1.5s}]", "");
     probe_assert_times(&t, "service", 3, sends);
     assert_counts(&t, late);
     trial_close(&t);
-    run(&t, thrice, "type: probe, answers: [{after: 1.05s}]", "");
+    one_call(&t, thrice, "type: probe, answers: [{after: 1.05s}]", "");
     probe_assert_times(&t, "service", 3, sends);
     assert_counts(&t, late);
     trial_close(&t);
-    run(&t, thrice, "type: server, service_time: 1.5s", "");
+    one_call(&t, thrice, "type: server, service_time: 1.5s", "");
     assert_counts(&t, late);
     assert_int_equal(trial_counter(&t, "service.requests_completed"), 3);
     trial_close(&t);
-    run(&t, thrice, "type: probe, answers: [{after: 1.5s}, {after: 1.5s}, {after: 0.25s}]", "");
+    one_call(&t, thrice, "type: probe, answers: [{after: 1.5s}, {after: 1.5s}, {after: 0.25s}]",
+             "");
     /* The first answer comes at 1.5 s, the third at 2.45 s and in time, the second at 2.6 s. */
     assert_counts(&t, (struct counts){.logical = 1,
                                       .sent = 3,
@@ -207,7 +193,7 @@ static void ties_with_the_timeout(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct trial t;
-        run(&t, once, cases[i].service, cases[i].rest);
+        one_call(&t, once, cases[i].service, cases[i].rest);
         /* Ties between entities are broken by chance; this one must not be. */
         for (uint64_t replication = 0; replication < 20; replication++) {
             trial_run(&t, replication);
@@ -222,8 +208,8 @@ static void no_time_at_all(void **state)
 {
     (void)state;
     struct trial t;
-    run(&t, "timeout: 0s, retry: {kind: fixed, max_attempts: 4, delay: 0s}",
-        "type: server, service_time: 0s", "");
+    one_call(&t, "timeout: 0s, retry: {kind: fixed, max_attempts: 4, delay: 0s}",
+             "type: server, service_time: 0s", "");
     assert_counts(
         &t, (struct counts){
                 .logical = 1, .sent = 4, .timeouts = 4, .retries = 3, .failures = 1, .late = 4});
@@ -235,7 +221,7 @@ static void no_timeout(void **state)
 {
     (void)state;
     struct trial t;
-    run(&t, "timeout: none, retry: {kind: fixed, max_attempts: 4, delay: 0s}", silent, "");
+    one_call(&t, "timeout: none, retry: {kind: fixed, max_attempts: 4, delay: 0s}", silent, "");
     assert_counts(&t, (struct counts){.logical = 1, .sent = 1});
     assert_int_equal(trial_level(&t, "users.in_flight"), 1);
     assert_int_equal(trial_integral(&t, "users.in_flight"), S(1000));
@@ -247,18 +233,19 @@ static void answers_and_retries(void **state)
 {
     (void)state;
     struct trial t;
-    run(&t, thrice, "type: probe, answers: [{after: 10ms, status: 503}, {after: 20ms}]", "");
+    one_call(&t, thrice, "type: probe, answers: [{after: 10ms, status: 503}, {after: 20ms}]", "");
     probe_assert_times(&t, "service", 2, (sim_time[]){0, S(0.11)});
     assert_counts(
         &t, (struct counts){
                 .logical = 1, .sent = 2, .received = 2, .errors = 1, .retries = 1, .successes = 1});
     trial_close(&t);
-    run(&t, thrice, "type: probe, answers: [{after: 10ms, status: 404}, {after: 20ms}]", "");
+    one_call(&t, thrice, "type: probe, answers: [{after: 10ms, status: 404}, {after: 20ms}]", "");
     assert_counts(
         &t, (struct counts){.logical = 1, .sent = 1, .received = 1, .errors = 1, .failures = 1});
     trial_close(&t);
-    run(&t, "timeout: 1s, retry: {kind: fixed, max_attempts: 3, delay: 0.1s, retry_on: timeout}",
-        "type: probe, answers: [{after: none}, {after: 10ms, status: 503}]", "");
+    one_call(&t,
+             "timeout: 1s, retry: {kind: fixed, max_attempts: 3, delay: 0.1s, retry_on: timeout}",
+             "type: probe, answers: [{after: none}, {after: 10ms, status: 503}]", "");
     probe_assert_times(&t, "service", 2, (sim_time[]){0, S(1.1)});
     assert_counts(&t, (struct counts){.logical = 1,
                                       .sent = 2,

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "policies/verdict.h"
 #include "support/asker.h"
 
 enum { TIMER_ANSWER = EVENT_TIMER };
@@ -15,6 +16,9 @@ enum { TIMER_ANSWER = EVENT_TIMER };
 struct answer {
     struct dist after;
     int64_t status;
+    uint32_t flags;       /* enum reply_flag */
+    sim_time retry_after; /* [ns] */
+    bool refuse;
 };
 
 struct probe_params {
@@ -23,7 +27,11 @@ struct probe_params {
 
 static const struct param_spec answer_rows[] = {
     P_MAYBE_CHOICE(answer, after, dist_duration, "none", "0s", "Time to the answer; none: never."),
-    P_COUNT(answer, status, "200", 100, 599, "Status of the answer."), P_END};
+    P_COUNT(answer, status, "200", 100, 599, "Status of the answer."),
+    P_WORDS(answer, flags, reply_flag_words, "[]", "What it says besides."),
+    P_DURATION(answer, retry_after, "0s", 0, 1e18, "With a flag retry_after: when."),
+    P_BOOL(answer, refuse, "false", "Whether there is no connection instead."),
+    P_END};
 
 static const struct schema answer_schema = {.name = "answer",
                                             .summary = "What a request gets.",
@@ -42,7 +50,7 @@ static const struct schema schema = {.name = "probe",
  * so nothing but a reset clears them. */
 struct probe_stats {
     uint64_t requests_received, cancels_received;
-    struct probe_visit visits[PROBE_MOST];
+    struct probe_visit visits[PROBE_MOST], cancels[PROBE_MOST];
 };
 
 static const struct stat_spec stats[] = {
@@ -53,38 +61,56 @@ static const char *const streams[] = {"answers", NULL};
 
 struct pending {
     struct message request;
-    uint16_t status;
+    const struct answer *answer;
 };
+
+static void write_down(struct probe_visit *visits, uint64_t n, sim_time now,
+                       const struct message *m)
+{
+    if (n < PROBE_MOST) {
+        visits[n] = (struct probe_visit){.at = now,
+                                         .deadline = m->deadline,
+                                         .number = (uint32_t)m->request,
+                                         .client = (entity_id)(m->request >> 32),
+                                         .attempt = m->attempt,
+                                         .class_ = m->class_,
+                                         .priority = m->priority,
+                                         .flags = m->flags};
+    }
+}
 
 static void on_request(struct ctx *c, const struct message *m)
 {
     const struct probe_params *p = c->params;
     struct probe_stats *st = c->stats;
     uint64_t n = st->requests_received++;
-    if (n < PROBE_MOST) {
-        st->visits[n] = (struct probe_visit){.at = c->now,
-                                             .number = (uint32_t)m->request,
-                                             .client = (entity_id)(m->request >> 32),
-                                             .attempt = m->attempt,
-                                             .class_ = m->class_};
-    }
+    write_down(st->visits, n, c->now, m);
     const struct answer *a =
         &p->answers.items[n < p->answers.count ? n : (uint64_t)p->answers.count - 1];
     uint32_t slot = slab_take(&c->slabs[0]);
-    *(struct pending *)slab_at(&c->slabs[0], slot) = (struct pending){*m, (uint16_t)a->status};
+    *(struct pending *)slab_at(&c->slabs[0], slot) = (struct pending){*m, a};
     sim_timer(c, TIMER_ANSWER, dist_draw(&a->after, &c->streams[0]), slot, 0);
+}
+
+static struct message reply_of(const struct answer *a)
+{
+    if (a->refuse) {
+        return (struct message){.status = STATUS_NETWORK, .flags = REPLY_REFUSED};
+    }
+    return (struct message){
+        .status = (uint16_t)a->status, .flags = (uint8_t)a->flags, .deadline = a->retry_after};
 }
 
 static void handle(struct ctx *c, const struct event *e)
 {
     struct probe_stats *st = c->stats;
     if (e->kind == EVENT_CANCEL) {
-        st->cancels_received++;
+        write_down(st->cancels, st->cancels_received++, c->now, &e->msg);
     } else if (e->kind == EVENT_REQUEST) {
         on_request(c, &e->msg);
     } else if (e->kind == TIMER_ANSWER) {
         const struct pending *p = slab_at(&c->slabs[0], (uint32_t)e->msg.token);
-        struct message reply = {.status = p->status};
+        struct message reply = reply_of(p->answer);
         sim_reply(c, &p->request, &reply);
         slab_give(&c->slabs[0], (uint32_t)e->msg.token);
     }
@@ -149,14 +175,37 @@ const struct probe_visit *probe_visit(const struct trial *t, const char *name, u
     return &stats_of(t, name)->visits[i];
 }
 
-void probe_assert_times(const struct trial *t, const char *name, uint32_t n, const sim_time *at)
+uint32_t probe_cancels(const struct trial *t, const char *name)
 {
-    bool same = probe_visits(t, name) == n;
-    for (uint32_t i = 0; i < probe_visits(t, name) && i < PROBE_MOST; i++) {
-        same = same && probe_visit(t, name, i)->at == at[i];
+    return (uint32_t)stats_of(t, name)->cancels_received;
+}
+
+const struct probe_visit *probe_cancel(const struct trial *t, const char *name, uint32_t i)
+{
+    assert_in_range(i, 0, PROBE_MOST - 1);
+    assert_true(i < probe_cancels(t, name));
+    return &stats_of(t, name)->cancels[i];
+}
+
+static void assert_times(const char *what, const struct probe_visit *visits, uint32_t n,
+                         uint32_t expected, const sim_time *at)
+{
+    bool same = n == expected;
+    for (uint32_t i = 0; i < n && i < PROBE_MOST; i++) {
+        same = same && visits[i].at == at[i];
     }
-    for (uint32_t i = 0; !same && i < probe_visits(t, name) && i < PROBE_MOST; i++) {
-        print_message("request %u came at %" PRId64 " ns\n", i, probe_visit(t, name, i)->at);
+    for (uint32_t i = 0; !same && i < n && i < PROBE_MOST; i++) {
+        print_message("%s %u came at %" PRId64 " ns\n", what, i, visits[i].at);
     }
     assert_true(same);
+}
+
+void probe_assert_times(const struct trial *t, const char *name, uint32_t n, const sim_time *at)
+{
+    assert_times("request", stats_of(t, name)->visits, probe_visits(t, name), n, at);
+}
+
+void probe_assert_cancels(const struct trial *t, const char *name, uint32_t n, const sim_time *at)
+{
+    assert_times("cancel", stats_of(t, name)->cancels, probe_cancels(t, name), n, at);
 }
