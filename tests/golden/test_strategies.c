@@ -380,6 +380,31 @@ static void budgets_pay_for_hedges(void **state)
     trial_close(&t);
 }
 
+/* Delays of hedges that drift over all requests of a caller are that caller's own, and are
+ * forgotten when it crashes. */
+static void hedges_share_decorrelated_jitter(void **state)
+{
+    (void)state;
+#define DRIFT(base, cap) \
+    "strategy: {kind: parallel, attempts: 41, reference: previous, delays: {decorrelated_jitter: " \
+    "{base_delay: " base ", max_delay: " cap ", shared_state: true}}}"
+    struct trial t;
+    one_call(
+        &t, DRIFT("1s", "9s"), silent,
+        "  others: {type: client, target: elsewhere, arrivals: {times: [0s]}, call: "
+        "{" DRIFT("1ms", "2ms") "}}\n"
+                                "  elsewhere: {type: probe, answers: [{after: none}]}\n"
+                                "timeline: [{at: 500s, crash: users}, {at: 500s, crash: others}]");
+    assert_int_equal(probe_visits(&t, "service"), 41);
+    sim_time previous = S(1);
+    for (uint32_t i = 1; i < 41; i++) {
+        sim_time gap = probe_visit(&t, "service", i)->at - probe_visit(&t, "service", i - 1)->at;
+        assert_in_range(gap, S(1), 3 * previous < S(9) ? 3 * previous : S(9));
+        previous = gap;
+    }
+    trial_close(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(delays_count_from_the_start),
@@ -394,6 +419,7 @@ int main(void)
                                        cmocka_unit_test(timeouts_may_cancel),
                                        cmocka_unit_test(hedges_after_a_percentile),
                                        cmocka_unit_test(plans_by_method),
-                                       cmocka_unit_test(budgets_pay_for_hedges)};
+                                       cmocka_unit_test(budgets_pay_for_hedges),
+                                       cmocka_unit_test(hedges_share_decorrelated_jitter)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
