@@ -405,6 +405,19 @@ static void hedges_share_decorrelated_jitter(void **state)
     trial_close(&t);
 }
 
+/* A retry that is paid for and not sent, as a late answer comes first, is no retry under way. */
+static void what_is_not_sent_is_paid_back(void **state)
+{
+    (void)state;
+    struct trial t;
+    calls_at(&t, "0s, 5s",
+             LATE ", retry_budget: {concurrency: {budget_percent: 0%, min_retry_concurrency: 1}}",
+             "type: probe, answers: [{after: 1.05s}, {after: none}]", "");
+    probe_assert_times(&t, "service", 4, (sim_time[]){0, S(5), S(6.1), S(7.2)});
+    assert_int_equal(trial_counter(&t, "users.retries_denied"), 0);
+    trial_close(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(delays_count_from_the_start),
@@ -420,6 +433,7 @@ int main(void)
                                        cmocka_unit_test(hedges_after_a_percentile),
                                        cmocka_unit_test(plans_by_method),
                                        cmocka_unit_test(budgets_pay_for_hedges),
-                                       cmocka_unit_test(hedges_share_decorrelated_jitter)};
+                                       cmocka_unit_test(hedges_share_decorrelated_jitter),
+                                       cmocka_unit_test(what_is_not_sent_is_paid_back)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
