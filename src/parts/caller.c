@@ -18,7 +18,7 @@ static bool is_lead(const struct call *call, const struct attempt *a)
 
 /* --- rounds ------------------------------------------------------------------------------ */
 
-/* Gives the slots of the last round's further attempts back. */
+/* Gives the slots of further attempts back. */
 static void close_round(const struct caller *c, struct call *call)
 {
     while (call->lead.next) {
@@ -67,7 +67,9 @@ static void await_followers(const struct caller *c, struct call *call, uint32_t 
 
 static void begin_round(const struct caller *c, struct call *call)
 {
-    close_round(c, call);
+    if (!c->params->accept_late) { /* else a late reply is to find its call by such a slot */
+        close_round(c, call);
+    }
     call->rounds++;
     call->has_failed = false;
     call->live = strategy_attempts(&attempt_plan(c, call)->strategy);

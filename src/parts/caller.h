@@ -40,7 +40,7 @@ struct attempt {
     struct breaker_ticket ticket;
     uint32_t slot; /* its own */
     uint32_t call; /* that of the call */
-    uint32_t next; /* slot + 1 of another attempt of this round; 0: none */
+    uint32_t next; /* slot + 1 of another attempt of this round, or of one before; 0: none */
     entity_id owner;
     uint16_t number;  /* from 1, through all rounds; of one awaited, how many of its round come
                          before it */

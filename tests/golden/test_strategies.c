@@ -418,6 +418,26 @@ static void what_is_not_sent_is_paid_back(void **state)
     trial_close(&t);
 }
 
+/* Also when it comes to a hedge, in its own round or in a later one. */
+static void late_hedges_are_accepted(void **state)
+{
+    (void)state;
+    const char *call = "timeout: 0.5s, accept_late: true, retry: {kind: fixed, max_attempts: 2, "
+                       "delay: 1s}, " HEDGED(2, CONSTANT("0.1s"));
+    struct trial t;
+    one_call(&t, call, "type: probe, answers: [{after: none}, {after: 1s}]", "");
+    probe_assert_times(&t, "service", 2, (sim_time[]){0, S(0.1)});
+    assert_ended(&t, S(1.1));
+    assert_int_equal(trial_counter(&t, "users.late_successes"), 1);
+    trial_close(&t);
+    one_call(&t, call, "type: probe, answers: [{after: none}, {after: 1.55s}, {after: none}]", "");
+    probe_assert_times(&t, "service", 3, (sim_time[]){0, S(0.1), S(1.6)});
+    probe_assert_cancels(&t, "service", 1, (sim_time[]){S(1.65)});
+    assert_ended(&t, S(1.65));
+    assert_int_equal(trial_counter(&t, "users.late_successes"), 1);
+    trial_close(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(delays_count_from_the_start),
@@ -434,6 +454,7 @@ int main(void)
                                        cmocka_unit_test(plans_by_method),
                                        cmocka_unit_test(budgets_pay_for_hedges),
                                        cmocka_unit_test(hedges_share_decorrelated_jitter),
-                                       cmocka_unit_test(what_is_not_sent_is_paid_back)};
+                                       cmocka_unit_test(what_is_not_sent_is_paid_back),
+                                       cmocka_unit_test(late_hedges_are_accepted)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
