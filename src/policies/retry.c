@@ -108,12 +108,22 @@ static const struct alternative retry_alternatives[] = {
      .rows = adaptive_rows},
     {.name = NULL}};
 
+/* Attempts that the budgets of all classes allow, the first one included. */
+static uint32_t budgeted_attempts(const struct retry *r)
+{
+    uint32_t n = 1;
+    for (int i = 0; i < FAILURE_CLASSES; i++) {
+        n += (uint32_t)r->budget[i];
+    }
+    return n;
+}
+
 static void derive_limit(struct retry *r, const struct node *at, struct diag *diag)
 {
     bool by_attempts = r->max_attempts != INT64_MAX, by_retries = r->max_retries != INT64_MAX;
     r->limit = by_attempts  ? (uint32_t)r->max_attempts
                : by_retries ? (uint32_t)r->max_retries + 1
-                            : UINT32_MAX;
+                            : budgeted_attempts(r);
     if (by_attempts && by_retries) {
         diag_error(diag, at, "max_attempts and max_retries exclude each other");
     } else if (r->kind == RETRY_NONE) {

@@ -334,6 +334,21 @@ static void priorities_are_combined(void **state)
     }
 }
 
+/* Budgets of classes are a limit, too: one try, three retries that pass and two that are flaky. */
+static void budgets_share_the_deadline(void **state)
+{
+    (void)state;
+    struct trial t;
+    one_call(&t, SPLIT ", retry: {adaptive: {transient_budget: 3, base_delay: 1s, jitter: 0}}",
+             silent, "");
+    /* 9 s / 6; after 1.5 s and 1 s, 6.5 s / 5; after 1.3 s and 2 s, 3.2 s / 4 */
+    probe_assert_times(&t, "service", 3, (sim_time[]){0, S(2.5), S(5.8)});
+    assert_parts(&t, 3, (sim_time[]){S(1.5), S(1.3), S(0.8)});
+    /* at 6.6 s, 2.4 s are less than a delay of 4 s */
+    assert_ended(&t, S(6.6));
+    trial_close(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(deadlines_limit_attempts),
@@ -346,6 +361,7 @@ int main(void)
                                        cmocka_unit_test(time_in_the_queue),
                                        cmocka_unit_test(servers_have_deadlines_of_their_own),
                                        cmocka_unit_test(deadlines_are_handed_on),
-                                       cmocka_unit_test(priorities_are_combined)};
+                                       cmocka_unit_test(priorities_are_combined),
+                                       cmocka_unit_test(budgets_share_the_deadline)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -524,12 +524,12 @@ static void classes_have_budgets_of_their_own(void **state)
 static void adaptive_delays_grow_with_all_attempts(void **state)
 {
     (void)state;
-    struct retry r = policy("retry: {kind: adaptive, jitter: 0}");
+    struct retry r = policy("retry: {kind: adaptive, transient_budget: 9, jitter: 0}");
     static const sim_time ms[] = {100, 200, 400, 800, 1600, 3200, 5000, 5000};
     for (uint32_t k = 1; k <= 8; k++) {
         assert_int_equal(answer_at(&r, k, timed_out, 0).wait, ms[k - 1] * SIM_TIME_MS);
     }
-    r = policy("retry: adaptive");
+    r = policy("retry: {kind: adaptive, transient_budget: 9}");
     struct rng_stream s = stream_of(42);
     sim_time most = 0;
     for (int i = 0; i < 20000; i++) {
