@@ -22,8 +22,9 @@ void attempt_refuse(const struct caller *c, struct attempt *a, enum attempt_erro
     set_timer(c, a, 0, 0);
 }
 
-/* What the attempt has of its call's deadline [ns]. */
-static sim_time deadline_of(const struct caller *c, const struct call *call)
+/* What the attempt, which has begun, has of its call's deadline [ns]. */
+static sim_time deadline_of(const struct caller *c, const struct call *call,
+                            const struct attempt *a)
 {
     const struct call_params *p = c->params;
     const struct call_plan *plan = attempt_plan(c, call);
@@ -32,7 +33,7 @@ static sim_time deadline_of(const struct caller *c, const struct call *call)
     }
     int64_t most = plan->strategy.kind == STRATEGY_SINGLE ? 1 : plan->retry.limit;
     most = p->split_attempts < most ? p->split_attempts : most;
-    return deadline_part(call->deadline, c->ctx->now, most, call->rounds);
+    return deadline_part(call->deadline, a->sent, most, call->rounds);
 }
 
 static bool is_too_late(const struct caller *c, sim_time deadline)
@@ -223,7 +224,7 @@ void attempt_begin(const struct caller *c, struct call *call, struct attempt *a)
         send_plainly(c, call, a);
         return;
     }
-    sim_time hold = 0, deadline = deadline_of(c, call);
+    sim_time hold = 0, deadline = deadline_of(c, call, a);
     enum attempt_error error = find_obstacle(c, call, a, deadline, &hold);
     if (error != ERROR_NONE) {
         attempt_refuse(c, a, error);
@@ -248,7 +249,7 @@ static bool reconnects(const struct caller *c, const struct call *call, struct a
         return false;
     }
     c->stats->reconnects++;
-    connect_and_send(c, call, a, call->deadline, 0);
+    connect_and_send(c, call, a, deadline_of(c, call, a), 0);
     return true;
 }
 
@@ -295,10 +296,10 @@ static bool ends_by_timer(const struct caller *c, const struct call *call, struc
 static void hold_connection(const struct caller *c, const struct call *call, struct attempt *a)
 {
     sim_cancel(c->ctx, a->timer);
+    sim_time limit = time_limit(c, deadline_of(c, call, a));
     a->sent = c->ctx->now;
     a->state = ATTEMPT_OUT;
     c->stats->requests_sent++;
-    sim_time limit = time_limit(c, call->deadline);
     await_reply(c, a, phase_limit(&c->params->phases, limit, 0, 0));
 }
 

@@ -349,6 +349,21 @@ static void budgets_share_the_deadline(void **state)
     trial_close(&t);
 }
 
+/* A connection tried once more is the same attempt: it has no more of the deadline. */
+static void reconnecting_has_the_same_part(void **state)
+{
+    (void)state;
+    struct trial t;
+    one_call(&t, SPLIT ", connection_attempts: 2" THRICE,
+             "type: probe, answers: [{after: 1s, refuse: true}, {after: none}]", "");
+    probe_assert_times(&t, "service", 4, (sim_time[]){0, S(1), S(3), S(6)});
+    assert_parts(&t, 4, (sim_time[]){S(3), S(2), S(3), S(3)});
+    assert_users(&t, "logical_requests 1, requests_sent 3, reconnects 1, retries 2, timeouts 3, "
+                     "failures 1");
+    assert_ended(&t, S(9));
+    trial_close(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(deadlines_limit_attempts),
@@ -362,6 +377,7 @@ int main(void)
                                        cmocka_unit_test(servers_have_deadlines_of_their_own),
                                        cmocka_unit_test(deadlines_are_handed_on),
                                        cmocka_unit_test(priorities_are_combined),
-                                       cmocka_unit_test(budgets_share_the_deadline)};
+                                       cmocka_unit_test(budgets_share_the_deadline),
+                                       cmocka_unit_test(reconnecting_has_the_same_part)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
