@@ -28,12 +28,15 @@ static void close_round(const struct caller *c, struct call *call)
     }
 }
 
-/* When the attempt after the k-th of the round is to be sent [ns from now]. */
+/* When the attempt after the k-th of the round is to be sent [ns from now]. After the deadline
+ * there is nothing to wait for. */
 static sim_time hedge_delay(const struct caller *c, struct call *call, uint32_t k)
 {
     const struct delays *d = &attempt_plan(c, call)->strategy.delays;
     sim_time quantile = site_quantile(c, call, d);
-    return delays_draw(d, k, quantile, site_previous(c, call, d), c->stream);
+    sim_time delay = delays_draw(d, k, quantile, site_previous(c, call, d), c->stream);
+    sim_time left = deadline_left(call->deadline, c->ctx->now);
+    return delay < left ? delay : left;
 }
 
 /* Takes a slot for the attempt after the k-th, which is sent in its time. */

@@ -364,6 +364,33 @@ static void reconnecting_has_the_same_part(void **state)
     trial_close(&t);
 }
 
+/* A hedge that is to come later than the deadline comes at the deadline, and is not sent; one that
+ * comes right before it ends the request. */
+static void hedges_heed_the_deadline(void **state)
+{
+    (void)state;
+#define HEDGED(delay) \
+    "deadline: 1s, strategy: {kind: parallel, attempts: 2, delays: {fixed: {delay: " delay "}}}"
+    struct trial t;
+    one_call(&t, HEDGED("5s"), silent, "");
+    probe_assert_times(&t, "service", 1, (sim_time[]){0});
+    assert_users(&t, "logical_requests 1, requests_sent 1, timeouts 1, hedges 1, hedge_wins 1, "
+                     "low_timeouts 1, failures 1");
+    assert_ended(&t, S(1));
+    trial_close(&t);
+    one_call(&t, HEDGED("0.998s"), silent, "");
+    probe_assert_cancels(&t, "service", 1, (sim_time[]){S(0.998)});
+    assert_users(&t, "logical_requests 1, requests_sent 1, hedges 1, hedge_wins 1, cancelled 1, "
+                     "wasted_time 998000000, low_timeouts 1, failures 1");
+    assert_ended(&t, S(0.998));
+    trial_close(&t);
+    one_call(&t, HEDGED("0.995s"), silent, "");
+    probe_assert_times(&t, "service", 2, (sim_time[]){0, S(0.995)});
+    assert_users(&t, "logical_requests 1, requests_sent 2, hedges 1, timeouts 2, failures 1");
+    assert_ended(&t, S(1));
+    trial_close(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(deadlines_limit_attempts),
@@ -378,6 +405,7 @@ int main(void)
                                        cmocka_unit_test(deadlines_are_handed_on),
                                        cmocka_unit_test(priorities_are_combined),
                                        cmocka_unit_test(budgets_share_the_deadline),
-                                       cmocka_unit_test(reconnecting_has_the_same_part)};
+                                       cmocka_unit_test(reconnecting_has_the_same_part),
+                                       cmocka_unit_test(hedges_heed_the_deadline)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
