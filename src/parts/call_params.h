@@ -42,12 +42,13 @@ enum call_cancel { CANCEL_LOSERS = 1, CANCEL_TIMEOUTS = 2 };
 
 enum call_priority { /* enum priority + 1, or: */ CALL_PRIORITY_INHERIT };
 
-/* Where what a call site remembers lies in its memory [B]; its size is 0 when it remembers nothing.
- * The windows are those of the plans, two each, in the order of struct call's `plan`. */
+/* Where what a call site remembers lies in its memory [B]. The windows are those of the plans, two
+ * each, in the order of struct call's `plan`. */
 struct site_layout {
     uint32_t size, breaker, budget, throttle, shared_delay;
     uint32_t *windows;
     bool has_windows, remembers_delay;
+    bool hears; /* of requests and attempts: it remembers something, here or of each instance */
 };
 
 struct call_params {

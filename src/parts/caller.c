@@ -128,7 +128,7 @@ uint32_t caller_start(const struct caller *c, const struct call_request *q)
     call->plan = choose_plan(c->params, q->method);
     c->stats->logical_requests++;
     gauge_add(&c->stats->in_flight, c->ctx->now, 1);
-    enum attempt_error error = c->params->site.size > 0 ? site_begin(c, call) : ERROR_NONE;
+    enum attempt_error error = c->params->site.hears ? site_begin(c, call) : ERROR_NONE;
     if (error == ERROR_NONE) {
         begin_round(c, call);
     } else {
@@ -156,7 +156,7 @@ static void close_call(const struct caller *c, struct call *call)
     for (uint32_t next = call->lead.next; next; next = attempt_in(c, next - 1)->next) {
         attempt_give_up(c, call, attempt_in(c, next - 1));
     }
-    if (c->params->site.size > 0) {
+    if (c->params->site.hears) {
         site_end(c, call);
     }
     close_round(c, call);
@@ -284,7 +284,7 @@ static bool end_attempt(const struct caller *c, struct call *call, struct attemp
     enum outcome outcome = (enum outcome)verdict.outcome;
     c->stats->errors += how->status != 0 && outcome != OUTCOME_SUCCESS;
     sim_outcome(c->ctx, OUTCOME_OF_ATTEMPTS, outcome != OUTCOME_SUCCESS);
-    if (c->params->site.size > 0) {
+    if (c->params->site.hears) {
         site_judge(c, call, a, how, outcome, c->ctx->now - a->sent);
     }
     if (outcome == OUTCOME_SUCCESS || outcome == OUTCOME_FINAL) {

@@ -284,6 +284,35 @@ static void a_crash_forgets_breakers(void **state)
     trial_close(&t);
 }
 
+/* A breaker for each of those who are called leaves the good ones alone; one for all does not see
+ * two failures in a row. */
+static void one_breaker_an_endpoint(void **state)
+{
+    (void)state;
+#define TWO(scope) \
+    "squall: 1\n" \
+    "duration: 100s\n" \
+    "entities:\n" \
+    "  users: {type: client, target: {to: [bad, good], balance: round_robin},\n" \
+    "          arrivals: {times: [0s, 1s, 2s, 3s, 4s, 5s]},\n" \
+    "          call: {breaker: {consecutive: {failure_threshold: 2}, scope: " scope "}}}\n" \
+    "  bad: {type: probe, answers: [{after: 0s, status: 503}]}\n" \
+    "  good: {type: probe}\n"
+    struct trial t;
+    trial_open(&t, TWO("endpoint"));
+    trial_run(&t, 0);
+    probe_assert_times(&t, "bad", 2, (sim_time[]){0, S(2)});
+    probe_assert_times(&t, "good", 3, (sim_time[]){S(1), S(3), S(5)});
+    assert_int_equal(trial_counter(&t, "users.circuit_broken"), 1);
+    assert_int_equal(trial_integral(&t, "users.breakers_open"), S(98));
+    trial_close(&t);
+    trial_open(&t, TWO("call"));
+    trial_run(&t, 0);
+    probe_assert_times(&t, "bad", 3, (sim_time[]){0, S(2), S(4)});
+    assert_int_equal(trial_counter(&t, "users.breaker_times_opened"), 0);
+    trial_close(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(asked_once_a_request),
@@ -298,6 +327,7 @@ int main(void)
                                        cmocka_unit_test(results_by_the_state_they_were_sent_in),
                                        cmocka_unit_test(what_a_failure_is),
                                        cmocka_unit_test(probes_that_are_given_up),
-                                       cmocka_unit_test(a_crash_forgets_breakers)};
+                                       cmocka_unit_test(a_crash_forgets_breakers),
+                                       cmocka_unit_test(one_breaker_an_endpoint)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
