@@ -84,7 +84,6 @@ static void note_changes(const struct caller *c, const struct breaker_state *bef
     if (s->state_changes == before->state_changes) {
         return;
     }
-    struct caller_stats *st = c->stats;
     sim_time now = c->ctx->now;
     st->breaker_state_changes += s->state_changes - before->state_changes;
     st->breaker_times_opened += s->times_opened - before->times_opened;

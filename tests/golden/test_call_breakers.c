@@ -313,6 +313,22 @@ static void one_breaker_an_endpoint(void **state)
     trial_close(&t);
 }
 
+/* A probe without an answer has failed when it is as old as the breaker stays open. That is seen
+ * when the next request comes, here when a new probe is due as well. */
+static void lost_probes_are_counted(void **state)
+{
+    (void)state;
+    struct trial t;
+    calls_at(&t, "0s, 1s, 5s",
+             "breaker: {consecutive: {failure_threshold: 1, recovery_timeout: 1s}}",
+             "type: probe, answers: [{after: 0s, status: 503}, {after: none}, {after: 0s}]", "");
+    probe_assert_times(&t, "service", 3, (sim_time[]){0, S(1), S(5)});
+    assert_users(&t, "logical_requests 3, requests_sent 3, responses_received 2, errors 1, "
+                     "successes 1, failures 1, breaker_state_changes 5, breaker_times_opened 2, "
+                     "breaker_times_closed 1");
+    trial_close(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(asked_once_a_request),
@@ -328,6 +344,7 @@ int main(void)
                                        cmocka_unit_test(what_a_failure_is),
                                        cmocka_unit_test(probes_that_are_given_up),
                                        cmocka_unit_test(a_crash_forgets_breakers),
-                                       cmocka_unit_test(one_breaker_an_endpoint)};
+                                       cmocka_unit_test(one_breaker_an_endpoint),
+                                       cmocka_unit_test(lost_probes_are_counted)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
