@@ -329,6 +329,26 @@ static void lost_probes_are_counted(void **state)
     trial_close(&t);
 }
 
+/* The throttle hears only of what it has let through: after one request was sent and failed, and
+ * nine were refused by the breaker, it holds back one in two. */
+static void throttles_do_not_hear_of_breakers(void **state)
+{
+    (void)state;
+    struct trial t;
+    calls_at(&t, "0s, 1s, 2s, 3s, 4s, 5s, 6s, 7s, 8s, 9s, 10s",
+             ONCE "throttle: failsafe, "
+                  "breaker: {consecutive: {failure_threshold: 1, recovery_timeout: 10s}}",
+             "type: probe, answers: [{after: 0s, status: 503}]", "");
+    uint64_t throttled = 0;
+    for (uint64_t replication = 0; replication < 200; replication++) {
+        trial_run(&t, replication);
+        assert_int_equal(trial_counter(&t, "users.circuit_broken"), 9);
+        throttled += trial_counter(&t, "users.throttled");
+    }
+    assert_in_range(throttled, 75, 125); /* 3.5 standard deviations */
+    trial_close(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(asked_once_a_request),
@@ -345,6 +365,7 @@ int main(void)
                                        cmocka_unit_test(probes_that_are_given_up),
                                        cmocka_unit_test(a_crash_forgets_breakers),
                                        cmocka_unit_test(one_breaker_an_endpoint),
-                                       cmocka_unit_test(lost_probes_are_counted)};
+                                       cmocka_unit_test(lost_probes_are_counted),
+                                       cmocka_unit_test(throttles_do_not_hear_of_breakers)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
