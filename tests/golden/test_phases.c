@@ -234,6 +234,59 @@ static void polling(void **state)
     trial_close(&t);
 }
 
+/* Up to three connections are tried, each with the whole timeout. */
+static void refused_connections_are_tried_again(void **state)
+{
+    (void)state;
+#define REFUSES(last) \
+    "type: probe, answers: [{after: 0.4s, refuse: true}, {after: 0.4s, refuse: true}, " last "]"
+    struct trial t;
+    one_call(&t, "timeout: 0.5s, connection_attempts: 3", REFUSES("{after: 0.4s}"), "");
+    probe_assert_times(&t, "service", 3, (sim_time[]){0, S(0.4), S(0.8)});
+    assert_users(&t, "logical_requests 1, requests_sent 1, reconnects 2, responses_received 1, "
+                     "successes 1");
+    assert_ended(&t, S(1.2));
+    trial_close(&t);
+    one_call(&t, "timeout: 0.5s, connection_attempts: 3", REFUSES("{after: none}"), "");
+    assert_users(&t, "logical_requests 1, requests_sent 1, reconnects 2, timeouts 1, failures 1");
+    assert_ended(&t, S(1.3));
+    trial_close(&t);
+    one_call(&t, "timeout: 0.5s, connection_attempts: 2" TWICE("1s"), REFUSES("{after: 0s}"), "");
+    probe_assert_times(&t, "service", 3, (sim_time[]){0, S(0.4), S(1.8)});
+    assert_users(&t, "logical_requests 1, requests_sent 2, reconnects 1, refused 1, retries 1, "
+                     "responses_received 1, successes 1");
+    trial_close(&t);
+    one_call(&t, "timeout: 0.5s" TWICE("1s"), REFUSES("{after: 0s}"), "");
+    probe_assert_times(&t, "service", 2, (sim_time[]){0, S(1.4)});
+    assert_users(&t, "logical_requests 1, requests_sent 2, refused 2, retries 1, failures 1");
+    trial_close(&t);
+}
+
+/* What a server may do instead of answering. */
+static void servers_refuse_break_and_drop(void **state)
+{
+    (void)state;
+    const char *call = "timeout: 1s, connection_attempts: 2" TWICE("0.1s");
+    struct trial t;
+    one_call(&t, call, "type: server, responses: [{outcome: refuse}]", wire);
+    assert_counters(&t, "service", "requests_", "received 4, refused 4");
+    assert_users(&t, "logical_requests 1, requests_sent 2, reconnects 2, refused 2, retries 1, "
+                     "failures 1");
+    assert_ended(&t, S(0.5)); /* four ways there and back, and the delay */
+    trial_close(&t);
+    one_call(&t, call, "type: server, service_time: 0.3s, responses: [{outcome: reset}]", wire);
+    assert_counters(&t, "service", "requests_", "received 2, completed 2");
+    assert_users(&t, "logical_requests 1, requests_sent 2, responses_received 2, errors 2, "
+                     "retries 1, failures 1");
+    assert_ended(&t, S(0.9));
+    trial_close(&t);
+    one_call(&t, call, "type: server, service_time: 0.3s, responses: [{outcome: drop}]", wire);
+    assert_counters(&t, "service", "re", "quests_received 2, quests_completed 2, plies_dropped 2");
+    assert_users(&t, "logical_requests 1, requests_sent 2, timeouts 2, retries 1, failures 1");
+    assert_ended(&t, S(2.1));
+    trial_close(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(connections_take_time),
@@ -243,6 +296,8 @@ int main(void)
                                        cmocka_unit_test(servers_say_when),
                                        cmocka_unit_test(answers_forbid_retries),
                                        cmocka_unit_test(flaky_answers),
-                                       cmocka_unit_test(polling)};
+                                       cmocka_unit_test(polling),
+                                       cmocka_unit_test(refused_connections_are_tried_again),
+                                       cmocka_unit_test(servers_refuse_break_and_drop)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
