@@ -127,15 +127,11 @@ static sim_time time_limit(const struct caller *c, sim_time deadline)
     return earlier(dist_draw(&c->params->timeout, c->stream), deadline_left(deadline, c->ctx->now));
 }
 
-/* Likewise of one that leaves after `hold` and is on its way for `transit` [ns], the limit on the
- * whole being `limit`. What is lost is never written. */
-static sim_time phase_limit(const struct phase_limits *l, sim_time limit, sim_time hold,
-                            sim_time transit)
+/* Likewise of one that leaves now and is on its way for `transit` [ns], the limit on the whole
+ * being `limit`. What is lost is never written. */
+static sim_time phase_limit(const struct phase_limits *l, sim_time limit, sim_time transit)
 {
-    if (transit > l->write) {
-        return earlier(limit, sim_time_add(hold, l->write));
-    }
-    return earlier(limit, sim_time_add(sim_time_add(hold, transit), l->read));
+    return earlier(limit, transit > l->write ? l->write : sim_time_add(transit, l->read));
 }
 
 /* The attempt is out, to be given up after `limit`. */
@@ -171,15 +167,22 @@ static void send_to_pool(const struct caller *c, const struct call *call, struct
     set_timer(c, a, limit, TIMER_FIRST);
 }
 
-/* Sends it after `hold` and waits for the reply for at most `limit`. */
-static void send_held(const struct caller *c, const struct call *call, struct attempt *a,
-                      sim_time deadline, sim_time hold, sim_time limit)
+/* Sends it over its connection and waits for the reply. */
+static void send_connected(const struct caller *c, const struct call *call, struct attempt *a)
 {
     struct message m = message_of(c, call, a);
-    hand_on(c, &m, deadline, hold);
-    sim_time transit = sim_send_after(c->ctx, a->way, hold, &m);
+    hand_on(c, &m, deadline_of(c, call, a), 0);
+    sim_time transit = sim_send(c->ctx, a->way, &m);
     c->stats->messages_lost += transit == SIM_TIME_NEVER;
-    await_reply(c, a, phase_limit(&c->params->phases, limit, hold, transit));
+    sim_time limit = deadline_left(a->limit, c->ctx->now);
+    await_reply(c, a, phase_limit(&c->params->phases, limit, transit));
+}
+
+/* It will not be sent, as its connection is not made in time or it is given up before. */
+static void await_failure(const struct caller *c, struct attempt *a, sim_time fails, sim_time limit)
+{
+    a->state = ATTEMPT_CONNECTING;
+    set_timer(c, a, earlier(fails, limit), fails < limit ? 0 : TIMER_FIRST);
 }
 
 /* Makes the connection, if that takes any time, and sends the attempt over it. */
@@ -193,17 +196,20 @@ static void connect_and_send(const struct caller *c, const struct call *call, st
         send_to_pool(c, call, a, deadline, sim_time_add(hold, connect));
         return;
     }
-    sim_time limit = time_limit(c, deadline), fails = sim_time_add(hold, p->phases.connect);
     bool connected = connect <= p->phases.connect;
+    sim_time leaves = sim_time_add(hold, connect), limit = time_limit(c, deadline);
+    a->limit = sim_time_add(c->ctx->now, limit);
     ++*sim_wire_load(c->ctx, a->way.wire);
     c->stats->requests_sent += a->connects == 1;
-    if (connected) {
-        send_held(c, call, a, deadline, sim_time_add(hold, connect), limit);
-    } else if (fails < limit) {
-        a->state = ATTEMPT_CONNECTING;
-        set_timer(c, a, fails, 0);
+    if (!connected) {
+        await_failure(c, a, sim_time_add(hold, p->phases.connect), limit);
+    } else if (leaves == 0) {
+        send_connected(c, call, a);
+    } else if (leaves < limit) {
+        a->state = ATTEMPT_HELD;
+        set_timer(c, a, leaves, 0);
     } else {
-        await_reply(c, a, limit); /* to something that will not be sent */
+        await_failure(c, a, SIM_TIME_NEVER, limit);
     }
 }
 
@@ -267,8 +273,16 @@ static bool ends_by_timer(const struct caller *c, const struct call *call, struc
     case ATTEMPT_REFUSED:
         end->error = a->error;
         return true;
+    case ATTEMPT_HELD:
+        send_connected(c, call, a);
+        return false;
     case ATTEMPT_CONNECTING:
         --*sim_wire_load(c->ctx, a->way.wire);
+        if (c->ctx->now == a->limit) {
+            st->timeouts++;
+            end->error = ERROR_TIMEOUT;
+            return true;
+        }
         end->error = ERROR_REFUSED;
         return !reconnects(c, call, a);
     case ATTEMPT_QUEUED:
@@ -300,7 +314,7 @@ static void hold_connection(const struct caller *c, const struct call *call, str
     a->sent = c->ctx->now;
     a->state = ATTEMPT_OUT;
     c->stats->requests_sent++;
-    await_reply(c, a, phase_limit(&c->params->phases, limit, 0, 0));
+    await_reply(c, a, phase_limit(&c->params->phases, limit, 0));
 }
 
 static bool ends_in_pool(const struct caller *c, const struct call *call, struct attempt *a,
@@ -352,15 +366,16 @@ bool attempt_hears(const struct caller *c, const struct call *call, struct attem
 
 void attempt_abort(const struct caller *c, const struct call *call, struct attempt *a)
 {
-    bool out = a->state == ATTEMPT_OUT || a->state == ATTEMPT_CONNECTING;
+    bool sent = a->state == ATTEMPT_OUT || a->state == ATTEMPT_QUEUED;
+    bool connects = a->state == ATTEMPT_HELD || a->state == ATTEMPT_CONNECTING;
     sim_cancel(c->ctx, a->timer);
-    if (out || a->state == ATTEMPT_QUEUED) {
+    if (sent || connects) {
         --*sim_wire_load(c->ctx, a->way.wire);
-        if (c->pooled || c->params->cancel & CANCEL_LOSERS) {
-            tell_receiver(c, call, a);
-        }
     }
-    if (out) {
+    if (sent && (c->pooled || c->params->cancel & CANCEL_LOSERS)) {
+        tell_receiver(c, call, a);
+    }
+    if (a->state == ATTEMPT_OUT || connects) {
         c->stats->cancelled++;
         c->stats->wasted_time += (uint64_t)(c->ctx->now - a->sent);
     }

@@ -212,7 +212,8 @@ void site_forget(const struct caller *c, struct attempt *a)
     if (p->retry_budget.kind != RETRY_BUDGET_NONE) {
         retry_budget_drop(&p->retry_budget, budget_state(c), a->held);
     }
-    if (p->throttle.kind != THROTTLE_NONE && a->state == ATTEMPT_OUT) {
+    bool waits = a->state == ATTEMPT_OUT || a->state == ATTEMPT_HELD;
+    if (p->throttle.kind != THROTTLE_NONE && waits) {
         /* That another one was faster says nothing against the target. */
         throttle_ended(&p->throttle, memory(c, p->site.throttle), c->ctx->now, true);
     }

@@ -27,7 +27,8 @@ enum attempt_state {
     ATTEMPT_OVER,
     ATTEMPT_AWAITED,    /* not begun: its time has not come */
     ATTEMPT_REFUSED,    /* will not be sent: it ends in this instant */
-    ATTEMPT_CONNECTING, /* will not get a connection, but does not know yet */
+    ATTEMPT_HELD,       /* will be sent: makes its connection, or is held up */
+    ATTEMPT_CONNECTING, /* will not be sent: there is no connection in time */
     ATTEMPT_QUEUED,     /* at a pool, where it waits for a connection */
     ATTEMPT_OUT,        /* sent and not answered */
 };
@@ -35,6 +36,7 @@ enum attempt_state {
 struct attempt {
     uint64_t timer; /* of what its state waits for, or of its timeout */
     sim_time sent;  /* [ns] when it began */
+    sim_time limit; /* [ns] ATTEMPT_HELD, ATTEMPT_CONNECTING: when it is given up */
     int64_t held;   /* what the retry budget is to have back */
     struct way way;
     struct breaker_ticket ticket;

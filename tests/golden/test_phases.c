@@ -287,6 +287,47 @@ static void servers_refuse_break_and_drop(void **state)
     trial_close(&t);
 }
 
+/* What times out while its connection is made is never sent, and nobody hears of it. */
+static void no_connection_in_time(void **state)
+{
+    (void)state;
+    const char *calls[] = {"connection_latency: 0.3s, timeout: 0.25s, cancel: timeouts",
+                           "connection_latency: 0.25s, timeout: 0.25s, cancel: timeouts",
+                           "connection_latency: 0.3s, deadline: 0.25s",
+                           "connection_latency: 1s, timeout: 0.25s, phases: {connect: 0.5s}",
+                           "connection_latency: 1s, timeout: 0.25s, phases: {connect: 0.25s}",
+                           "conditioner: {latency: 0.25s}, timeout: 0.25s"};
+    for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
+        struct trial t;
+        one_call(&t, calls[i], silent, "");
+        probe_assert_times(&t, "service", 0, NULL);
+        probe_assert_cancels(&t, "service", 0, NULL);
+        assert_users(&t, "logical_requests 1, requests_sent 1, timeouts 1, failures 1");
+        assert_ended(&t, S(0.25));
+        trial_close(&t);
+    }
+}
+
+/* Nor is what is given up meanwhile, here a hedge at 0.3 s, which would be sent at 0.4 s; or what
+ * its caller's crash ends. */
+static void given_up_while_connecting(void **state)
+{
+    (void)state;
+    struct trial t;
+    one_call(&t,
+             "connection_latency: 0.3s, strategy: {kind: parallel, attempts: 2, "
+             "delays: {fixed: {delay: 0.1s}}}",
+             "type: probe, answers: [{after: 0s}, {after: none}]", "");
+    probe_assert_times(&t, "service", 1, (sim_time[]){S(0.3)});
+    probe_assert_cancels(&t, "service", 0, NULL);
+    assert_users(&t, "logical_requests 1, requests_sent 2, hedges 1, responses_received 1, "
+                     "cancelled 1, wasted_time 200000000, successes 1");
+    trial_close(&t);
+    one_call(&t, "connection_latency: 0.3s", silent, "timeline: [{at: 0.1s, crash: users}]");
+    probe_assert_times(&t, "service", 0, NULL);
+    trial_close(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(connections_take_time),
@@ -298,6 +339,8 @@ int main(void)
                                        cmocka_unit_test(flaky_answers),
                                        cmocka_unit_test(polling),
                                        cmocka_unit_test(refused_connections_are_tried_again),
-                                       cmocka_unit_test(servers_refuse_break_and_drop)};
+                                       cmocka_unit_test(servers_refuse_break_and_drop),
+                                       cmocka_unit_test(no_connection_in_time),
+                                       cmocka_unit_test(given_up_while_connecting)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
