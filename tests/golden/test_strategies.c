@@ -438,6 +438,26 @@ static void late_hedges_are_accepted(void **state)
     trial_close(&t);
 }
 
+/* One that a circuit breaker holds back is answered by it, and that is final. Here the first
+ * attempt is the probe, and the only one allowed. */
+static void breakers_answer_hedges(void **state)
+{
+    (void)state;
+    struct trial t;
+    calls_at(&t, "0s, 10s",
+             "timeout: 2s, breaker: {consecutive: {failure_threshold: 1, recovery_timeout: 5s}, "
+             "check: attempt}, " HEDGED(2, CONSTANT("0.1s")),
+             "type: probe, answers: [{after: 0s, status: 503}, {after: 1s}]", "");
+    probe_assert_times(&t, "service", 2, (sim_time[]){0, S(10)});
+    probe_assert_cancels(&t, "service", 1, (sim_time[]){S(10.1)});
+    assert_users(&t,
+                 "logical_requests 2, requests_sent 2, responses_received 1, errors 1, "
+                 "hedges 2, hedge_wins 2, circuit_broken 2, cancelled 1, "
+                 "wasted_time 100000000, late_responses 1, failures 2, breaker_state_changes 2, "
+                 "breaker_times_opened 1");
+    trial_close(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(delays_count_from_the_start),
@@ -455,6 +475,7 @@ int main(void)
                                        cmocka_unit_test(budgets_pay_for_hedges),
                                        cmocka_unit_test(hedges_share_decorrelated_jitter),
                                        cmocka_unit_test(what_is_not_sent_is_paid_back),
-                                       cmocka_unit_test(late_hedges_are_accepted)};
+                                       cmocka_unit_test(late_hedges_are_accepted),
+                                       cmocka_unit_test(breakers_answer_hedges)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
