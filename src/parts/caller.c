@@ -287,6 +287,9 @@ static bool end_attempt(const struct caller *c, struct call *call, struct attemp
     if (c->params->site.hears) {
         site_judge(c, call, a, how, outcome, c->ctx->now - a->sent);
     }
+    if (how->error == ERROR_THROTTLED && !is_lead(call, a)) {
+        return lose_attempt(c, call, end); /* it was not needed; the others go on */
+    }
     if (outcome == OUTCOME_SUCCESS || outcome == OUTCOME_FINAL) {
         c->stats->hedge_wins += !is_lead(call, a);
         end_call(c, call, how, outcome, end);

@@ -458,6 +458,39 @@ static void breakers_answer_hedges(void **state)
     trial_close(&t);
 }
 
+/* A hedge that the budget does not pay for, or that the caller's own throttle holds back, is not
+ * made, and the first attempt goes on; with one request begun and none ended the throttle holds
+ * back half of them. */
+static void hedges_may_be_held_back(void **state)
+{
+    (void)state;
+    struct trial t;
+    one_call(&t, "timeout: 2s, throttle: sre, " HEDGED(2, CONSTANT("0.1s")),
+             "type: probe, answers: [{after: 1s}, {after: 2s}]", "");
+    uint64_t held = 0;
+    for (uint64_t replication = 0; replication < 100; replication++) {
+        trial_run(&t, replication);
+        assert_int_equal(trial_counter(&t, "users.successes"), 1);
+        assert_int_equal(trial_counter(&t, "users.hedge_wins"), 0);
+        assert_int_equal(trial_counter(&t, "users.throttled") + probe_visits(&t, "service"), 2);
+        assert_ended(&t, S(1));
+        held += trial_counter(&t, "users.throttled");
+    }
+    assert_in_range(held, 50 - 18, 50 + 18); /* 3.5 * sqrt(100 / 4) */
+    trial_close(&t);
+    /* When the first one has failed as well, the round has: as the first one did. */
+    one_call(
+        &t,
+        "timeout: 2s, throttle: sre, retry: {kind: fixed, max_attempts: 2, delay: 1s}, " HEDGED(
+            2, CONSTANT("0.1s")),
+        "type: probe, answers: [{after: 1s, status: 503}]", "");
+    for (uint64_t replication = 0; replication < 100; replication++) {
+        trial_run(&t, replication);
+        assert_int_equal(trial_counter(&t, "users.retries"), 1);
+    }
+    trial_close(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(delays_count_from_the_start),
@@ -476,6 +509,7 @@ int main(void)
                                        cmocka_unit_test(hedges_share_decorrelated_jitter),
                                        cmocka_unit_test(what_is_not_sent_is_paid_back),
                                        cmocka_unit_test(late_hedges_are_accepted),
-                                       cmocka_unit_test(breakers_answer_hedges)};
+                                       cmocka_unit_test(breakers_answer_hedges),
+                                       cmocka_unit_test(hedges_may_be_held_back)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
