@@ -253,17 +253,21 @@ static void hasten(const struct caller *c, struct call *call)
     }
 }
 
-/* An attempt of the round will not end well. */
-static bool lose_attempt(const struct caller *c, struct call *call, struct call_end *end)
+/* An attempt of the round will not end well, or not be made. */
+static bool leave_out(const struct caller *c, struct call *call, struct call_end *end)
 {
     call->live--;
-    if (call->live == 0) {
-        return fail_round(c, call, end);
-    }
-    if (attempt_plan(c, call)->strategy.after_failure == AFTER_FAILURE_NEXT) {
+    return call->live == 0 && fail_round(c, call, end);
+}
+
+/* One has failed. */
+static bool lose_attempt(const struct caller *c, struct call *call, struct call_end *end)
+{
+    bool others = call->live > 1;
+    if (others && attempt_plan(c, call)->strategy.after_failure == AFTER_FAILURE_NEXT) {
         hasten(c, call);
     }
-    return false;
+    return leave_out(c, call, end);
 }
 
 static struct retry_verdict judge(const struct caller *c, const struct call *call,
@@ -288,7 +292,7 @@ static bool end_attempt(const struct caller *c, struct call *call, struct attemp
         site_judge(c, call, a, how, outcome, c->ctx->now - a->sent);
     }
     if (how->error == ERROR_THROTTLED && !is_lead(call, a)) {
-        return lose_attempt(c, call, end); /* it was not needed; the others go on */
+        return leave_out(c, call, end); /* it was not needed; the others go on */
     }
     if (outcome == OUTCOME_SUCCESS || outcome == OUTCOME_FINAL) {
         c->stats->hedge_wins += !is_lead(call, a);
@@ -319,7 +323,7 @@ static bool begin_awaited(const struct caller *c, struct call *call, struct atte
         attempt_begin(c, call, a);
     }
     await_followers(c, call, k);
-    return !pays && lose_attempt(c, call, end);
+    return !pays && leave_out(c, call, end);
 }
 
 /* A reply to an attempt that was given up, while the call is under way. */

@@ -438,6 +438,21 @@ static void late_hedges_are_accepted(void **state)
     trial_close(&t);
 }
 
+/* What is not made is no failure: the next one keeps its time, when there may be tokens again. */
+static void hedges_denied_hasten_nothing(void **state)
+{
+    (void)state;
+    struct trial t;
+    calls_at(&t, "0s, 0.35s",
+             NEXT(4, LINEAR("0.1s")) ", retry_budget: {token_bucket: {capacity: 1, "
+                                     "initial_share: 0, retry_cost: 1, deposit_per_request: 1, "
+                                     "deposit_per_success: 0}}",
+             silent, "");
+    probe_assert_times(&t, "service", 4, (sim_time[]){0, S(0.2), S(0.35), S(0.4)});
+    assert_int_equal(trial_counter(&t, "users.retries_denied"), 1 + 3);
+    trial_close(&t);
+}
+
 /* One that a circuit breaker holds back is answered by it, and that is final. Here the first
  * attempt is the probe, and the only one allowed. */
 static void breakers_answer_hedges(void **state)
@@ -510,6 +525,7 @@ int main(void)
                                        cmocka_unit_test(what_is_not_sent_is_paid_back),
                                        cmocka_unit_test(late_hedges_are_accepted),
                                        cmocka_unit_test(breakers_answer_hedges),
-                                       cmocka_unit_test(hedges_may_be_held_back)};
+                                       cmocka_unit_test(hedges_may_be_held_back),
+                                       cmocka_unit_test(hedges_denied_hasten_nothing)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
