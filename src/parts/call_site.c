@@ -81,6 +81,7 @@ static struct breaker_state *breaker_state(const struct caller *c, const struct 
 static void note_changes(const struct caller *c, const struct breaker_state *before,
                          const struct breaker_state *s)
 {
+    struct caller_stats *st = c->stats;
     if (s->state_changes == before->state_changes) {
         return;
     }
