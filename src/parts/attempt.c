@@ -280,9 +280,11 @@ static bool ends_by_timer(const struct caller *c, const struct call *call, struc
         --*sim_wire_load(c->ctx, a->way.wire);
         if (c->ctx->now == a->limit) {
             st->timeouts++;
+            st->unwritten++;
             end->error = ERROR_TIMEOUT;
             return true;
         }
+        st->connect_failures++;
         end->error = ERROR_REFUSED;
         return !reconnects(c, call, a);
     case ATTEMPT_QUEUED:
@@ -371,6 +373,7 @@ void attempt_abort(const struct caller *c, const struct call *call, struct attem
     sim_cancel(c->ctx, a->timer);
     if (sent || connects) {
         --*sim_wire_load(c->ctx, a->way.wire);
+        c->stats->unwritten += connects;
     }
     if (sent && (c->pooled || c->params->cancel & CANCEL_LOSERS)) {
         tell_receiver(c, call, a);

@@ -19,7 +19,8 @@ struct caller_stats {
     struct histogram response_time, request_latency;
     uint64_t failures, abandoned, refused, messages_lost, retries_denied;
     uint64_t hedges, hedge_wins, cancelled, wasted_time, late_successes;
-    uint64_t circuit_broken, throttled, low_timeouts, dropped, connection_wait_timeouts, reconnects;
+    uint64_t circuit_broken, throttled, low_timeouts, dropped, connection_wait_timeouts;
+    uint64_t reconnects, connect_failures, unwritten;
     uint64_t breaker_state_changes, breaker_times_opened, breaker_times_closed;
     struct gauge breakers_open, breakers_half_open;
 };
@@ -72,6 +73,10 @@ struct caller_stats {
                        "Attempts that waited too long for a connection of the pool."), \
         CALLER_COUNTER(tag, at, p, d, reconnects, \
                        "Times that a connection was tried once more for the same attempt."), \
+        CALLER_COUNTER(tag, at, p, d, connect_failures, \
+                       "Connections that were not made within their limit."), \
+        CALLER_COUNTER(tag, at, p, d, unwritten, \
+                       "Attempts given up before they had a connection."), \
         CALLER_COUNTER(tag, at, p, d, breaker_state_changes, \
                        "Changes of state of circuit breakers."), \
         CALLER_COUNTER(tag, at, p, d, breaker_times_opened, "Times that one opened."), \

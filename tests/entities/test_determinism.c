@@ -46,7 +46,7 @@ static const struct {
                           {"users.circuit_broken", 100},
                           {"robots.timeouts", 100},
                           {"robots.hedges", 100},
-                          {"robots.cancelled", 100},
+                          {"robots.cancelled", 50},
                           {"robots.throttled", 100},
                           {"robots.dropped", 10},
                           {"robots.refused", 1},
