@@ -10,6 +10,7 @@
 
 #include "base/units.h"
 #include "cli/verb.h"
+#include "results/layout.h"
 
 enum { KEY_CSV = 0x100, KEY_JSON, KEY_ENTITY = 'e', KEY_TYPE = 't', KEY_CONFIDENCE = 'c' };
 enum { KEY_QUANTILES = 'q', KEY_ALL = 'a' };
@@ -109,6 +110,27 @@ static const struct argp argp = {
            "its confidence interval over replications. The instances of a group are taken "
            "together."};
 
+static void export_entry(const struct view *v, const struct lot *lot, const struct entry *e)
+{
+    for (size_t i = 0; i < e->n; i++) {
+        inspect_export(v, lot, e->row->name, NULL, &e->figures[i]);
+    }
+    for (size_t p = 0; p < e->n_parts; p++) {
+        const struct part *part = &e->parts[p];
+        for (size_t i = 0; i < part->values.n; i++) {
+            inspect_export(v, lot, e->row->name, &part->key, &part->values.figures[i]);
+        }
+    }
+}
+
+static void export_trace(const struct view *v, const struct lot *lot)
+{
+    for (int kind = 0; v->traced && kind < TRACE_KINDS; kind++) {
+        struct figure f = inspect_traced(v, lot, kind);
+        inspect_export(v, lot, LAYOUT_TRACE, NULL, &f);
+    }
+}
+
 static bool show_lot(struct view *v, const struct lot *lot)
 {
     size_t n = lot->type->n_rows, shown = 0;
@@ -119,17 +141,20 @@ static bool show_lot(struct view *v, const struct lot *lot)
         struct entry *e = &entries[i];
         e->row = &lot->type->rows[i];
         ok = inspect_read(v, lot, e);
-        for (size_t k = 0; ok && form != FORM_TABLES && k < e->n; k++) {
-            inspect_export(v, lot, e->row->name, &e->figures[k]);
+        if (ok && form != FORM_TABLES) {
+            export_entry(v, lot, e);
         }
         if (ok && e->zero && !v->options->all) {
+            v->notes->left_out += e->row->kind != STAT_BREAKDOWN;
             e->row = NULL;
-            v->notes->left_out++;
         }
         shown += e->row != NULL;
     }
     if (ok && form == FORM_TABLES && shown > 0) {
         inspect_print_tables(v, lot, entries, n);
+    }
+    if (ok && form != FORM_TABLES) {
+        export_trace(v, lot);
     }
     arena_close(&v->lot);
     return ok;
@@ -191,7 +216,8 @@ static bool show_point(struct view *v)
             return true;
         }
     }
-    bool ok = true;
+    struct arena memory = {0};
+    bool ok = inspect_read_trace(v, &memory);
     for (uint32_t i = 0; ok && i < v->results.n_types; i++) {
         struct lot lot = {.type = &v->results.types[i]};
         if (o->type && strcmp(o->type, lot.type->name) != 0) {
@@ -201,6 +227,8 @@ static bool show_point(struct view *v)
             ok = show_lot(v, &lot);
         }
     }
+    arena_close(&memory);
+    v->traced = NULL;
     return ok;
 }
 

@@ -12,6 +12,7 @@
 
 #include "base/arena.h"
 #include "results/reader.h"
+#include "stats/summary.h"
 
 enum form { FORM_TABLES, FORM_CSV, FORM_JSON };
 
@@ -42,11 +43,29 @@ struct figure {
     bool thin;             /* a quantile of fewer values than it takes to tell */
 };
 
+/* Figures of a histogram are in this order, with the maximum last. */
+enum { FIGURE_COUNT, FIGURE_MEAN, FIGURE_MIN, FIGURE_QUANTILES };
+
 struct entry {
     const struct stat_spec *row;
     struct figure *figures;
     size_t n;
-    bool zero; /* throughout */
+    bool zero;          /* throughout */
+    struct part *parts; /* of a breakdown, in order of their keys; it has no figures itself */
+    size_t n_parts;
+};
+
+/* The values of a breakdown that have a key. */
+struct part {
+    struct breakdown_key key;
+    struct entry values; /* as of a histogram */
+    double share;        /* of all values of the breakdown */
+};
+
+/* What the replications say of a histogram. */
+struct digest {
+    struct summary count, mean, *quantiles;
+    bool bare; /* its buckets were not kept */
 };
 
 /* A group, or one of its instances. */
@@ -73,13 +92,29 @@ struct view {
     double *observed; /* [s] after warm-up, by replication; 0: it did not end well */
     uint64_t n_ok;
     struct hist_counts *part, *pooled;
-    struct arena lot;    /* of the lot being shown */
-    struct notes *notes; /* not owned */
+    struct arena lot;                /* of the lot being shown */
+    struct notes *notes;             /* not owned */
+    uint64_t (*traced)[TRACE_KINDS]; /* rows by entity (its number in the model) and kind, of the
+                                        replications that ended well; NULL: there is no trace */
 };
 
 /* Reads a statistic of `lot` at the view's point; e->row says which. The figures live in v->lot.
  * False: see v->error. */
 bool inspect_read(struct view *v, const struct lot *lot, struct entry *e);
+
+/* Inside of it: a digest is begun, given each replication that ended well as `part`, in order,
+ * which is also merged into `pooled`, and made into figures. */
+void inspect_digest_begin(struct view *v, struct digest *d);
+void inspect_digest_add(const struct view *v, struct digest *d, const struct hist_counts *part,
+                        struct hist_counts *pooled);
+void inspect_digest_end(struct view *v, const struct digest *d, const struct hist_counts *pooled,
+                        struct entry *e);
+bool inspect_read_breakdown(struct view *v, const struct lot *lot, struct entry *e);
+
+/* Reads the trace of the view's point into v->traced, which lives in `memory`. */
+bool inspect_read_trace(struct view *v, struct arena *memory);
+/* Rows of a kind that the entities of a lot have written, for each replication. */
+struct figure inspect_traced(const struct view *v, const struct lot *lot, int kind);
 
 /* Tables: the head of a file, how the replications of its point ended, those entries of a lot that
  * have a row, and below everything what the marks mean. */
@@ -91,8 +126,9 @@ void inspect_print_foot(const struct inspect_options *o, const struct notes *not
 
 /* CSV or JSON: what stands before the first figure, one figure, and what stands behind the last. */
 void inspect_export_begin(enum form form);
+/* `key` is that of a part of a breakdown, else NULL. */
 void inspect_export(const struct view *v, const struct lot *lot, const char *statistic,
-                    const struct figure *f);
+                    const struct breakdown_key *key, const struct figure *f);
 void inspect_export_end(enum form form);
 
 #endif

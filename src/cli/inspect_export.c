@@ -47,10 +47,11 @@ static void print_number(const char *before, double value, const char *otherwise
 }
 
 static const char csv_head[] =
-    "file,point,group,statistic,measure,value,unit,half_width,confidence,replications,bound";
+    "file,point,group,statistic,measure,value,unit,half_width,confidence,replications,bound,peer,"
+    "status";
 
 static void print_csv(const struct view *v, const struct lot *lot, const char *statistic,
-                      const struct figure *f)
+                      const struct breakdown_key *key, const struct figure *f)
 {
     print_csv_text(v->path);
     printf(",%" PRIu64 ",", v->point);
@@ -62,11 +63,17 @@ static void print_csv(const struct view *v, const struct lot *lot, const char *s
     print_number(",", v->options->confidence, "");
     printf(",%" PRIu64, f->replications);
     print_number(",", f->bound, "");
-    putchar('\n');
+    if (key) {
+        putchar(',');
+        print_csv_text(v->results.groups[key->group]);
+        printf(",%u\n", key->status);
+    } else {
+        puts(",,");
+    }
 }
 
 static void print_json(const struct view *v, const struct lot *lot, const char *statistic,
-                       const struct figure *f)
+                       const struct breakdown_key *key, const struct figure *f)
 {
     fputs(v->notes->figures ? ",\n {" : " {", stdout);
     v->notes->figures = true;
@@ -74,6 +81,10 @@ static void print_json(const struct view *v, const struct lot *lot, const char *
     printf("\"point\": %" PRIu64 ", ", v->point);
     print_json_text("group", lot->name);
     print_json_text("statistic", statistic);
+    if (key) {
+        print_json_text("peer", v->results.groups[key->group]);
+        printf("\"status\": %u, ", key->status);
+    }
     print_json_text("measure", f->measure);
     print_number("\"value\": ", f->value, "null");
     fputs(", ", stdout);
@@ -91,9 +102,9 @@ void inspect_export_begin(enum form form)
 }
 
 void inspect_export(const struct view *v, const struct lot *lot, const char *statistic,
-                    const struct figure *f)
+                    const struct breakdown_key *key, const struct figure *f)
 {
-    (v->options->form == FORM_CSV ? print_csv : print_json)(v, lot, statistic, f);
+    (v->options->form == FORM_CSV ? print_csv : print_json)(v, lot, statistic, key, f);
 }
 
 void inspect_export_end(enum form form)

@@ -94,15 +94,15 @@ static bool read_gauge(struct view *v, const struct lot *lot, struct entry *e)
     return true;
 }
 
-/* What the replications say of a histogram. */
-struct digest {
-    struct summary count, mean, *quantiles;
-    bool bare; /* its buckets were not kept */
-};
-
-static void add_replication(struct view *v, struct digest *d)
+void inspect_digest_begin(struct view *v, struct digest *d)
 {
-    struct hist_counts *part = v->part;
+    *d = (struct digest){.bare = false};
+    d->quantiles = arena_take(&v->lot, v->options->n_quantiles * sizeof *d->quantiles);
+}
+
+void inspect_digest_add(const struct view *v, struct digest *d, const struct hist_counts *part,
+                        struct hist_counts *pooled)
+{
     summary_add(&d->count, (double)part->total);
     if (part->total == 0) {
         return;
@@ -112,17 +112,17 @@ static void add_replication(struct view *v, struct digest *d)
     for (size_t q = 0; !d->bare && q < v->options->n_quantiles; q++) {
         summary_add(&d->quantiles[q], hist_quantile(part, v->options->quantiles[q].p, NULL));
     }
-    hist_counts_merge(v->pooled, part);
+    hist_counts_merge(pooled, part);
 }
 
-static struct figure quantile_figure(const struct view *v, const struct digest *d, size_t q,
-                                     const char *unit)
+static struct figure quantile_figure(const struct view *v, const struct digest *d,
+                                     const struct hist_counts *pooled, size_t q, const char *unit)
 {
     const struct quantile *wanted = &v->options->quantiles[q];
-    if (d->bare || v->pooled->total == 0) {
+    if (d->bare || pooled->total == 0) {
         return exact_figure(wanted->name, unit, &(struct summary){0}, NAN);
     }
-    double bound, value = hist_quantile(v->pooled, wanted->p, &bound);
+    double bound, value = hist_quantile(pooled, wanted->p, &bound);
     /* Sectioning: squares about the value shown. */
     struct summary s = d->quantiles[q];
     s.squares += (double)s.n * (s.mean - value) * (s.mean - value);
@@ -130,15 +130,32 @@ static struct figure quantile_figure(const struct view *v, const struct digest *
     struct figure figure = figure_of(v, wanted->name, unit, &s);
     figure.bound = bound;
     double outer = wanted->p > 0.5 ? wanted->p : 1.0 - wanted->p;
-    figure.thin = v->pooled->total < summary_quantile_least(outer, v->options->confidence);
+    figure.thin = pooled->total < summary_quantile_least(outer, v->options->confidence);
     return figure;
+}
+
+void inspect_digest_end(struct view *v, const struct digest *d, const struct hist_counts *pooled,
+                        struct entry *e)
+{
+    size_t n = v->options->n_quantiles;
+    struct digest all = *d;
+    const char *unit = e->row->unit;
+    all.bare = d->bare || !results_has_buckets(pooled);
+    begin_entry(v, e, n + 4);
+    e->figures[FIGURE_COUNT] = figure_of(v, "count", "1", &d->count);
+    e->figures[FIGURE_MEAN] = figure_of(v, "mean", unit, &d->mean);
+    e->figures[FIGURE_MIN] = exact_figure("min", unit, &d->mean, (double)pooled->min);
+    for (size_t q = 0; q < n; q++) {
+        e->figures[FIGURE_QUANTILES + q] = quantile_figure(v, &all, pooled, q, unit);
+    }
+    e->figures[FIGURE_QUANTILES + n] = exact_figure("max", unit, &d->mean, (double)pooled->max);
+    e->zero = pooled->total == 0;
 }
 
 static bool read_histogram(struct view *v, const struct lot *lot, struct entry *e)
 {
-    size_t n = v->options->n_quantiles;
-    struct digest d = {.bare = false};
-    d.quantiles = arena_take(&v->lot, n * sizeof *d.quantiles);
+    struct digest d;
+    inspect_digest_begin(v, &d);
     memset(v->pooled, 0, sizeof *v->pooled);
     for (uint64_t r = 0; r < v->results.meta.n_replications; r++) {
         if (!(v->observed[r] > 0.0)) {
@@ -149,19 +166,9 @@ static bool read_histogram(struct view *v, const struct lot *lot, struct entry *
                                &v->error)) {
             return false;
         }
-        add_replication(v, &d);
+        inspect_digest_add(v, &d, v->part, v->pooled);
     }
-    d.bare = d.bare || !results_has_buckets(v->pooled);
-    const char *unit = e->row->unit;
-    begin_entry(v, e, n + 4);
-    e->figures[0] = figure_of(v, "count", "1", &d.count);
-    e->figures[1] = figure_of(v, "mean", unit, &d.mean);
-    e->figures[2] = exact_figure("min", unit, &d.mean, (double)v->pooled->min);
-    for (size_t q = 0; q < n; q++) {
-        e->figures[3 + q] = quantile_figure(v, &d, q, unit);
-    }
-    e->figures[3 + n] = exact_figure("max", unit, &d.mean, (double)v->pooled->max);
-    e->zero = v->pooled->total == 0;
+    inspect_digest_end(v, &d, v->pooled, e);
     return true;
 }
 
@@ -172,6 +179,8 @@ bool inspect_read(struct view *v, const struct lot *lot, struct entry *e)
         return read_counter(v, lot, e);
     case STAT_GAUGE:
         return read_gauge(v, lot, e);
+    case STAT_BREAKDOWN:
+        return inspect_read_breakdown(v, lot, e);
     case STAT_HISTOGRAM:
         break;
     }

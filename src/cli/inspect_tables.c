@@ -10,6 +10,7 @@
 #include "base/units.h"
 #include "cli/inspect.h"
 #include "cli/table.h"
+#include "results/layout.h"
 
 static void put_figure(struct view *v, struct table *t, const struct figure *f)
 {
@@ -76,6 +77,58 @@ static void tabulate(struct view *v, struct table *t, enum stat_kind kind, const
     }
 }
 
+/* "web ok", "web 418", "web error_timeout". */
+static const char *key_text(struct view *v, struct breakdown_key key)
+{
+    const char *peer = v->results.groups[key.group];
+    char word[64];
+    layout_status(key.status, word, sizeof word);
+    return word[0] ? arena_format(&v->lot, "%s %s", peer, word)
+                   : arena_format(&v->lot, "%s %u", peer, key.status);
+}
+
+/* A breakdown: a row for each key. */
+static void tabulate_parts(struct view *v, struct table *t, const struct entry *e)
+{
+    if (e->n_parts == 0) {
+        return;
+    }
+    table_head(t, e->row->name);
+    table_text(t, "count");
+    table_text(t, "share");
+    table_text(t, "mean");
+    for (size_t q = 0; q < v->options->n_quantiles; q++) {
+        table_text(t, v->options->quantiles[q].name);
+    }
+    for (const struct part *p = e->parts; p < e->parts + e->n_parts; p++) {
+        table_row(t, key_text(v, p->key));
+        put_figure(v, t, &p->values.figures[FIGURE_COUNT]);
+        table_text(t, arena_format(&v->lot, "%.3g %%", 100.0 * p->share));
+        put_figure(v, t, &p->values.figures[FIGURE_MEAN]);
+        for (size_t q = 0; q < v->options->n_quantiles; q++) {
+            put_figure(v, t, &p->values.figures[FIGURE_QUANTILES + q]);
+        }
+    }
+}
+
+static void tabulate_trace(struct view *v, struct table *t, const struct lot *lot)
+{
+    double rows = 0.0;
+    for (int kind = 0; v->traced && kind < TRACE_KINDS; kind++) {
+        rows += inspect_traced(v, lot, kind).value;
+    }
+    if (!(rows > 0.0)) {
+        return;
+    }
+    table_head(t, "trace");
+    table_text(t, "per replication");
+    for (int kind = 0; kind < TRACE_KINDS; kind++) {
+        struct figure f = inspect_traced(v, lot, kind);
+        table_row(t, trace_kind_names[kind]);
+        put_figure(v, t, &f);
+    }
+}
+
 void inspect_print_tables(struct view *v, const struct lot *lot, const struct entry *entries,
                           size_t n)
 {
@@ -91,8 +144,19 @@ void inspect_print_tables(struct view *v, const struct lot *lot, const struct en
     tabulate_histograms(v, &t, entries, n);
     tabulate(v, &t, STAT_COUNTER, counters, entries, n);
     tabulate(v, &t, STAT_GAUGE, gauges, entries, n);
+    tabulate_trace(v, &t, lot);
     table_print(&t, stdout);
     table_close(&t);
+    /* Breakdowns have more columns: tables of their own. */
+    for (const struct entry *e = entries; e < entries + n; e++) {
+        struct table parts = {.rows = NULL};
+        if (e->row && e->n_parts > 0) {
+            puts("");
+            tabulate_parts(v, &parts, e);
+            table_print(&parts, stdout);
+        }
+        table_close(&parts);
+    }
 }
 
 /* How the replications ended: "8 ok", "6 ok, 2 missing". */
@@ -113,6 +177,14 @@ void inspect_print_runs(const struct view *v)
     puts(v->n_ok == 0                               ? "; there is nothing to show"
          : v->n_ok < v->results.meta.n_replications ? "; only those that are ok count below"
                                                     : "");
+    uint64_t dropped = 0;
+    for (uint64_t r = 0; r < v->results.meta.n_replications; r++) {
+        dropped += v->runs[r].dropped;
+    }
+    if (dropped > 0) {
+        printf("  %-14s%" PRIu64 " rows beyond the limit of their entities were dropped\n", "trace",
+               dropped);
+    }
 }
 
 /* A text of any number of lines. */

@@ -28,6 +28,8 @@ struct group_plan {
     uint32_t count;
     bool indexed;        /* instances are called name[0], name[1], ...; else there is one, `name` */
     bool sampled;        /* keeps time series */
+    bool breakdowns;     /* keeps breakdowns of its statistics */
+    bool traced;         /* writes down what its requests do */
     uint16_t ports;      /* outgoing ports of each instance */
     uint32_t first_port; /* instance i, port p: ports[first_port + i * ports + p] */
 };

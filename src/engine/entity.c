@@ -179,6 +179,29 @@ void sim_record(struct ctx *c, struct histogram *h, sim_time value)
     hist_record(&c->sim->histograms, h, (uint64_t)value);
 }
 
+void sim_break_down(struct ctx *c, struct breakdown *b, uint32_t group, uint16_t status,
+                    sim_time value)
+{
+    CHECK(b->kept, "a breakdown that nobody asked for");
+    breakdown_record(&c->sim->breakdowns, &c->sim->histograms, b,
+                     (struct breakdown_key){group, status}, (uint64_t)value);
+}
+
+static uint32_t group_of(const struct sim *s, entity_id id)
+{
+    return (uint32_t)(blueprint_group(s->plan, id) - s->plan->groups);
+}
+
+uint32_t sim_target_group(const struct ctx *c, wire_id wire)
+{
+    return group_of(c->sim, c->sim->wires[wire].to);
+}
+
+uint32_t sim_caller_group(const struct ctx *c, wire_id wire)
+{
+    return group_of(c->sim, c->sim->wires[wire].from);
+}
+
 double sim_slowdown(const struct ctx *c)
 {
     return c->sim->conditions[c->sim->current->condition].slow;

@@ -150,6 +150,25 @@ static inline void sim_outcome(struct ctx *c, enum outcome_of what, bool failed)
  */
 bool sim_sources_stopped(const struct ctx *);
 
+/* Adds a value to a breakdown of the entity's stats, under the group of whoever it was done with
+ * and a status, or the enum attempt_error (policies/verdict.h) that stands in its place. Where
+ * the study does not ask for it, b->kept is 0 and nothing happens; look there first where the group
+ * is to be found out. */
+void sim_break_down(struct ctx *, struct breakdown *b, uint32_t group, uint16_t status,
+                    sim_time value);
+static inline void sim_record_by(struct ctx *c, struct breakdown *b, uint32_t group,
+                                 uint16_t status, sim_time value)
+{
+    if (__builtin_expect(b->kept != 0, 0)) {
+        sim_break_down(c, b, group, status, value);
+    }
+}
+
+/* The group, by its place in the blueprint, that a wire leads to, and the one that it comes from.
+ * Takes a search among the groups. */
+uint32_t sim_target_group(const struct ctx *, wire_id wire);
+uint32_t sim_caller_group(const struct ctx *, wire_id wire);
+
 /* By how much service is slowed at this moment: the product of the actions in force, 1 without. */
 double sim_slowdown(const struct ctx *);
 

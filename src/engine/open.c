@@ -308,6 +308,8 @@ struct sim *sim_open(const struct blueprint *b, const struct sim_options *option
     actions_open(s);
     outcomes_open(s);
     open_series(s);
+    breakdown_pool_open(&s->breakdowns, options->summary_only);
+    trace_open(s);
     s->large = s->memory.used - s->untouched > LARGE;
     s->ctx.sim = s;
     s->ctx.has_budget = b->budget.policy != NULL;
@@ -326,6 +328,8 @@ void sim_close(struct sim *s)
     share_close(s);
     outcomes_close(s);
     series_close(&s->series);
+    breakdown_pool_close(&s->breakdowns);
+    trace_close(s);
     hist_pool_close(&s->histograms);
     evq_close(&s->queue);
     kept_close(s);

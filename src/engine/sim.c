@@ -46,6 +46,10 @@ static void reset_stats(const struct sim *s, struct record *r)
             *(struct histogram *)member =
                 (struct histogram){.summary_only = s->options.summary_only};
             break;
+        case STAT_BREAKDOWN:
+            *(struct breakdown *)member =
+                (struct breakdown){.kept = s->plan->groups[r->group].breakdowns};
+            break;
         }
     }
 }
@@ -53,6 +57,7 @@ static void reset_stats(const struct sim *s, struct record *r)
 static void clear_statistics(struct sim *s)
 {
     hist_pool_reset(&s->histograms);
+    breakdown_pool_reset(&s->breakdowns);
     for (uint32_t i = 0; i < s->n_own; i++) {
         reset_stats(s, &s->records[s->own[i]]);
     }
@@ -116,6 +121,7 @@ void sim_reset(struct sim *s, uint64_t seed, uint64_t replication)
     memset(s->memory.base + s->mutable_from, 0, s->mutable_size);
     clear_statistics(s);
     series_reset(&s->series);
+    trace_reset(s);
     reset_ports(s);
     kept_reset(s);
     for (uint32_t i = 0; i < s->n_wire_streams; i++) {
@@ -377,6 +383,11 @@ const struct hist_pool *sim_histograms(const struct sim *s)
     return &s->histograms;
 }
 
+const struct breakdown_pool *sim_breakdowns(const struct sim *s)
+{
+    return &s->breakdowns;
+}
+
 const struct series *sim_series(const struct sim *s, entity_id id, uint32_t *first_column)
 {
     const struct record *r = &s->records[id];
@@ -412,5 +423,5 @@ size_t sim_memory(const struct sim *s)
             bytes += s->groups[g].slabs[k].n * s->groups[g].slabs[k].stride;
         }
     }
-    return bytes;
+    return bytes + s->breakdowns.entries.used + s->trace_rows.used;
 }

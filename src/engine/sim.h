@@ -29,11 +29,18 @@ struct sim_share {
     const sim_time *lookahead;
 };
 
+/* What is kept of the trace (engine/trace.h) of groups that are traced. */
+struct trace_options {
+    double sample;  /* share of the requests */
+    uint64_t limit; /* rows of an entity in a replication */
+};
+
 struct sim_options {
-    sim_time end;                  /* [ns] events at t <= end run */
-    sim_time warmup;               /* [ns] statistics before this are dropped */
-    sim_time interval;             /* [ns] of the time series; SIM_TIME_NEVER: none */
-    bool summary_only;             /* histograms keep count, sum, min, max but no buckets */
+    sim_time end;      /* [ns] events at t <= end run */
+    sim_time warmup;   /* [ns] statistics before this are dropped */
+    sim_time interval; /* [ns] of the time series; SIM_TIME_NEVER: none */
+    bool summary_only; /* histograms keep count, sum, min, max but no buckets */
+    struct trace_options trace;
     const struct sim_share *share; /* NULL: the whole model */
 };
 
@@ -97,6 +104,7 @@ bool sim_owns(const struct sim *s, entity_id id);         /* false: another part
 /* Events that an entity has made so far: how much work it is, for the choice of a partition. */
 uint32_t sim_made(const struct sim *s, entity_id id);
 const struct hist_pool *sim_histograms(const struct sim *s);
+const struct breakdown_pool *sim_breakdowns(const struct sim *s);
 /* The series that watches an entity of a sampled group, and the column of its first row; NULL when
  * the entity keeps none. */
 const struct series *sim_series(const struct sim *s, entity_id id, uint32_t *first_column);

@@ -11,6 +11,7 @@
 
 #include "engine/event_queue.h"
 #include "engine/sim.h"
+#include "engine/trace.h"
 #include "policies/failure_budget.h"
 #include "policies/profile.h"
 
@@ -26,8 +27,9 @@ struct record {
     uint32_t first_port;
     uint32_t condition; /* in sim->conditions; 0: nothing ever happens to it */
     uint32_t group;
-    uint32_t tie; /* in place of the id where order must not depend on other entities */
-    bool watched; /* its outcomes count for the failure budget */
+    uint32_t trace; /* in sim->traces, 1-based; 0: it is not traced */
+    uint32_t tie;   /* in place of the id where order must not depend on other entities */
+    bool watched;   /* its outcomes count for the failure budget */
 };
 
 #define NO_STREAM (UINT32_MAX - 1) /* so that there is a next one */
@@ -125,6 +127,11 @@ struct sim {
     const struct event *event;
     struct hist_pool histograms;
     struct series series; /* of all entities of sampled groups */
+    struct breakdown_pool breakdowns;
+    struct trace_list *traces; /* owned; of each entity that is traced and here */
+    uint32_t n_traces;
+    uint64_t trace_below;     /* hashes of requests whose rows are kept */
+    struct region trace_rows; /* struct trace_link */
     struct event_queue queue;
     struct region memory;              /* everything above */
     bool large;                        /* more than a core's own cache holds */
@@ -161,6 +168,11 @@ void share_close(struct sim *s);
  */
 struct event *share_new(struct sim *s, entity_id target);
 void share_post(struct sim *s, const struct event *e);
+
+/* engine/trace.c */
+void trace_open(struct sim *s);
+void trace_reset(struct sim *s);
+void trace_close(struct sim *s);
 
 /* engine/actions.c */
 size_t actions_size(const struct blueprint *b); /* [B] that actions_open takes at most */

@@ -62,6 +62,7 @@ static bool replicate(struct worker *b, struct record_head *head)
     head->status = end == WINDOWS_STUCK                               ? RUN_EVENT_LIMIT
                    : windows_tripped(team->windows) != SIM_TIME_NEVER ? RUN_BUDGET_TRIPPED
                                                                       : RUN_OK;
+    head->tripped = head->status == RUN_BUDGET_TRIPPED ? windows_tripped(team->windows) : 0;
     if (is_void(b, head->status)) {
         return true;
     }
@@ -85,7 +86,7 @@ static void complain_of_trip(struct worker *b, const struct record_head *head)
     enum { TOLD = 3 };
     if (b->trips < TOLD) {
         fprintf(stderr, "squall: replication %" PRIu64 " spent its failure budget at %.9g s%s\n",
-                head->replication, (double)windows_tripped(b->run->team.windows) * 1e-9,
+                head->replication, (double)head->tripped * 1e-9,
                 b->trips + 1 == TOLD ? "; the next ones to do so are not told" : "");
         b->trips++;
     }

@@ -18,6 +18,8 @@ static const struct stat_words stat_words[] = {
     [STAT_GAUGE] = {"gauge", "a level, of which the mean over time and the maximum are kept"},
     [STAT_HISTOGRAM] = {"histogram", "the distribution of durations, with exact count, sum, "
                                      "minimum and maximum"},
+    [STAT_BREAKDOWN] = {"breakdown", "such distributions, one for each group dealt with and each "
+                                     "status; kept of those that `output.breakdowns` names"},
 };
 enum { STAT_KINDS = sizeof stat_words / sizeof stat_words[0] };
 

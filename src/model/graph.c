@@ -562,6 +562,37 @@ static void place_budget(struct draft *d)
         (struct budget_plan){.policy = b, .watched = watched, .n_watched = b->entities.count};
 }
 
+static bool has_breakdowns(const struct entity_type *type)
+{
+    const struct stat_spec *row = type->stats;
+    while (row && row->name && row->kind != STAT_BREAKDOWN) {
+        row++;
+    }
+    return row && row->name;
+}
+
+static void choose_observed(struct draft *d)
+{
+    const struct study_output *o = &d->study->settings.output;
+    struct name_range range;
+    for (uint32_t i = 0; i < o->breakdowns.count; i++) {
+        const struct name_ref *name = &o->breakdowns.items[i].name;
+        if (!draft_find(d, name, &range)) {
+            continue;
+        }
+        struct group_plan *g = &d->groups[range.group];
+        g->breakdowns = true;
+        if (g->type && !has_breakdowns(g->type)) {
+            diag_warning(d->diag, name->at, "the type %s has no breakdowns to keep", g->type->name);
+        }
+    }
+    for (uint32_t i = 0; i < o->trace.entities.count; i++) {
+        if (draft_find(d, &o->trace.entities.items[i].name, &range)) {
+            d->groups[range.group].traced = true;
+        }
+    }
+}
+
 void graph_draw(struct study *s, bool bound, struct diag *diag)
 {
     struct draft d = {.study = s, .diag = diag};
@@ -575,6 +606,7 @@ void graph_draw(struct study *s, bool bound, struct diag *diag)
     place_actions(&d);
     place_budget(&d);
     choose_series(&d);
+    choose_observed(&d);
     draft_check_patterns(&d);
     if (bound && diag->errors == errors) {
         draft_open_rules(&d);

@@ -144,24 +144,42 @@ static void choose_action(void *params, const struct node *at, struct diag *d, s
     }
 }
 
-static const struct param_spec series_name_rows[] = {
-    P_REF(series_name, name, NULL, "A group; an instance stands for its group."), P_END};
+static const struct param_spec group_name_rows[] = {
+    P_REF(group_name, name, NULL, "A group; an instance stands for its group."), P_END};
 
-static const struct schema series_name_schema = {.name = "series_name",
-                                                 .summary = "Who keeps time series.",
-                                                 .size = sizeof(struct series_name),
-                                                 .rows = series_name_rows,
-                                                 .shorthand = true};
+static const struct schema group_name_schema = {.name = "group_name",
+                                                .summary = "A group of which more is kept.",
+                                                .size = sizeof(struct group_name),
+                                                .rows = group_name_rows,
+                                                .shorthand = true};
+
+static const struct param_spec trace_rows[] = {
+    P_LIST(study_trace, entities, group_name_schema, "[]",
+           "Whose requests are written down, each with its attempts, retries and end, and whose "
+           "changes of state."),
+    P_REAL(study_trace, sample, "100%", 0, 1, "1",
+           "Share of the requests. Of a request either everything is kept or nothing."),
+    P_COUNT(study_trace, limit, "1000000", 1, 1e9,
+            "Rows that an entity may write in a replication; those beyond are only counted."),
+    P_END};
+
+static const struct schema trace_schema = {
+    .name = "trace",
+    .summary = "What is written down of single requests, from the beginning of the run on.",
+    .size = sizeof(struct study_trace),
+    .rows = trace_rows};
 
 static const char *const histogram_words[] = {"per_entity", "none", NULL};
 
 static const struct param_spec output_rows[] = {
     P_WORD(study_output, histograms, histogram_words, "per_entity",
            "Which latency histograms are kept; none: only count, sum, least and largest value."),
-    P_LIST(study_output, series, series_name_schema, "[]",
+    P_LIST(study_output, series, group_name_schema, "[]",
            "Who keeps time series, when there is an interval; by default everyone who is called "
            "by nobody and everyone named in the timeline."),
-    P_END};
+    P_LIST(study_output, breakdowns, group_name_schema, "[]",
+           "Who keeps breakdowns: distributions for each group dealt with and each status."),
+    P_BLOCK(study_output, trace, trace_schema, "{}", "Who is traced, request by request."), P_END};
 
 static const struct schema output_schema = {.name = "output",
                                             .summary = "What is kept of a run.",
@@ -498,5 +516,7 @@ struct sim_options study_options(const struct study *s)
                                 .warmup = s->settings.warmup,
                                 .interval = s->settings.interval,
                                 .summary_only =
-                                    s->settings.output.histograms == STUDY_HISTOGRAMS_NONE};
+                                    s->settings.output.histograms == STUDY_HISTOGRAMS_NONE,
+                                .trace = {.sample = s->settings.output.trace.sample,
+                                          .limit = (uint64_t)s->settings.output.trace.limit}};
 }

@@ -47,12 +47,22 @@ struct timed_action {
 
 enum study_histograms { STUDY_HISTOGRAMS_PER_ENTITY, STUDY_HISTOGRAMS_NONE };
 
+/* A group; an instance stands for its group. */
+struct group_name {
+    struct name_ref name;
+};
+
+struct study_trace {
+    LIST_OF(struct group_name) entities;
+    double sample; /* share of the requests */
+    int64_t limit; /* rows of an entity in a replication */
+};
+
 struct study_output {
     int histograms; /* enum study_histograms */
-    LIST_OF(struct series_name) series;
-};
-struct series_name {
-    struct name_ref name;
+    LIST_OF(struct group_name) series;
+    LIST_OF(struct group_name) breakdowns;
+    struct study_trace trace;
 };
 
 /* Everything but the entities. */

@@ -39,6 +39,8 @@ void arrangement_open(struct arrangement *s, const struct results_meta *meta)
         t->n_entities += plan->count;
         t->n_sampled += plan->sampled ? plan->count : 0;
         n_sampled += plan->sampled ? plan->count : 0;
+        t->breakdowns |= plan->breakdowns;
+        s->traced |= plan->traced;
     }
     if (n_sampled > 0 && meta->interval != SIM_TIME_NEVER && meta->interval > 0) {
         s->n_intervals =

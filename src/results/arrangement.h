@@ -6,6 +6,7 @@
 #ifndef SQUALL_RESULTS_ARRANGEMENT_H
 #define SQUALL_RESULTS_ARRANGEMENT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "engine/blueprint.h"
@@ -16,6 +17,7 @@ struct arranged_type {
     const struct entity_type *type; /* not owned */
     uint32_t n_entities, n_sampled, n_rows;
     uint32_t first_row; /* rows are numbered through all types */
+    bool breakdowns;    /* some of its entities keep them */
 };
 
 struct arranged_group {
@@ -30,6 +32,7 @@ struct arrangement {
     struct arranged_group *groups;   /* owned; as in the blueprint */
     uint32_t n_types, n_rows;
     uint64_t n_intervals; /* of a time series; 0: nothing is sampled */
+    bool traced;          /* somebody is */
 };
 
 void arrangement_open(struct arrangement *s, const struct results_meta *meta);

@@ -159,6 +159,25 @@ bool h5_attr_numbers(struct h5 *h, hid_t object, const char *name, const uint64_
     return ok;
 }
 
+bool h5_attr_flags(struct h5 *h, hid_t dataset, const uint64_t *value, const char *const *word,
+                   hsize_t n)
+{
+    size_t size = 1;
+    for (hsize_t i = 0; i < n; i++) {
+        size += strlen(word[i]) + 1;
+    }
+    char *meanings = malloc(size), *end = meanings;
+    CHECK(meanings != NULL, "out of memory for results");
+    *end = '\0';
+    for (hsize_t i = 0; i < n; i++) {
+        end += sprintf(end, "%s%s", i > 0 ? " " : "", word[i]);
+    }
+    bool ok = h5_attr_numbers(h, dataset, "flag_values", value, n) &&
+              h5_attr_text(h, dataset, "flag_meanings", meanings);
+    free(meanings);
+    return ok;
+}
+
 bool h5_describe(struct h5 *h, hid_t dataset, const char *units, const char *long_name)
 {
     return (!units || h5_attr_text(h, dataset, "units", units)) &&
@@ -280,6 +299,15 @@ bool h5_scale_bare(struct h5 *h, const char *path, hsize_t n, bool grows)
     }
     H5_TRY(h, path, H5DSset_scale(id, name));
     H5_TRY(h, path, H5Dclose(id));
+    return true;
+}
+
+bool h5_scale_stretch(struct h5 *h, const char *path, hsize_t n)
+{
+    hid_t scale = H5Dopen2(h->file, path, H5P_DEFAULT);
+    H5_TRY(h, path, scale);
+    H5_TRY(h, path, H5Dset_extent(scale, &n));
+    H5_TRY(h, path, H5Dclose(scale));
     return true;
 }
 

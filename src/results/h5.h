@@ -74,6 +74,12 @@ bool h5_scale_numbers(struct h5 *h, const char *path, const uint64_t *value, hsi
                       const char *units, const char *long_name);
 /* One of neither, that only has a length, `n` if it does not grow. */
 bool h5_scale_bare(struct h5 *h, const char *path, hsize_t n, bool grows);
+/* One that grows must in the end be as long as what stands along it. */
+bool h5_scale_stretch(struct h5 *h, const char *path, hsize_t n);
+
+/* What the numbers of a dataset mean: `n` of them with a word each. */
+bool h5_attr_flags(struct h5 *h, hid_t dataset, const uint64_t *value, const char *const *word,
+                   hsize_t n);
 
 /* A whole dataset along one dimension. */
 bool h5_texts(struct h5 *h, const char *path, const char *const *value, hsize_t n,

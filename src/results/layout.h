@@ -16,9 +16,14 @@
  *   /gauges/TYPE/ROW/        time_integral, max, shaped alike
  *   /histograms/TYPE/ROW/    total, sum, min, max, shaped alike; and compressed rows, see below
  *   /histograms/edges        lower edges of the buckets, and the upper edge of the last
- *   /series/interval         dimension: starts of the intervals; /series/interval_length
- *   /series/TYPE/ROW         [point, replication, entity, interval], counters; gauges and
- *                            histograms as groups, the latter's rows merged over replications
+ *   /breakdowns/TYPE/ROW/    a line for each (point, replication, entity, peer, status) that has
+ *                            values: point, replication, entity, peer (the group dealt with),
+ *                            status, total, sum, min, max, all along `line`; and compressed rows,
+ * see below /breakdowns/group        names of the groups /trace/                  a line for each
+ * row of the trace: point, replication, entity, time, kind, request, attempt, wait, total, status,
+ * error, all along `line` /series/interval         dimension: starts of the intervals;
+ * /series/interval_length /series/TYPE/ROW         [point, replication, entity, interval],
+ * counters; gauges and histograms as groups, the latter's rows merged over replications
  *
  * A group in which a dataset stands links to the dimensions of its datasets, so that each can be
  * opened by itself in software for netCDF-4 and has labels on all axes.
@@ -26,7 +31,11 @@
  * Compressed rows: `offsets` has one number more than there are rows. Row k, the histogram of
  * (point p, replication r, entity e) with k = (p * replications + r) * entities + e, consists of
  * bin[i], count[i] for offsets[k] <= i < offsets[k + 1]. In /series row k is that of (point p,
- * entity e, interval t) with k = (p * entities + e) * intervals + t.
+ * entity e, interval t) with k = (p * entities + e) * intervals + t. In /breakdowns row k is that
+ * of line k.
+ *
+ * Lines are in order of point, replication, number of the entity; those of a breakdown then in
+ * order of peer and status, those of the trace in order of time.
  *
  * What was measured in nanoseconds has the units "ns", which readers of time leave alone: such
  * numbers stay integers.
@@ -42,7 +51,7 @@
 #define LAYOUT_FILETYPE "squall-results"
 enum {
     LAYOUT_MAJOR = 1, /* readers need the same */
-    LAYOUT_MINOR = 0, /* readers need none: what a higher one adds can be passed over */
+    LAYOUT_MINOR = 1, /* readers need none: what a higher one adds can be passed over */
 };
 
 /* One dataset of a statistics row. */
@@ -55,7 +64,11 @@ struct layout_column {
 };
 #define LAYOUT_INTEGRAL "*"
 
-/* The columns of a row, of the whole run or by interval; ends with a section of NULL. */
+/* The group below the root that the rows of a kind have. */
+const char *layout_section(enum stat_kind kind);
+
+/* The columns of a row, of the whole run or by interval; ends with a section of NULL. Breakdowns
+ * have none. */
 const struct layout_column *layout_columns(enum stat_kind kind, bool series);
 
 /* Each writes into `text` (always terminated) and returns it. */
@@ -65,6 +78,10 @@ char *layout_unit(const struct layout_column *c, const struct stat_spec *row, ch
                   size_t size);
 char *layout_long_name(const struct layout_column *c, const struct stat_spec *row, char *text,
                        size_t size);
+
+/* The word for a status, or for the enum attempt_error below 100 that stands in its place:
+ * "overloaded", "error_timeout"; "" where there is none. */
+char *layout_status(unsigned status, char *text, size_t size);
 
 /* The group of a row's compressed rows, in "histograms" or "series". */
 char *layout_rows_path(bool series, const char *type, const char *row, char *text, size_t size);
@@ -78,6 +95,8 @@ enum layout_run {
     LAYOUT_EVENTS,
     LAYOUT_SIM_END,
     LAYOUT_DIGEST,
+    LAYOUT_TRIPPED, /* from here to LAYOUT_WALL: since minor version 1 */
+    LAYOUT_DROPPED,
     LAYOUT_WALL,
     LAYOUT_RUNS
 };
@@ -85,6 +104,39 @@ extern const struct layout_named layout_runs[LAYOUT_RUNS]; /* [point, replicatio
 
 enum layout_rows { LAYOUT_OFFSETS, LAYOUT_BIN, LAYOUT_COUNT, LAYOUT_ROWS };
 extern const struct layout_named layout_rows[LAYOUT_ROWS]; /* paths below the rows' group */
+
+/* Columns of lines; their paths are below the group. Where the unit is NULL, it is that of the
+ * statistic, which is also what the value is of. */
+enum layout_entry {
+    LAYOUT_ENTRY_POINT,
+    LAYOUT_ENTRY_REPLICATION,
+    LAYOUT_ENTRY_ENTITY,
+    LAYOUT_ENTRY_PEER,
+    LAYOUT_ENTRY_STATUS,
+    LAYOUT_ENTRY_TOTAL,
+    LAYOUT_ENTRY_SUM,
+    LAYOUT_ENTRY_MIN,
+    LAYOUT_ENTRY_MAX,
+    LAYOUT_ENTRIES
+};
+extern const struct layout_named layout_entries[LAYOUT_ENTRIES];
+enum layout_trace {
+    LAYOUT_TRACE_POINT,
+    LAYOUT_TRACE_REPLICATION,
+    LAYOUT_TRACE_ENTITY,
+    LAYOUT_TRACE_TIME,
+    LAYOUT_TRACE_KIND,
+    LAYOUT_TRACE_REQUEST,
+    LAYOUT_TRACE_ATTEMPT,
+    LAYOUT_TRACE_WAIT,
+    LAYOUT_TRACE_TOTAL,
+    LAYOUT_TRACE_STATUS,
+    LAYOUT_TRACE_ERROR,
+    LAYOUT_TRACES
+};
+extern const struct layout_named layout_traces[LAYOUT_TRACES];
+#define LAYOUT_TRACE  "trace"
+#define LAYOUT_GROUPS "breakdowns/group"
 
 enum { LAYOUT_PATH = 512 }; /* [B] room for any path, unit or long name */
 

@@ -90,6 +90,9 @@ static bool read_row(struct results *r, const char *type, const char *name, enum
     while (c->unit) {
         c++;
     }
+    const struct layout_column sum = {layout_section(kind), layout_entries[LAYOUT_ENTRY_SUM].path,
+                                      layout_entries[LAYOUT_ENTRY_SUM].long_name, NULL, NULL};
+    c = c->section ? c : &sum;
     char path[LAYOUT_PATH];
     layout_path(c, type, name, path, sizeof path);
     *row = (struct stat_spec){.name = name, .kind = kind};
@@ -106,23 +109,25 @@ static bool read_row(struct results *r, const char *type, const char *name, enum
 
 static bool read_rows(struct results *r, struct results_type *t)
 {
-    const enum stat_kind kinds[] = {STAT_COUNTER, STAT_GAUGE, STAT_HISTOGRAM};
-    const char *const *names[3];
-    uint32_t n[3], total = 0;
-    for (int i = 0; i < 3; i++) {
-        const struct layout_column *c = layout_columns(kinds[i], false);
+    enum { KINDS = 4 };
+    const enum stat_kind kinds[KINDS] = {STAT_COUNTER, STAT_GAUGE, STAT_HISTOGRAM, STAT_BREAKDOWN};
+    const char *const *names[KINDS];
+    uint32_t n[KINDS], total = 0;
+    for (int i = 0; i < KINDS; i++) {
+        const char *section = layout_section(kinds[i]);
+        bool datasets = kinds[i] == STAT_COUNTER;
         char path[LAYOUT_PATH];
-        snprintf(path, sizeof path, "%s/%s", c->section, t->name);
+        snprintf(path, sizeof path, "%s/%s", section, t->name);
         /* A section without such rows may be absent, too. */
-        if (H5Lexists(r->file->file, c->section, H5P_DEFAULT) <= 0) {
+        if (H5Lexists(r->file->file, section, H5P_DEFAULT) <= 0) {
             n[i] = 0;
-        } else if (!h5_list(r->file, &r->memory, path, c->leaf != NULL, &names[i], &n[i])) {
+        } else if (!h5_list(r->file, &r->memory, path, !datasets, &names[i], &n[i])) {
             return false;
         }
         total += n[i];
     }
     t->rows = arena_take(&r->memory, ((size_t)total + 1) * sizeof *t->rows);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < KINDS; i++) {
         for (uint32_t k = 0; k < n[i]; k++) {
             if (!read_row(r, t->name, names[i][k], kinds[i], &t->rows[t->n_rows++])) {
                 return false;
@@ -130,6 +135,31 @@ static bool read_rows(struct results *r, struct results_type *t)
         }
     }
     return true;
+}
+
+static bool read_ids(struct results *r, struct results_type *t)
+{
+    char path[LAYOUT_PATH];
+    struct h5_numbers d;
+    const hsize_t start = 0, n = t->n_entities;
+    uint64_t *ids = arena_take(&r->memory, (n + 1) * sizeof *ids);
+    snprintf(path, sizeof path, "entities/%s/id", t->name);
+    bool ok = h5_numbers_open(r->file, path, 1, &d) && h5_numbers_get(&d, &start, &n, ids);
+    h5_numbers_close(&d);
+    t->ids = ids;
+    return ok;
+}
+
+/* What only some studies keep. */
+static bool read_observed(struct results *r)
+{
+    hid_t file = r->file->file;
+    hsize_t n = 0;
+    r->traced = H5Lexists(file, LAYOUT_TRACE, H5P_DEFAULT) > 0;
+    bool ok = H5Lexists(file, layout_section(STAT_BREAKDOWN), H5P_DEFAULT) <= 0 ||
+              h5_get_texts(r->file, &r->memory, LAYOUT_GROUPS, &r->groups, &n);
+    r->n_groups = n;
+    return ok;
 }
 
 static bool read_types(struct results *r)
@@ -153,7 +183,7 @@ static bool read_types(struct results *r)
             return false;
         }
         t->n_entities = n < n_groups ? n : n_groups;
-        if (!read_rows(r, t)) {
+        if (!read_ids(r, t) || !read_rows(r, t)) {
             return false;
         }
     }
@@ -182,7 +212,7 @@ bool results_open(const char *path, struct results *r, struct results_error *e)
     path = arena_copy(&r->memory, path);
     bool ok = h5_is_file(path) || results_fail(e, "%s is not a results file of squall", path);
     ok = ok && h5_open(r->file, path, e) && check_schema(r) && read_meta(r) && check_buckets(r) &&
-         read_types(r);
+         read_types(r) && read_observed(r);
     if (!ok) {
         results_close(r);
     }
@@ -255,12 +285,15 @@ bool results_runs(struct results *r, uint64_t point, struct results_run *run,
     r->file->error = e;
     bool ok = true;
     for (uint64_t i = 0; ok && i < LAYOUT_RUNS; i++) {
-        ok = read_run(r->file, layout_runs[i].path, point, n, value + i * n);
+        bool missing = r->minor == 0 && (i == LAYOUT_TRIPPED || i == LAYOUT_DROPPED);
+        ok = missing || read_run(r->file, layout_runs[i].path, point, n, value + i * n);
     }
     for (uint64_t i = 0; ok && i < n; i++) {
         run[i] = (struct results_run){.status = (enum run_status)value[LAYOUT_STATUS * n + i],
                                       .events = value[LAYOUT_EVENTS * n + i],
                                       .sim_end = (sim_time)value[LAYOUT_SIM_END * n + i],
+                                      .tripped = (sim_time)value[LAYOUT_TRIPPED * n + i],
+                                      .dropped = value[LAYOUT_DROPPED * n + i],
                                       .digest = value[LAYOUT_DIGEST * n + i],
                                       .wall_ns = value[LAYOUT_WALL * n + i]};
         ok = value[LAYOUT_STATUS * n + i] < RUN_STATUSES ||

@@ -22,6 +22,7 @@ struct results_type {
     uint64_t n_entities;
     const char *const *entities; /* names, in the order of the dimension */
     const char *const *groups;   /* name of the group of each */
+    const uint64_t *ids;         /* number of each in the model */
     struct stat_spec *rows;      /* end with a name of NULL; offsets mean nothing here */
     uint32_t n_rows;
 };
@@ -30,6 +31,8 @@ struct results_run {
     enum run_status status;
     uint64_t events;
     sim_time sim_end; /* [ns] */
+    sim_time tripped; /* [ns]; 0: it was not */
+    uint64_t dropped; /* rows of the trace */
     uint64_t digest;
     uint64_t wall_ns; /* [ns] */
 };
@@ -42,6 +45,9 @@ struct results {
     uint64_t major, minor;      /* of the schema */
     struct results_type *types;
     uint32_t n_types;
+    const char *const *groups; /* by their place in the model; empty when no breakdowns were kept */
+    uint64_t n_groups;
+    bool traced; /* there is a trace, though maybe an empty one */
     struct arena memory;
     struct h5 *file;
 };
@@ -83,6 +89,22 @@ bool results_gauge(struct results *r, const struct results_type *t, const struct
 bool results_histogram(struct results *r, const struct results_type *t, const struct stat_spec *row,
                        uint64_t point, uint64_t replication, struct results_range range,
                        struct hist_counts *to, struct results_error *e);
+
+/* Walks the entries of a breakdown at a point, those of entities of the range, in order of
+ * replication, entity and key: `take` gets each with the place of its entity, and ends the walk by
+ * returning false, which `e` is to explain. */
+typedef bool results_take_entry(void *context, uint64_t replication, uint64_t entity,
+                                const struct record_entry *entry);
+bool results_breakdown(struct results *r, const struct results_type *t, const struct stat_spec *row,
+                       uint64_t point, struct results_range range, results_take_entry *take,
+                       void *context, struct results_error *e);
+
+/* Likewise the trace at a point: in order of replication, entity (here its number in the model) and
+ * time. */
+typedef bool results_take_trace(void *context, uint64_t replication, uint64_t entity,
+                                const struct trace_row *row);
+bool results_trace(struct results *r, uint64_t point, results_take_trace *take, void *context,
+                   struct results_error *e);
 
 /* Whether quantiles can be read of it: studies that keep no buckets have only the exact figures. */
 bool results_has_buckets(const struct hist_counts *h);

@@ -10,7 +10,7 @@
 #include "base/check.h"
 #include "engine/entity.h"
 
-enum { RECORD_FORMAT = 1 };
+enum { RECORD_FORMAT = 2 };
 
 const char *const run_status_names[RUN_STATUSES] = {
     [RUN_OK] = "ok",
@@ -21,21 +21,27 @@ const char *const run_status_names[RUN_STATUSES] = {
     [RUN_MISSING] = "missing",
 };
 
-/* What a record says of one entity: its statistics, or its time series. */
+/* What a record says of one entity. */
+enum item_kind { ITEM_STATS, ITEM_SERIES, ITEM_TRACE, ITEMS };
 struct item {
     const struct group_plan *group;
     entity_id id;
-    bool series;
+    enum item_kind kind;
 };
+
+static bool has_item(const struct group_plan *g, enum item_kind kind)
+{
+    return kind == ITEM_STATS || (kind == ITEM_SERIES ? g->sampled : g->traced);
+}
 
 /* Calls `visit` for the items of a record in their order, until one call returns false. */
 static bool each_item(const struct blueprint *b,
                       bool (*visit)(void *context, const struct item *item), void *context)
 {
-    for (int series = 0; series < 2; series++) {
+    for (enum item_kind kind = ITEM_STATS; kind < ITEMS; kind++) {
         for (const struct group_plan *g = b->groups; g < b->groups + b->n_groups; g++) {
-            for (uint32_t i = 0; (g->sampled || !series) && i < g->count; i++) {
-                const struct item item = {.group = g, .id = g->first + i, .series = series};
+            for (uint32_t i = 0; has_item(g, kind) && i < g->count; i++) {
+                const struct item item = {.group = g, .id = g->first + i, .kind = kind};
                 if (!visit(context, &item)) {
                     return false;
                 }
@@ -90,8 +96,26 @@ static void put_gauge(struct buffer *to, uint64_t integral, int64_t max)
     buffer_varint(to, (uint64_t)max);
 }
 
+static void put_breakdown(struct buffer *to, const struct sim *s, const struct breakdown *b)
+{
+    if (b->first == 0) {
+        buffer_varint(to, 0);
+        return;
+    }
+    const struct breakdown_pool *pool = sim_breakdowns(s);
+    buffer_varint(to, breakdown_count(pool, b));
+    const struct breakdown_entry *e;
+    for (uint64_t next = 0; (e = breakdown_next(pool, b, next));) {
+        uint64_t order = breakdown_order(e->key);
+        buffer_varint(to, order - next);
+        put_histogram(to, sim_histograms(s), &e->values);
+        next = order + 1;
+    }
+}
+
+/* `s` is NULL where all statistics are zero. */
 static void put_stats(struct buffer *to, const struct stat_spec *rows, const void *stats,
-                      const struct hist_pool *pool)
+                      const struct sim *s)
 {
     for (const struct stat_spec *row = rows; row->name; row++) {
         const void *member = (const unsigned char *)stats + row->offset;
@@ -104,7 +128,10 @@ static void put_stats(struct buffer *to, const struct stat_spec *rows, const voi
             put_gauge(to, g->integral, g->max);
             break;
         case STAT_HISTOGRAM:
-            put_histogram(to, pool, member);
+            put_histogram(to, s ? sim_histograms(s) : NULL, member);
+            break;
+        case STAT_BREAKDOWN:
+            put_breakdown(to, s, member);
             break;
         }
     }
@@ -134,6 +161,8 @@ static void put_interval(struct buffer *to, const struct stat_spec *rows, const 
                 put_bin(bin[i], count[i], &put);
             }
             break;
+        case STAT_BREAKDOWN:
+            break;
         }
     }
 }
@@ -148,6 +177,43 @@ static void put_series(struct buffer *to, const struct stat_spec *rows, const st
     }
 }
 
+/* A difference modulo 2^64, such that small ones of either sign are small numbers. */
+static uint64_t fold(uint64_t difference)
+{
+    return difference << 1 ^ (difference >> 63 ? UINT64_MAX : 0);
+}
+
+static uint64_t unfold(uint64_t folded)
+{
+    return folded >> 1 ^ (folded & 1 ? UINT64_MAX : 0);
+}
+
+static void put_trace_row(struct buffer *to, const struct trace_row *row,
+                          const struct trace_row *before)
+{
+    buffer_varint(to, (uint64_t)(row->time - before->time));
+    buffer_varint(to, fold(row->request - before->request));
+    buffer_varint(to, (uint64_t)row->wait);
+    buffer_varint(to, (uint64_t)row->total);
+    buffer_varint(to, row->attempt);
+    buffer_varint(to, row->status);
+    buffer_varint(to, row->kind);
+    buffer_varint(to, row->error);
+}
+
+/* `s` is NULL where there are no rows. */
+static void put_trace(struct buffer *to, const struct sim *s, entity_id id)
+{
+    const struct trace_row nothing = {.time = 0}, *before = &nothing, *row = NULL;
+    uint64_t dropped = 0, n = s ? sim_trace_rows(s, id, &dropped) : 0;
+    buffer_varint(to, dropped);
+    buffer_varint(to, n);
+    while (n > 0 && (row = sim_trace_next(s, id, row))) {
+        put_trace_row(to, row, before);
+        before = row;
+    }
+}
+
 static void put_head(struct buffer *to, const struct record_head *head)
 {
     buffer_varint(to, RECORD_FORMAT);
@@ -156,6 +222,7 @@ static void put_head(struct buffer *to, const struct record_head *head)
     buffer_varint(to, head->status);
     buffer_varint(to, head->events);
     buffer_varint(to, (uint64_t)head->sim_end);
+    buffer_varint(to, (uint64_t)head->tripped);
     buffer_u64(to, head->digest);
 }
 
@@ -171,12 +238,14 @@ static void put_item(struct buffer *to, const struct sim *s, const struct item *
 {
     const struct stat_spec *rows = item->group->type->stats;
     CHECK(sim_owns(s, item->id), "entity %" PRIu32 " is run elsewhere", item->id);
-    if (item->series) {
+    if (item->kind == ITEM_SERIES) {
         uint32_t column = 0;
         const struct series *series = sim_series(s, item->id, &column);
         put_series(to, rows, series, column);
+    } else if (item->kind == ITEM_TRACE) {
+        put_trace(to, s, item->id);
     } else {
-        put_stats(to, rows, sim_stats(s, item->id), sim_histograms(s));
+        put_stats(to, rows, sim_stats(s, item->id), s);
     }
 }
 
@@ -190,8 +259,10 @@ static bool put_whole_item(void *context, const struct item *item)
 static bool put_blank_item(void *context, const struct item *item)
 {
     const struct writing *w = context;
-    if (item->series) {
+    if (item->kind == ITEM_SERIES) {
         put_series(w->to, item->group->type->stats, NULL, 0);
+    } else if (item->kind == ITEM_TRACE) {
+        put_trace(w->to, NULL, item->id);
     } else {
         put_stats(w->to, item->group->type->stats, w->nothing, NULL);
     }
@@ -316,7 +387,7 @@ static uint64_t get_bins(struct reading *r, struct record_histogram *h)
     return total;
 }
 
-static void get_histogram(struct reading *r)
+static struct record_histogram get_whole_histogram(struct reading *r)
 {
     struct record_histogram h = {
         .total = bytes_varint(&r->bytes), .bin = r->bin, .count = r->count};
@@ -328,8 +399,34 @@ static void get_histogram(struct reading *r)
         uint64_t counted = get_bins(r, &h);
         r->bytes.bad |= h.n > 0 && counted != h.total;
     }
+    return h;
+}
+
+static void get_histogram(struct reading *r)
+{
+    struct record_histogram h = get_whole_histogram(r);
     if (!r->bytes.bad) {
         r->visitor->histogram(r->visitor->context, &r->place, &h);
+    }
+}
+
+static void get_breakdown(struct reading *r)
+{
+    uint64_t n = bytes_varint(&r->bytes), next = 0, most = (uint64_t)r->blueprint->n_groups << 16;
+    for (; n > 0 && !r->bytes.bad; n--) {
+        uint64_t gap = bytes_varint(&r->bytes);
+        if (gap >= most - next) {
+            r->bytes.bad = true;
+            return;
+        }
+        next += gap;
+        struct record_entry e = {.key = {(uint32_t)(next >> 16), (uint16_t)next},
+                                 .values = get_whole_histogram(r)};
+        r->bytes.bad |= e.values.total == 0;
+        if (!r->bytes.bad) {
+            r->visitor->entry(r->visitor->context, &r->place, &e);
+        }
+        next++;
     }
 }
 
@@ -375,6 +472,11 @@ static void get_rows(struct reading *r, const struct stat_spec *rows)
                 get_interval_histogram(r);
             }
             break;
+        case STAT_BREAKDOWN:
+            if (r->place.interval == RECORD_WHOLE) {
+                get_breakdown(r);
+            }
+            break;
         }
     }
 }
@@ -383,23 +485,24 @@ static bool get_head(struct bytes *b, struct record_head *head, struct results_e
 {
     *head = (struct record_head){0};
     uint64_t format = bytes_varint(b);
-    if (!b->bad && format > RECORD_FORMAT) {
+    if (!b->bad && format != 0 && format != RECORD_FORMAT) {
         return results_fail(e,
-                            "a replication was recorded by a newer squall: record format %" PRIu64
-                            ", this program reads up to %d",
-                            format, RECORD_FORMAT);
+                            "a replication was recorded by %s squall: record format %" PRIu64
+                            ", this program reads %d",
+                            format > RECORD_FORMAT ? "a newer" : "an older", format, RECORD_FORMAT);
     }
     head->point = bytes_varint(b);
     head->replication = bytes_varint(b);
     uint64_t status = bytes_varint(b);
     head->events = bytes_varint(b);
-    uint64_t end = bytes_varint(b);
+    uint64_t end = bytes_varint(b), tripped = bytes_varint(b);
     head->digest = bytes_u64(b);
-    if (b->bad || format == 0 || status >= RUN_MISSING || end > INT64_MAX) {
+    if (b->bad || format == 0 || status >= RUN_MISSING || end > INT64_MAX || tripped > INT64_MAX) {
         return results_fail(e, "a replication's record cannot be understood");
     }
     head->status = (enum run_status)status;
     head->sim_end = (sim_time)end;
+    head->tripped = (sim_time)tripped;
     return true;
 }
 
@@ -410,15 +513,54 @@ bool record_head_decode(const void *data, size_t size, struct record_head *head,
     return get_head(&b, head, e);
 }
 
+static bool has_series(const struct stat_spec *rows)
+{
+    while (rows->name && rows->kind == STAT_BREAKDOWN) {
+        rows++;
+    }
+    return rows->name;
+}
+
 static void get_series(struct reading *r, const struct stat_spec *rows)
 {
     uint64_t n = bytes_varint(&r->bytes);
     /* Without rows an interval takes no bytes, and any number of them would do. */
-    n = rows->name ? n : 0;
+    n = has_series(rows) ? n : 0;
     r->bytes.bad |= n >= RECORD_WHOLE;
     for (uint64_t k = 0; k < n && !r->bytes.bad; k++) {
         r->place.interval = (uint32_t)k;
         get_rows(r, rows);
+    }
+}
+
+/* A number of at most `most`. */
+static uint64_t get_number(struct bytes *b, uint64_t most)
+{
+    uint64_t value = bytes_varint(b);
+    b->bad |= value > most;
+    return b->bad ? 0 : value;
+}
+
+static void get_trace(struct reading *r)
+{
+    struct trace_row row = {.time = 0};
+    struct bytes *b = &r->bytes;
+    uint64_t dropped = bytes_varint(b), n = bytes_varint(b);
+    if (!b->bad) {
+        r->visitor->dropped(r->visitor->context, &r->place, dropped);
+    }
+    for (; n > 0 && !b->bad; n--) {
+        row.time += (sim_time)get_number(b, (uint64_t)(INT64_MAX - row.time));
+        row.request += unfold(bytes_varint(b));
+        row.wait = (sim_time)get_number(b, INT64_MAX);
+        row.total = (sim_time)get_number(b, INT64_MAX);
+        row.attempt = (uint32_t)get_number(b, UINT32_MAX);
+        row.status = (uint16_t)get_number(b, UINT16_MAX);
+        row.kind = (uint8_t)get_number(b, TRACE_KINDS - 1);
+        row.error = (uint8_t)get_number(b, UINT8_MAX);
+        if (!b->bad) {
+            r->visitor->trace(r->visitor->context, &r->place, &row);
+        }
     }
 }
 
@@ -428,8 +570,10 @@ static bool get_item(void *context, const struct item *item)
     r->place = (struct record_place){.group = (uint32_t)(item->group - r->blueprint->groups),
                                      .instance = item->id - item->group->first,
                                      .interval = RECORD_WHOLE};
-    if (item->series) {
+    if (item->kind == ITEM_SERIES) {
         get_series(r, item->group->type->stats);
+    } else if (item->kind == ITEM_TRACE) {
+        get_trace(r);
     } else {
         get_rows(r, item->group->type->stats);
     }

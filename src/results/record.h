@@ -2,14 +2,20 @@
  *
  * A record is one finished replication as bytes, the payload of a journal's frame:
  *
- *   format, point, replication, status, events, end of the run, digest,
+ *   format, point, replication, status, events, end of the run, when its budget was spent, digest,
  *   then for every entity, in the order of ids, every row of its type's statistics:
  *     counter    value
  *     gauge      time integral, maximum
  *     histogram  total, sum, min, max, number of buckets in use, then for each of them how many
  *                buckets were passed over and its count
+ *     breakdown  number of entries, then for each of them, in order of (group, status), how many
+ *                such pairs were passed over and what is said of a histogram
  *   then for every entity that keeps time series the number of intervals, and for each interval
- *   every row once more, as it was within the interval (of histograms only the buckets).
+ *   every row but breakdowns once more, as it was within the interval (of histograms only the
+ *   buckets),
+ *   then for every entity that is traced the number of rows dropped, that of rows kept, and for
+ *   each of these the time and the request as differences from the row before, and what else there
+ *   is in struct trace_row.
  *
  * All numbers are varints. Nothing in a record depends on where or when the replication ran, so
  * one that ran twice has the same bytes.
@@ -23,6 +29,7 @@
 
 #include "engine/blueprint.h"
 #include "engine/sim.h"
+#include "engine/trace.h"
 #include "results/buffer.h"
 #include "results/error.h"
 
@@ -43,6 +50,7 @@ struct record_head {
     enum run_status status;
     uint64_t events;  /* handled */
     sim_time sim_end; /* [ns] up to which it ran */
+    sim_time tripped; /* [ns] when its failure budget was spent; 0: it was not */
     uint64_t digest;  /* of the events; see sim_digest */
 };
 
@@ -78,10 +86,16 @@ struct record_histogram {
     const uint64_t *count; /* none is 0; their sum is `total` */
 };
 
+/* An entry of a breakdown. */
+struct record_entry {
+    struct breakdown_key key;
+    struct record_histogram values; /* total is not 0 */
+};
+
 /* Whose number a visitor is given. */
 struct record_place {
     uint32_t group, instance;
-    uint32_t row;      /* of the type's statistics */
+    uint32_t row;      /* of the type's statistics; of a trace 0 */
     uint32_t interval; /* RECORD_WHOLE: of the whole run, not of the series */
 };
 #define RECORD_WHOLE UINT32_MAX
@@ -93,6 +107,10 @@ struct record_visitor {
     void (*gauge)(void *context, const struct record_place *place, const struct record_gauge *g);
     void (*histogram)(void *context, const struct record_place *place,
                       const struct record_histogram *h);
+    void (*entry)(void *context, const struct record_place *place, const struct record_entry *e);
+    void (*trace)(void *context, const struct record_place *place, const struct trace_row *row);
+    /* Rows of an entity's trace that were dropped; before those that were not. */
+    void (*dropped)(void *context, const struct record_place *place, uint64_t n);
     void *context;
 };
 

@@ -6,19 +6,22 @@
 bool rows_open(struct h5 *h, const char *path, uint64_t n, struct rows *r)
 {
     *r = (struct rows){0};
+    bool open_end = n == ROWS_GROW;
     char edge[LAYOUT_PATH];
     snprintf(edge, sizeof edge, "%s/row_edge", path);
+    snprintf(r->edge, sizeof r->edge, "%s", open_end ? edge : "");
     snprintf(r->nonzero, sizeof r->nonzero, "%s/nonzero", path);
     const hid_t stored[LAYOUT_ROWS] = {H5T_STD_U64LE, H5T_STD_U16LE, H5T_STD_U64LE};
     for (int i = 0; i < LAYOUT_ROWS; i++) {
         r->part[i].dataset = -1;
         snprintf(r->path[i], LAYOUT_PATH, "%s/%s", path, layout_rows[i].path);
     }
-    bool ok = h5_scale_bare(h, edge, n + 1, false) && h5_scale_bare(h, r->nonzero, 0, true);
+    bool ok = h5_scale_bare(h, edge, open_end ? 0 : n + 1, open_end) &&
+              h5_scale_bare(h, r->nonzero, 0, true);
     for (int i = 0; ok && i < LAYOUT_ROWS; i++) {
-        bool grows = i != LAYOUT_OFFSETS;
+        bool in_rows = i != LAYOUT_OFFSETS, grows = in_rows || open_end;
         ok = h5_append_open(h, r->path[i], stored[i], grows ? 0 : n + 1, grows,
-                            grows ? r->nonzero : edge, layout_rows[i].unit,
+                            in_rows ? r->nonzero : edge, layout_rows[i].unit,
                             layout_rows[i].long_name, &r->part[i]);
     }
     return ok && h5_append(h, &r->part[LAYOUT_OFFSETS], 0);
@@ -33,6 +36,7 @@ bool rows_put(struct h5 *h, struct rows *r, uint32_t n, const uint32_t *bin, con
         }
     }
     r->n_values += n;
+    r->n_rows++;
     return h5_append(h, &r->part[LAYOUT_OFFSETS], r->n_values);
 }
 
@@ -45,21 +49,12 @@ bool rows_skip(struct h5 *h, struct rows *r, uint64_t n)
     return ok;
 }
 
-/* The dimension must be as long as what stands along it. */
-static bool stretch(struct h5 *h, const char *path, hsize_t n)
-{
-    hid_t scale = H5Dopen2(h->file, path, H5P_DEFAULT);
-    H5_TRY(h, path, scale);
-    H5_TRY(h, path, H5Dset_extent(scale, &n));
-    H5_TRY(h, path, H5Dclose(scale));
-    return true;
-}
-
 bool rows_close(struct h5 *h, struct rows *r)
 {
     bool ok = true;
     for (int i = 0; i < LAYOUT_ROWS; i++) {
         ok = h5_append_close(h, &r->part[i]) && ok;
     }
-    return ok && stretch(h, r->nonzero, r->n_values);
+    return ok && h5_scale_stretch(h, r->nonzero, r->n_values) &&
+           (!r->edge[0] || h5_scale_stretch(h, r->edge, r->n_rows + 1));
 }

@@ -19,6 +19,7 @@
 #include "results/durable.h"
 #include "results/h5.h"
 #include "results/layout.h"
+#include "results/observed.h"
 #include "results/record.h"
 #include "results/rows.h"
 #include "results/skeleton.h"
@@ -49,10 +50,11 @@ struct writer {
     struct arena memory;
     struct column *columns; /* owned; runs first */
     uint32_t n_columns;
-    struct writer_row *rows; /* owned; of all types */
-    struct hist_pool pool;   /* of merged histograms */
-    uint64_t block;          /* replications in a block */
-    uint64_t at;             /* place in the block of the one being read */
+    struct writer_row *rows;   /* owned; of all types */
+    struct observed *observed; /* owned */
+    struct hist_pool pool;     /* of merged histograms */
+    uint64_t block;            /* replications in a block */
+    uint64_t at;               /* place in the block of the one being read */
     uint64_t digest;
     uint64_t early; /* replications that did not end well */
 };
@@ -126,6 +128,11 @@ static void merge_bins(struct hist_pool *pool, struct histogram *h,
     }
 }
 
+static bool is_well(const struct writer *w)
+{
+    return w->h5.error->text[0] == '\0';
+}
+
 static void take_histogram(void *context, const struct record_place *place,
                            const struct record_histogram *h)
 {
@@ -141,9 +148,33 @@ static void take_histogram(void *context, const struct record_place *place,
     *cell(w, place, 1) = h->sum;
     *cell(w, place, 2) = h->min;
     *cell(w, place, 3) = h->max;
-    if (!w->h5.error->text[0]) {
+    if (is_well(w)) {
         rows_put(&w->h5, row_of(w, place)->rows, h->n, h->bin, h->count);
     }
+}
+
+static void take_entry(void *context, const struct record_place *place,
+                       const struct record_entry *e)
+{
+    struct writer *w = context;
+    if (is_well(w)) {
+        observed_entry(w->observed, place, e);
+    }
+}
+
+static void take_trace(void *context, const struct record_place *place, const struct trace_row *row)
+{
+    struct writer *w = context;
+    if (is_well(w)) {
+        observed_trace(w->observed, place, row);
+    }
+}
+
+static void take_dropped(void *context, const struct record_place *place, uint64_t n)
+{
+    struct writer *w = context;
+    (void)place;
+    w->columns[LAYOUT_DROPPED].block[w->at] += n;
 }
 
 static void plan_column(struct writer *w, const char *path, int rank, uint64_t entities)
@@ -236,15 +267,11 @@ static bool open_runs(struct writer *w)
         }
     }
     uint64_t value[RUN_STATUSES];
-    char meanings[256] = "";
     for (size_t i = 0; i < RUN_STATUSES; i++) {
-        size_t n = strlen(meanings);
         value[i] = i;
-        snprintf(meanings + n, sizeof meanings - n, "%s%s", n ? " " : "", run_status_names[i]);
     }
-    hid_t status = w->columns[LAYOUT_STATUS].dataset;
-    return h5_attr_numbers(&w->h5, status, "flag_values", value, RUN_STATUSES) &&
-           h5_attr_text(&w->h5, status, "flag_meanings", meanings);
+    return h5_attr_flags(&w->h5, w->columns[LAYOUT_STATUS].dataset, value, run_status_names,
+                         RUN_STATUSES);
 }
 
 static bool open_columns(struct writer *w, const struct arranged_type *t,
@@ -308,7 +335,7 @@ static bool open_all(struct writer *w)
             ok = open_row(w, t, k) && (!sampled || open_series_row(w, t, k));
         }
     }
-    return ok;
+    return ok && observed_open(&w->h5, &w->study, &w->observed);
 }
 
 /* Writes the replications first .. first + n - 1 of a point and clears the block. */
@@ -345,14 +372,20 @@ static bool skip_replication(struct writer *w)
 /* `entry` is NULL for a replication that is missing. */
 static bool take_replication(struct writer *w, const struct journal_entry *entry)
 {
-    const struct record_visitor visitor = {
-        .counter = take_counter, .gauge = take_gauge, .histogram = take_histogram, .context = w};
+    const struct record_visitor visitor = {.counter = take_counter,
+                                           .gauge = take_gauge,
+                                           .histogram = take_histogram,
+                                           .entry = take_entry,
+                                           .trace = take_trace,
+                                           .dropped = take_dropped,
+                                           .context = w};
     struct record_head head;
     struct buffer *payload = &w->payload;
     struct results_error *e = w->h5.error;
     if (!entry) {
         return skip_replication(w);
     }
+    observed_replication(w->observed, entry->point, entry->replication);
     if (!journal_read(w->index, (size_t)(entry - w->index->entries), payload, e) ||
         !record_decode(payload->data, payload->size, w->study.meta->blueprint, &visitor, &head,
                        e) ||
@@ -365,6 +398,7 @@ static bool take_replication(struct writer *w, const struct journal_entry *entry
     w->columns[LAYOUT_EVENTS].block[w->at] = head.events;
     w->columns[LAYOUT_SIM_END].block[w->at] = (uint64_t)head.sim_end;
     w->columns[LAYOUT_DIGEST].block[w->at] = head.digest;
+    w->columns[LAYOUT_TRIPPED].block[w->at] = (uint64_t)head.tripped;
     return true;
 }
 
@@ -454,7 +488,8 @@ static bool walk(struct writer *w, bool (*take)(struct writer *, const struct jo
 /* Closing writes, too: what was left in buffers. Also to be called after a failure. */
 static bool close_datasets(struct writer *w)
 {
-    bool ok = true;
+    bool ok = observed_close(w->observed);
+    w->observed = NULL;
     for (uint32_t i = 0; i < w->study.n_rows; i++) {
         struct writer_row *row = &w->rows[i];
         ok = (!row->rows || rows_close(&w->h5, row->rows)) && ok;

@@ -47,6 +47,12 @@ void series_close(struct series *s)
     *s = (struct series){0};
 }
 
+/* A gauge has integral and maximum; a histogram where its increments end. */
+static uint32_t words_of(enum stat_kind kind)
+{
+    return kind == STAT_BREAKDOWN ? 0 : kind == STAT_GAUGE ? 2 : 1;
+}
+
 uint32_t series_watch(struct series *s, const struct stat_spec *rows, void *stats)
 {
     CHECK(s->intervals == 0, "a time series begins after the first sample");
@@ -56,8 +62,7 @@ uint32_t series_watch(struct series *s, const struct stat_spec *rows, void *stat
             region_take(&s->columns, sizeof *c, _Alignof(struct series_column));
         *c = (struct series_column){
             .row = row, .member = (unsigned char *)stats + row->offset, .word = s->width};
-        /* A gauge has integral and maximum; a histogram where its increments end. */
-        s->width += row->kind == STAT_GAUGE ? 2 : 1;
+        s->width += words_of(row->kind);
         s->n_columns++;
     }
     return first;
@@ -145,6 +150,9 @@ static void rebase_histogram(struct series *s, struct series_column *c)
 
 static void sample_column(struct series *s, struct series_column *c, uint64_t *word, sim_time now)
 {
+    if (c->row->kind == STAT_BREAKDOWN) {
+        return;
+    }
     if (c->row->kind == STAT_HISTOGRAM) {
         sample_histogram(s, c);
         word[0] = s->bins.used / sizeof(uint32_t);
@@ -177,7 +185,7 @@ void series_rebase(struct series *s, sim_time now)
         struct series_column *c = &columns(s)[i];
         if (c->row->kind == STAT_HISTOGRAM) {
             rebase_histogram(s, c);
-        } else {
+        } else if (c->row->kind != STAT_BREAKDOWN) {
             c->base -= reached(c, now);
         }
     }

@@ -6,6 +6,7 @@
  *   counter    its increment
  *   gauge      its time integral within the interval [level x ns], and its maximum
  *   histogram  the buckets that grew, and by how much
+ *   breakdown  nothing
  *
  * The statistics may be zeroed at any time (end of warm-up) if series_rebase is called just before:
  * the series then goes on as if nothing had happened. Not collective; all figures are integers.

@@ -8,17 +8,19 @@
 
 #include <stddef.h>
 
+#include "stats/breakdown.h"
 #include "stats/gauge.h"
 #include "stats/histogram.h"
 
-enum stat_kind { STAT_COUNTER, STAT_GAUGE, STAT_HISTOGRAM };
+enum stat_kind { STAT_COUNTER, STAT_GAUGE, STAT_HISTOGRAM, STAT_BREAKDOWN };
 
 struct stat_spec {
     const char *name; /* ends the rows when NULL */
     const char *doc;  /* one sentence */
     const char *unit; /* of the value: "1", "ns" */
     enum stat_kind kind;
-    size_t offset; /* of the uint64_t, struct gauge or struct histogram in the stats struct */
+    size_t offset; /* in the stats struct, of the uint64_t, struct gauge, struct histogram or struct
+                      breakdown */
 };
 
 #define STAT_OFFSET(type, tag, member) \
@@ -43,6 +45,12 @@ struct stat_spec {
     { \
         .name = #member, .doc = doc_, .unit = "ns", .kind = STAT_HISTOGRAM, \
         .offset = STAT_OFFSET(struct histogram, tag, member) \
+    }
+/* Kept only of groups that the study names, and never as a time series. */
+#define S_BREAKDOWN(tag, member, unit_, doc_) \
+    { \
+        .name = #member, .doc = doc_, .unit = unit_, .kind = STAT_BREAKDOWN, \
+        .offset = STAT_OFFSET(struct breakdown, tag, member) \
     }
 #define S_END \
     { \

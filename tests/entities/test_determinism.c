@@ -261,6 +261,9 @@ static void series_add_up(void **state)
         const char *stats = sim_stats(t.sim, id);
         const struct stat_spec *row = blueprint_group(b, id)->type->stats;
         for (; row->name; row++, column++) {
+            if (row->kind == STAT_BREAKDOWN) {
+                continue; /* has no series */
+            }
             uint64_t sum = 0;
             int64_t most = 0;
             for (uint32_t i = 0; i < s->intervals; i++) {

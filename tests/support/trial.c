@@ -161,6 +161,31 @@ void trial_histogram(const struct trial *t, const char *stat, struct hist_counts
     }
 }
 
+/* The entry of a breakdown under the group of this name and this status, or NULL. */
+static const struct breakdown_entry *entry_of(const struct trial *t, const struct breakdown *b,
+                                              const char *peer, uint16_t status)
+{
+    entity_id id = 0;
+    const struct blueprint *plan = &t->study->blueprint;
+    find(t, peer, strlen(peer), &id);
+    const struct breakdown_key key = {(uint32_t)(blueprint_group(plan, id) - plan->groups), status};
+    const struct breakdown_entry *e =
+        breakdown_next(sim_breakdowns(t->sim), b, breakdown_order(key));
+    return e && breakdown_order(e->key) == breakdown_order(key) ? e : NULL;
+}
+
+void trial_breakdown(const struct trial *t, const char *stat, const char *peer, uint16_t status,
+                     struct hist_counts *h)
+{
+    struct range r = locate(t, stat, STAT_BREAKDOWN);
+    for (uint32_t i = 0; i < r.count; i++) {
+        const struct breakdown_entry *e = entry_of(t, member(t, &r, i), peer, status);
+        if (e) {
+            hist_counts_add(h, sim_histograms(t->sim), &e->values);
+        }
+    }
+}
+
 double trial_seconds(const struct trial *t)
 {
     const struct sim_options *o = sim_options(t->sim);
@@ -184,6 +209,21 @@ static bool same_histogram(const struct trial *ta, const struct histogram *a,
     return same;
 }
 
+/* Groups are compared by their names. */
+static bool same_breakdown(const struct trial *ta, const struct breakdown *a,
+                           const struct trial *tb, const struct breakdown *b, bool buckets)
+{
+    const struct breakdown_pool *pool = sim_breakdowns(ta->sim);
+    bool same = breakdown_count(pool, a) == breakdown_count(sim_breakdowns(tb->sim), b);
+    const struct breakdown_entry *e = NULL;
+    while (same && (e = breakdown_next(pool, a, e ? breakdown_order(e->key) + 1 : 0))) {
+        const char *peer = ta->study->blueprint.groups[e->key.group].name;
+        const struct breakdown_entry *other = entry_of(tb, b, peer, e->key.status);
+        same = other && same_histogram(ta, &e->values, tb, &other->values, buckets);
+    }
+    return same;
+}
+
 static bool same_row(const struct trial *ta, const void *a, const struct trial *tb, const void *b,
                      enum stat_kind kind, bool buckets)
 {
@@ -192,6 +232,9 @@ static bool same_row(const struct trial *ta, const void *a, const struct trial *
     }
     if (kind == STAT_HISTOGRAM) {
         return same_histogram(ta, a, tb, b, buckets);
+    }
+    if (kind == STAT_BREAKDOWN) {
+        return same_breakdown(ta, a, tb, b, buckets);
     }
     const struct gauge *x = a, *y = b;
     return x->level == y->level && x->max == y->max && x->integral == y->integral &&

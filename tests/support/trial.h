@@ -44,6 +44,10 @@ uint64_t trial_integral(const struct trial *t, const char *stat); /* of a gauge 
 /* Adds the histogram to `h`. */
 void trial_histogram(const struct trial *t, const char *stat, struct hist_counts *h);
 
+/* Adds the values that a breakdown has under this group dealt with and this status to `h`. */
+void trial_breakdown(const struct trial *t, const char *stat, const char *peer, uint16_t status,
+                     struct hist_counts *h);
+
 /* Seconds of simulated time that the statistics cover. */
 double trial_seconds(const struct trial *t);
 

@@ -14,6 +14,8 @@
 
 #include "base/hash.h"
 #include "engine/entity.h"
+#include "engine/trace.h"
+#include "policies/verdict.h"
 #include "results/journal.h"
 #include "results/record.h"
 
@@ -32,12 +34,15 @@ struct station_stats {
     uint64_t served;
     struct gauge depth;
     struct histogram service;
+    struct breakdown answers;
 };
 static const struct stat_spec station_rows[] = {
     S_HISTOGRAM(station_stats, wait, "Time in the queue."),
     S_COUNTER(station_stats, served, "Requests served."),
     S_GAUGE(station_stats, depth, "Requests in the queue."),
-    S_HISTOGRAM(station_stats, service, "Time in service."), S_END};
+    S_HISTOGRAM(station_stats, service, "Time in service."),
+    S_BREAKDOWN(station_stats, answers, "ns", "Time to an answer, by caller and status."),
+    S_END};
 
 /* Entities that make things up, each for itself, at times of their own. */
 static inline uint64_t study_value(struct ctx *c)
@@ -50,6 +55,18 @@ static inline void study_wait(struct ctx *c)
     sim_timer(c, EVENT_TIMER, 1 + (sim_time)rng_below(&c->streams[0], 110), 0, 0);
 }
 
+/* Requests are few, so that several entities tell of the same. */
+static inline void study_trace(struct ctx *c, uint64_t value)
+{
+    sim_trace(c, &(struct trace_row){.request = value % 8 ? value % 64 : value,
+                                     .wait = (sim_time)(value >> 20),
+                                     .total = (sim_time)(value >> 40),
+                                     .attempt = (uint32_t)(value >> 30),
+                                     .status = (uint16_t)(value >> 10),
+                                     .kind = (uint8_t)(value % TRACE_KINDS),
+                                     .error = (uint8_t)(value % 4)});
+}
+
 static inline void caller_handle(struct ctx *c, const struct event *e)
 {
     struct caller_stats *st = c->stats;
@@ -59,6 +76,7 @@ static inline void caller_handle(struct ctx *c, const struct event *e)
     st->work += value;
     gauge_set(&st->in_flight, c->now, (int64_t)rng_below(&c->streams[0], 50));
     sim_record(c, &st->latency, (sim_time)(value >> 8));
+    study_trace(c, value);
     study_wait(c);
 }
 
@@ -73,6 +91,10 @@ static inline void station_handle(struct ctx *c, const struct event *e)
     if (value % 3) {
         sim_record(c, &st->wait, (sim_time)(value >> 9));
     }
+    uint32_t groups = sim_blueprint(c->sim)->n_groups;
+    sim_record_by(c, &st->answers, (uint32_t)(value >> 3) % groups, value & 1 ? 200 : ERROR_TIMEOUT,
+                  (sim_time)(value >> 7));
+    study_trace(c, value);
     study_wait(c);
 }
 
@@ -91,7 +113,7 @@ static const struct entity_type station_type = {.name = "station",
                                                 .handle = station_handle};
 
 enum { STUDY_ENTITIES = 7, STUDY_GROUPS = 4, STUDY_END = 1000, STUDY_INTERVAL = 300 };
-enum { STUDY_INTERVALS = 4 };
+enum { STUDY_INTERVALS = 4, STUDY_TRACED = 8 /* rows of an entity */ };
 
 static const struct group_plan study_groups[STUDY_GROUPS] = {
     {.name = "users",
@@ -99,18 +121,26 @@ static const struct group_plan study_groups[STUDY_GROUPS] = {
      .first = 0,
      .count = 2,
      .indexed = true,
-     .sampled = true},
-    {.name = "web", .type = &station_type, .first = 2, .count = 3, .indexed = true},
+     .sampled = true,
+     .traced = true},
+    {.name = "web",
+     .type = &station_type,
+     .first = 2,
+     .count = 3,
+     .indexed = true,
+     .breakdowns = true},
     {.name = "probe", .type = &caller_type, .first = 5, .count = 1, .sampled = true},
-    {.name = "db", .type = &station_type, .first = 6, .count = 1, .sampled = true},
+    {.name = "db", .type = &station_type, .first = 6, .count = 1, .sampled = true, .traced = true},
 };
 static const struct blueprint study_blueprint = {
     .groups = study_groups, .n_groups = STUDY_GROUPS, .n_entities = STUDY_ENTITIES};
 
 static inline struct sim *study_open(bool summary_only)
 {
-    const struct sim_options options = {
-        .end = STUDY_END, .interval = STUDY_INTERVAL, .summary_only = summary_only};
+    const struct sim_options options = {.end = STUDY_END,
+                                        .interval = STUDY_INTERVAL,
+                                        .summary_only = summary_only,
+                                        .trace = {.sample = 0.7, .limit = STUDY_TRACED}};
     return sim_open(&study_blueprint, &options);
 }
 
@@ -136,6 +166,7 @@ static inline struct record_head study_head(uint64_t point, uint64_t replication
                                 .status = (enum run_status)(replication % RUN_MISSING),
                                 .events = 1000 + replication,
                                 .sim_end = STUDY_END,
+                                .tripped = (sim_time)(replication % 3),
                                 .digest = hash_pair(replication, point)};
 }
 

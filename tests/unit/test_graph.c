@@ -395,6 +395,31 @@ static void test_actions_and_series(void **state)
     study_close(s);
 }
 
+static void test_observed(void **state)
+{
+    (void)state;
+    static const struct stat_spec rows[] = {{.name = "by", .kind = STAT_BREAKDOWN}, S_END};
+    struct entity_type loud = *registry[0];
+    const struct entity_type *const with_loud[] = {&loud, registry[0], NULL};
+    loud.name = "loud";
+    loud.stats = rows;
+    struct study *s = reading_good(with_loud, HEAD LATENCY
+                                   "output: {breakdowns: [b, a], trace: {entities: ['b[1]', c],\n"
+                                   "         sample: 0.5%, limit: 3}}\n"
+                                   "entities:\n"
+                                   "  a: {type: loud, to: [b, c]}\n"
+                                   "  b: {type: loud, count: 3}\n"
+                                   "  c: {type: node, count: 2}\n");
+    static const bool breakdowns[] = {true, true, false}, traced[] = {false, true, true};
+    for (int g = 0; g < 3; g++) {
+        assert_int_equal(s->blueprint.groups[g].breakdowns, breakdowns[g]);
+        assert_int_equal(s->blueprint.groups[g].traced, traced[g]);
+    }
+    struct sim_options options = study_options(s);
+    assert_true(options.trace.sample == 0.005 && options.trace.limit == 3);
+    study_close(s);
+}
+
 /* Large models stay small: nothing is kept for an entity but its ports and wires. */
 static void test_large(void **state)
 {
@@ -456,6 +481,7 @@ int main(void)
         cmocka_unit_test(test_rules_against_naive_search),
         cmocka_unit_test(test_cycles),
         cmocka_unit_test(test_actions_and_series),
+        cmocka_unit_test(test_observed),
         cmocka_unit_test(test_large),
         cmocka_unit_test(test_many_groups),
     };

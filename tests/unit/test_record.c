@@ -40,6 +40,8 @@ static void draw_crowd(struct crowd *c, uint64_t *random)
             .count = 1 + (uint32_t)(study_random(random) % COUNT_MOST),
             .indexed = true,
             .sampled = study_random(random) % 2,
+            .breakdowns = study_random(random) % 2,
+            .traced = study_random(random) % 2,
         };
         c->blueprint.n_entities += c->groups[g].count;
     }
@@ -53,7 +55,9 @@ static struct sim_options draw_options(uint64_t *random)
         .warmup = study_random(random) % 2 ? (sim_time)(study_random(random) % (uint64_t)end) : 0,
         .interval =
             study_random(random) % 4 ? 1 + (sim_time)(study_random(random) % 700) : SIM_TIME_NEVER,
-        .summary_only = study_random(random) % 4 == 0};
+        .summary_only = study_random(random) % 4 == 0,
+        .trace = {.sample = (double)(study_random(random) % 5) / 4.0,
+                  .limit = study_random(random) % 20}};
 }
 
 /* One model, run whole and in parts. */
@@ -245,11 +249,34 @@ static void ignore_histogram(void *context, const struct record_place *p,
     (void)h;
 }
 
+static void ignore_entry(void *context, const struct record_place *p, const struct record_entry *e)
+{
+    (void)context;
+    (void)p;
+    assert_true(e->values.total > 0);
+}
+
+static void ignore_trace(void *context, const struct record_place *p, const struct trace_row *row)
+{
+    (void)context;
+    (void)p;
+    assert_true(row->kind < TRACE_KINDS && row->time >= 0);
+}
+
+static void ignore_dropped(void *context, const struct record_place *p, uint64_t n)
+{
+    (void)context;
+    (void)p;
+    (void)n;
+}
+
 /* Joins the pieces with `damaged` in the place of one, each in a block of just its size, which the
  * address sanitizer watches. A record that comes of it is read; of a refused one nothing stays. */
 static bool join_damaged(struct split *s, uint32_t part, const unsigned char *damaged, size_t size)
 {
-    const struct record_visitor v = {ignore_counter, ignore_gauge, ignore_histogram, NULL};
+    const struct record_visitor v = {
+        ignore_counter, ignore_gauge, ignore_histogram, ignore_entry, ignore_trace,
+        ignore_dropped, NULL};
     struct buffer pieces[PARTS_MOST];
     struct results_error e = {""};
     for (uint32_t p = 0; p < s->parts; p++) {
@@ -281,7 +308,8 @@ static void test_damaged_pieces(void **state)
 {
     (void)state;
     const uint32_t part_of[STUDY_ENTITIES] = {0, 1, 2, 0, 1, 2, 0};
-    const struct sim_options options = {.end = STUDY_END, .interval = STUDY_INTERVAL};
+    const struct sim_options options = {
+        .end = STUDY_END, .interval = STUDY_INTERVAL, .trace = {.sample = 1.0, .limit = 9}};
     struct split split;
     struct buffer longer = {0};
     uint64_t random = 2;
@@ -318,14 +346,16 @@ static void test_damaged_pieces(void **state)
     split_close(&split);
 }
 
-/* An entity writes 5 zeros, one for each number, and each of the four that are sampled that it has
- * no intervals. */
+/* An entity writes 5 zeros, one for each number, a station another because it has broken nothing
+ * down; each of the four that are sampled that it has no intervals, and each of the three that are
+ * traced that it has dropped no rows and kept none. */
 static void test_blank(void **state)
 {
     (void)state;
     const struct record_head head = {
         .point = 1, .replication = 2, .status = RUN_EVENT_LIMIT, .sim_end = 5};
-    static const unsigned char expected[6 + 8 + 7 * 5 + 4] = {1, 1, 2, RUN_EVENT_LIMIT, 0, 5};
+    static const unsigned char expected[7 + 8 + 7 * 5 + 4 + 4 + 3 * 2] = {2, 1, 2, RUN_EVENT_LIMIT,
+                                                                          0, 5};
     struct buffer record = {0};
     record_blank(&head, &study_blueprint, &record);
     assert_int_equal(record.size, sizeof expected);

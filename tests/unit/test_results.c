@@ -43,6 +43,11 @@ static int tear_down(void **state)
 struct comparing {
     const struct sim *run;
     uint64_t numbers;
+    uint64_t all_entries, entries, next; /* of breakdowns; of one, and what its next is at least */
+    uint32_t instance;
+    uint64_t rows, rows_left, dropped; /* of the trace; of one entity */
+    entity_id id;
+    const struct trace_row *row; /* before */
 };
 
 static const void *member_of(const struct comparing *c, const struct record_place *p)
@@ -120,11 +125,63 @@ static void compare_histogram(void *context, const struct record_place *p,
     }
 }
 
+static void compare_entry(void *context, const struct record_place *p,
+                          const struct record_entry *value)
+{
+    struct comparing *c = context;
+    const struct breakdown_pool *pool = sim_breakdowns(c->run);
+    uint64_t order = breakdown_order(value->key);
+    const struct breakdown_entry *e = breakdown_next(pool, member_of(c, p), order);
+    assert_true(p->group == 1 && e && breakdown_order(e->key) == order);
+    assert_true(value->values.total == e->values.total && value->values.sum == e->values.sum &&
+                value->values.min == e->values.min && value->values.max == e->values.max);
+    static struct hist_counts counts;
+    memset(&counts, 0, sizeof counts);
+    hist_counts_add(&counts, sim_histograms(c->run), &e->values);
+    uint64_t total = 0;
+    for (uint32_t i = 0; i < value->values.n; i++) {
+        assert_true(value->values.count[i] == counts.count[value->values.bin[i]]);
+        total += value->values.count[i];
+    }
+    assert_true(total == counts.total);
+    /* In their order, and none left out. */
+    c->entries = p->instance == c->instance ? c->entries + 1 : 1;
+    c->next = p->instance == c->instance ? c->next : 0;
+    c->instance = p->instance;
+    assert_true(breakdown_next(pool, member_of(c, p), c->next) == e);
+    c->next = order + 1;
+    c->all_entries++;
+}
+
+static void compare_dropped(void *context, const struct record_place *p, uint64_t n)
+{
+    struct comparing *c = context;
+    c->id = study_groups[p->group].first + p->instance;
+    uint64_t dropped;
+    c->rows_left = sim_trace_rows(c->run, c->id, &dropped);
+    assert_true(n == dropped && c->rows_left <= STUDY_TRACED);
+    assert_true(n == 0 || c->rows_left == STUDY_TRACED);
+    c->row = NULL;
+    c->dropped += n;
+}
+
+static void compare_trace(void *context, const struct record_place *p, const struct trace_row *row)
+{
+    struct comparing *c = context;
+    assert_true(c->id == study_groups[p->group].first + p->instance && c->rows_left > 0);
+    c->row = sim_trace_next(c->run, c->id, c->row);
+    assert_non_null(c->row);
+    assert_memory_equal(row, c->row, sizeof *row);
+    c->rows_left--;
+    c->rows++;
+}
+
 static void expect_head(const struct record_head *head, const struct record_head *expected)
 {
     assert_true(head->point == expected->point && head->replication == expected->replication);
     assert_true(head->status == expected->status && head->events == expected->events);
     assert_true(head->sim_end == expected->sim_end && head->digest == expected->digest);
+    assert_true(head->tripped == expected->tripped);
 }
 
 static void test_record(void **state)
@@ -132,19 +189,31 @@ static void test_record(void **state)
     (void)state;
     struct sim *run = study_open(false);
     struct buffer record = {0};
+    uint64_t entries = 0, rows = 0, dropped = 0;
     for (uint64_t r = 0; r < 50; r++) {
-        struct comparing c = {.run = run};
+        struct comparing c = {.run = run, .instance = UINT32_MAX};
         struct results_error e = {""};
         struct record_head head, expected = study_head(3, r);
-        const struct record_visitor v = {compare_counter, compare_gauge, compare_histogram, &c};
+        const struct record_visitor v = {compare_counter,
+                                         compare_gauge,
+                                         compare_histogram,
+                                         compare_entry,
+                                         compare_trace,
+                                         compare_dropped,
+                                         &c};
         study_record(run, 3, r, &record);
         assert_true(record_decode(record.data, record.size, &study_blueprint, &v, &head, &e));
         expect_head(&head, &expected);
+        entries += c.all_entries;
+        rows += c.rows;
+        dropped += c.dropped;
+        assert_true(c.rows_left == 0);
         /* Seven entities of four rows, and four intervals of four entities. */
         assert_int_equal(c.numbers, 7 * 4 + 4 * 4 * STUDY_INTERVALS);
         assert_true(record_head_decode(record.data, record.size, &head, &e));
         expect_head(&head, &expected);
     }
+    assert_true(entries > 1000 && rows > 500 && dropped > 100);
     buffer_close(&record);
     sim_close(run);
 }
@@ -159,7 +228,7 @@ static void drop_counter(void *context, const struct record_place *p, uint64_t v
 static void drop_gauge(void *context, const struct record_place *p, const struct record_gauge *g)
 {
     (void)context;
-    assert_true(p->row < 4 && g->max >= 0);
+    assert_true(p->row < 5 && g->max >= 0);
 }
 
 static void drop_histogram(void *context, const struct record_place *p,
@@ -175,6 +244,26 @@ static void drop_histogram(void *context, const struct record_place *p,
     assert_true(h->n == 0 || counted == h->total);
 }
 
+static void drop_entry(void *context, const struct record_place *p, const struct record_entry *e)
+{
+    assert_true(e->key.group < STUDY_GROUPS && e->values.total > 0);
+    drop_histogram(context, p, &e->values);
+}
+
+static void drop_trace(void *context, const struct record_place *p, const struct trace_row *row)
+{
+    (void)context;
+    assert_true(study_groups[p->group].traced && row->kind < TRACE_KINDS);
+    assert_true(row->time >= 0 && row->wait >= 0 && row->total >= 0);
+}
+
+static void drop_dropped(void *context, const struct record_place *p, uint64_t n)
+{
+    (void)context;
+    (void)p;
+    (void)n;
+}
+
 /* Shortened and altered records are refused or hold together, and are never read beyond their
  * end, which the address sanitizer watches: each lies in a block of just its size. */
 static void test_hostile_records(void **state)
@@ -183,7 +272,8 @@ static void test_hostile_records(void **state)
     struct sim *run = study_open(false);
     struct buffer record = {0};
     struct record_head head;
-    const struct record_visitor v = {drop_counter, drop_gauge, drop_histogram, NULL};
+    const struct record_visitor v = {
+        drop_counter, drop_gauge, drop_histogram, drop_entry, drop_trace, drop_dropped, NULL};
     study_record(run, 0, 1, &record);
     for (size_t size = 0; size < record.size; size++) {
         struct results_error e = {""};
@@ -205,7 +295,7 @@ static void test_hostile_records(void **state)
             copy[study_random(&random) % size] = (unsigned char)study_random(&random);
         }
         if (size > 0 && round % 2 == 0) {
-            copy[0] = 1;
+            copy[0] = 2;
         }
         accepted += record_decode(copy, size, &study_blueprint, &v, &head, &e);
         free(copy);
@@ -215,14 +305,18 @@ static void test_hostile_records(void **state)
     sim_close(run);
 }
 
-static void test_newer_record(void **state)
+static void test_other_formats(void **state)
 {
     (void)state;
     struct record_head head;
     struct results_error e = {""};
-    assert_false(record_head_decode("\x02\0\0\0\0\0\0\0\0\0\0\0\0\0", 14, &head, &e));
-    assert_string_equal(e.text, "a replication was recorded by a newer squall: record format 2, "
-                                "this program reads up to 1");
+    assert_false(record_head_decode("\x03\0\0\0\0\0\0\0\0\0\0\0\0\0", 14, &head, &e));
+    assert_string_equal(e.text, "a replication was recorded by a newer squall: record format 3, "
+                                "this program reads 2");
+    e.text[0] = '\0';
+    assert_false(record_head_decode("\x01\0\0\0\0\0\0\0\0\0\0\0\0\0", 14, &head, &e));
+    assert_string_equal(e.text, "a replication was recorded by an older squall: record format 1, "
+                                "this program reads 2");
     e.text[0] = '\0';
     assert_false(record_head_decode("", 0, &head, &e));
     assert_string_equal(e.text, "a replication's record cannot be understood");
@@ -344,7 +438,7 @@ static void expect_row(struct results *r, const struct results_type *t, const st
                 const struct gauge *g = member;
                 total.integral += g->integral;
                 total.max = g->max > total.max ? g->max : total.max;
-            } else {
+            } else if (row->kind == STAT_HISTOGRAM) {
                 hist_counts_add(&expected, sim_histograms(run), member);
             }
         }
@@ -401,7 +495,7 @@ static void test_round_trip(void **state)
     assert_true(r.meta.end == STUDY_END && r.meta.interval == STUDY_INTERVAL);
     assert_int_equal(r.n_types, 2);
     const struct results_type *t = results_find_type(&r, "station");
-    assert_true(t && t->n_entities == 4 && t->n_rows == 4);
+    assert_true(t && t->n_entities == 4 && t->n_rows == 5);
     assert_string_equal(t->entities[2], "web[2]");
     assert_string_equal(t->entities[3], "db");
     assert_true(results_group(t, "web").first == 0 && results_group(t, "web").count == 3);
@@ -419,8 +513,133 @@ static void test_round_trip(void **state)
         assert_int_equal(run[k].status, k == 6 ? RUN_MISSING : head.status);
         assert_true(run[k].digest == (k == 6 ? 0 : head.digest));
         assert_true(run[k].events == (k == 6 ? 0 : head.events));
+        assert_true(run[k].tripped == (k == 6 ? 0 : head.tripped));
     }
     expect_everything(&r, 17);
+    results_close(&r);
+}
+
+/* Holds what is read against the simulation, which is run again for each replication met. */
+struct rereading {
+    struct sim *run;
+    uint64_t point, replication;
+    struct results_range range; /* of stations, or all entities */
+    uint64_t entity;            /* the one that goes on */
+    uint64_t next;              /* order of its next key at the least */
+    const struct trace_row *row;
+    uint64_t lines, replications;
+};
+
+static void reread(struct rereading *c, uint64_t replication)
+{
+    if (replication != c->replication) {
+        assert_true(c->replication == UINT64_MAX || replication > c->replication);
+        study_fill(c->run, c->point, replication);
+        c->replication = replication;
+        c->entity = c->range.first;
+        c->next = 0;
+        c->row = NULL;
+        c->replications++;
+    }
+    c->lines++;
+}
+
+static bool expect_entry(void *context, uint64_t replication, uint64_t entity,
+                         const struct record_entry *e)
+{
+    struct rereading *c = context;
+    entity_id ids[STUDY_ENTITIES];
+    const struct breakdown_entry *expected;
+    reread(c, replication);
+    ids_of("station", ids);
+    while (!(expected = breakdown_next(sim_breakdowns(c->run),
+                                       row_member(c->run, ids[c->entity], "answers"), c->next))) {
+        c->entity++;
+        c->next = 0;
+        assert_true(c->entity < c->range.first + c->range.count);
+    }
+    assert_true(entity == c->entity);
+    assert_true(breakdown_order(e->key) == breakdown_order(expected->key));
+    c->next = breakdown_order(e->key) + 1;
+    assert_true(e->values.total == expected->values.total &&
+                e->values.sum == expected->values.sum && e->values.min == expected->values.min &&
+                e->values.max == expected->values.max);
+    static struct hist_counts one, other;
+    memset(&one, 0, sizeof one);
+    memset(&other, 0, sizeof other);
+    hist_counts_add(&one, sim_histograms(c->run), &expected->values);
+    hist_counts_add_bins(&other, &expected->values, e->values.n, e->values.bin, e->values.count);
+    assert_memory_equal(&one, &other, sizeof one);
+    return true;
+}
+
+static bool expect_trace(void *context, uint64_t replication, uint64_t entity,
+                         const struct trace_row *row)
+{
+    struct rereading *c = context;
+    const struct trace_row *expected;
+    reread(c, replication);
+    while (!(expected = sim_trace_next(c->run, (entity_id)c->entity, c->row))) {
+        c->entity++;
+        c->row = NULL;
+        assert_true(c->entity < STUDY_ENTITIES);
+    }
+    assert_true(entity == c->entity);
+    assert_memory_equal(row, expected, sizeof *row);
+    c->row = expected;
+    return true;
+}
+
+static bool stop_at_once(void *context, uint64_t replication, uint64_t entity,
+                         const struct record_entry *e)
+{
+    (void)replication;
+    (void)entity;
+    (void)e;
+    ++*(int *)context;
+    return false;
+}
+
+static void test_lines(void **state)
+{
+    (void)state;
+    struct results_meta meta = study_meta();
+    struct results_error e = {""};
+    struct results r;
+    meta.n_points = 3;
+    meta.n_replications = 400; /* more lines than are read in one go */
+    write_journal(dir, &meta, 1, 500);
+    convert(dir, file, &meta);
+    assert_true(results_open(file, &r, &e));
+    const struct results_type *t = results_find_type(&r, "station");
+    const struct stat_spec *row = results_find_row(t, "answers");
+    assert_true(row->kind == STAT_BREAKDOWN && r.traced && r.n_groups == STUDY_GROUPS);
+    assert_string_equal(row->unit, "ns");
+    assert_string_equal(row->doc, "Time to an answer, by caller and status.");
+    assert_string_equal(r.groups[3], "db");
+    assert_true(t->ids[0] == 2 && t->ids[3] == 6);
+    for (uint64_t p = 0; p < 3; p++) {
+        struct rereading c = {.run = study_open(false), .point = p, .replication = UINT64_MAX};
+        c.range = results_all(t);
+        assert_true(results_breakdown(&r, t, row, p, c.range, expect_entry, &c, &e));
+        uint64_t entries = c.lines;
+        assert_true(entries > 8000 && c.replications == (p == 1 ? 399 : 400));
+        c = (struct rereading){.run = c.run, .point = p, .replication = UINT64_MAX};
+        c.range = (struct results_range){1, 1};
+        assert_true(results_breakdown(&r, t, row, p, c.range, expect_entry, &c, &e));
+        assert_true(c.lines > 2000 && c.lines < entries);
+        c = (struct rereading){.run = c.run, .point = p, .replication = UINT64_MAX};
+        c.range = (struct results_range){3, 1}; /* db, of which none are kept */
+        assert_true(results_breakdown(&r, t, row, p, c.range, expect_entry, &c, &e));
+        assert_true(c.lines == 0);
+        c.range = (struct results_range){0, STUDY_ENTITIES};
+        assert_true(results_trace(&r, p, expect_trace, &c, &e));
+        assert_true(c.lines > 5000);
+        sim_close(c.run);
+    }
+    int calls = 0;
+    assert_false(results_breakdown(&r, t, row, 0, results_all(t), stop_at_once, &calls, &e));
+    assert_int_equal(calls, 1);
     results_close(&r);
 }
 
@@ -534,10 +753,31 @@ static const char script[] =
     "assert h['offsets'].shape == (h['total'].size + 1,) and h['offsets'][-1] == len(h['bin'])\n"
     "assert a.sum() == h['total'][:].sum() == m['total'][:].sum() > 0\n"
     "assert f['histograms/edges'].shape == (7297,)\n"
+    "b = xr.open_dataset(sys.argv[1], group='breakdowns/station/answers', engine='h5netcdf')\n"
+    "assert b.total.dims == ('line',) and b.offsets.dims == ('row_edge',)\n"
+    "assert b.bin.dims == ('nonzero',) and b.sizes['row_edge'] == b.sizes['line'] + 1 > 50\n"
+    "assert list(f['breakdowns/group'].asstr()) == ['users', 'web', 'probe', 'db']\n"
+    "assert b['sum'].attrs['long_name'] == 'Sum of values: Time to an answer, by caller and "
+    "status.'\n"
+    "assert b['sum'].attrs['units'] == 'ns' and set(b.entity.values) <= {0, 1, 2}\n"
+    "words = dict(zip(b.status.attrs['flag_values'], b.status.attrs['flag_meanings'].split()))\n"
+    "assert set(b.status.values) == {1, 200} and (words[1], words[200]) == ('error_timeout', "
+    "'ok')\n"
+    "keys = np.array([b[k].values for k in ('replication', 'entity', 'peer', 'status')])\n"
+    "assert list(np.lexsort(keys[::-1])) == list(range(b.sizes['line']))\n"
+    "assert (np.add.reduceat(b['count'].values, b.offsets.values[:-1].astype(int)) == "
+    "b.total).all()\n"
+    "t = xr.open_dataset(sys.argv[1], group='trace', engine='h5netcdf')\n"
+    "assert {v.dims for v in t.data_vars.values()} == {('line',)} and len(t.data_vars) == 11\n"
+    "assert t.sizes['line'] > 40 and set(t.entity.values) == {0, 1, 6}\n"
+    "assert t.kind.attrs['flag_meanings'] == 'request retry success failure state'\n"
+    "assert t.error.attrs['flag_meanings'].split()[0] == 'none'\n"
+    "assert t.time.dtype == 'uint64' and t.time.attrs['units'] == 'ns'\n"
+    "assert f['runs/trace_dropped'][:].sum() > 0 and list(f['runs/trip_time'][0]) == [0,1,2,0,1]\n"
     "assert f['runs/status'].attrs['flag_meanings'].split()[5] == 'missing'\n"
     "assert h['sum'].chunks and h['sum'].shuffle and h['sum'].compression == 'gzip'\n"
     "assert [k for k in f['stats/caller']][-2:] == ['sent', 'work']\n"
-    "assert list(f.attrs['schema']) == [1, 0] and f.attrs['seed'] == 2**64 - 1\n";
+    "assert list(f.attrs['schema']) == [1, 1] and f.attrs['seed'] == 2**64 - 1\n";
 
 static void test_other_software(void **state)
 {
@@ -797,6 +1037,52 @@ static void test_large_numbers(void **state)
     assert_string_equal(e.text, expected);
 }
 
+/* Lines that no writer writes are refused, and what is told of them never leaves what is known. */
+static void test_damaged_lines(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path;
+        uint64_t value;
+        bool trace;
+    } damage[] = {{"breakdowns/station/answers/peer", 4, false},
+                  {"breakdowns/station/answers/status", UINT64_C(1) << 16, false},
+                  {"breakdowns/station/answers/replication", 5, false},
+                  {"breakdowns/station/answers/total", 0, false},
+                  {"breakdowns/station/answers/bin", HIST_BINS, false},
+                  {"breakdowns/station/answers/count", UINT64_MAX, false},
+                  {"breakdowns/station/answers/offsets", UINT64_MAX, false},
+                  {"trace/kind", TRACE_KINDS, true},
+                  {"trace/status", UINT64_C(1) << 16, true},
+                  {"trace/attempt", UINT64_C(1) << 32, true},
+                  {"trace/replication", 5, true}};
+    struct results_meta meta = study_meta();
+    write_journal(dir, &meta, 1, UINT64_MAX);
+    for (size_t i = 0; i < sizeof damage / sizeof damage[0]; i++) {
+        struct results r;
+        struct results_error e = {""};
+        struct rereading c = {.run = study_open(false), .replication = UINT64_MAX};
+        convert(dir, file, &meta);
+        overwrite(damage[i].path, damage[i].value);
+        assert_true(results_open(file, &r, &e));
+        const struct results_type *t = results_find_type(&r, "station");
+        c.range = results_all(t);
+        bool trace = results_trace(&r, 0, expect_trace, &c, &e);
+        assert_true(trace != damage[i].trace);
+        c = (struct rereading){.run = c.run, .replication = UINT64_MAX, .range = c.range};
+        if (!damage[i].trace) {
+            int calls = 0;
+            bool ok = results_breakdown(&r, t, results_find_row(t, "answers"), 0, c.range,
+                                        stop_at_once, &calls, &e);
+            /* Offsets that are all the same leave no buckets, as where none were kept. */
+            assert_false(ok);
+            assert_int_equal(calls, strstr(damage[i].path, "offsets") != NULL);
+        }
+        results_close(&r);
+        sim_close(c.run);
+    }
+}
+
 static void test_layout(void **state)
 {
     (void)state;
@@ -821,9 +1107,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_record),
         TEST(test_hostile_records),
-        TEST(test_newer_record),
+        TEST(test_other_formats),
         TEST(test_varints),
         TEST(test_round_trip),
+        TEST(test_lines),
         TEST(test_blocks),
         TEST(test_order_does_not_matter),
         TEST(test_other_software),
@@ -831,6 +1118,7 @@ int main(void)
         TEST(test_all_or_nothing),
         TEST(test_nothing_to_write),
         TEST(test_large_numbers),
+        TEST(test_damaged_lines),
         TEST(test_layout),
         TEST(test_summary_only),
         TEST(test_blank_replication),

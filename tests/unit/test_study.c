@@ -392,7 +392,16 @@ static const struct bad bads[] = {
      "dir/storm.yaml:3:22: output.histograms: 'all' is none of per_entity, none\n"
      "dir/storm.yaml:3:35: warning: output.series: without an interval nobody keeps series\n"
      "dir/storm.yaml:3:39: output.series[1]: there is no entity 'q'; there are a, b\n"
-     "dir/storm.yaml:3:43: output.color: unknown key (known: histograms, series)\n"},
+     "dir/storm.yaml:3:43: output.color: unknown key (known: histograms, series, breakdowns, "
+     "trace)\n"},
+    {HEAD "output: {breakdowns: q, trace: {entities: [b, z], sample: 101%, limit: 0}}\n" PAIR,
+     "dir/storm.yaml:3:22: output.breakdowns: there is no entity 'q'; there are a, b\n"
+     "dir/storm.yaml:3:47: output.trace.entities[1]: there is no entity 'z'; there are a, b\n"
+     "dir/storm.yaml:3:59: output.trace.sample: 1.01 is above 1\n"
+     "dir/storm.yaml:3:72: output.trace.limit: 0 is below 1\n"},
+    {HEAD "output: {breakdowns: b}\n" PAIR,
+     "dir/storm.yaml:3:22: warning: output.breakdowns: the type sink has no breakdowns to "
+     "keep\n"},
     {HEAD "output: {series: [b, q]}\n" PAIR,
      "dir/storm.yaml:3:18: warning: output.series: without an interval nobody keeps series\n"
      "dir/storm.yaml:3:22: output.series[1]: there is no entity 'q'; there are a, b\n"},
@@ -682,6 +691,9 @@ static const struct {
     {"timeline[1].crash=b", "timeline[1].crash: \"b[2]\" -> b"},
     {"output.histograms=per_entity", "output.histograms: none -> per_entity"},
     {"output.series=[a, a2, b, c]", "output.series[4]: {name: d} -> (nothing)"},
+    {"output.trace.entities=[a, b]", "output.trace.entities[0]: (nothing) -> {name: a}"},
+    {"output.trace.sample=1%", "output.trace.sample: 1 -> 0.01"},
+    {"output.trace.limit=7", "output.trace.limit: 1000000 -> 7"},
     {"a.count=2", "entities.a.count: 1 -> 2"},
     {"a.target.pick=1", "entities.a.target.pick: all -> 1"},
     {"a2.target={to: b, cells: 2}", "entities.a2.target.to[0].name: \"b[1]\" -> b"},
