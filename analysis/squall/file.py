@@ -204,6 +204,84 @@ class Results:
         unit, long_name = _meaning(self._dataset(f"{group}/sum"))
         return Field(value, dims, unit, long_name), Field(bound, dims, unit, "Error bound")
 
+    # What only some studies keep, in columns: every array has one value for each line, so that
+    # `pandas.DataFrame` makes a table of them.
+
+    def breakdown(self, type: str, name: str) -> dict[str, np.ndarray]:
+        """A breakdown: whom an entity dealt with, and how it went.
+
+        One line for each (point, replication, entity, peer, status) that occurred, with
+
+            point, replication
+            entity, group    names of the entity and of its group
+            peer             name of the group that it dealt with
+            status, word     status, and its name where it has one ("" else); without an answer a
+                             number below 100, and "error_" with the reason
+            total            number of values
+            sum, min, max    of the values, integers
+            mean             of the values
+
+        Values are in the unit of the statistic, as a rule ns.
+        """
+        group = f"breakdowns/{type}/{name}"
+        leaves = ("point", "replication", "status", "total", "sum", "min", "max")
+        columns = {leaf: self._dataset(f"{group}/{leaf}")[()] for leaf in leaves}
+        entity, peer = (self._dataset(f"{group}/{leaf}")[()] for leaf in ("entity", "peer"))
+        columns["word"] = _words(self._dataset(f"{group}/status"), columns["status"])
+        columns["entity"] = np.array(self.entities(type), object)[entity]
+        columns["group"] = self.groups(type).astype(object)[entity]
+        columns["peer"] = self._dataset("breakdowns/group").asstr()[()][peer]
+        columns["mean"] = columns["sum"] / columns["total"]
+        order = ("point", "replication", "entity", "group", "peer", "status", "word")
+        return {key: columns[key] for key in (*order, "total", "sum", "min", "max", "mean")}
+
+    def breakdown_histogram(
+        self, type: str, name: str, lines: Sequence[int] | np.ndarray | None = None
+    ) -> Histogram:
+        """The values of some lines of a breakdown taken together: their numbers, or bool [line];
+        all of them by default."""
+        group = f"breakdowns/{type}/{name}"
+        total = self._dataset(f"{group}/total")[()]
+        least, largest = (self._dataset(f"{group}/{leaf}")[()] for leaf in ("min", "max"))
+        numbers = np.arange(len(total))
+        some = numbers if lines is None else numbers[list(lines)]
+        parts = []
+        for line in some:
+            bins, counts = self._row(group, int(line))
+            if len(bins) == 0:
+                raise ResultsError(
+                    f"{self.path}: was run without histograms; {group} has no buckets"
+                )
+            parts.append(
+                Histogram(bins, counts, self._edges, int(least[line]), int(largest[line]))
+            )
+        return Histogram.merged(parts, self._edges)
+
+    def trace(self) -> dict[str, np.ndarray]:
+        """The trace: what became of single requests, the warm-up included.
+
+        One line for each row, in order of point, replication, entity and time, with
+
+            point, replication
+            entity, group    names of the entity and of its group
+            time             [ns]
+            kind             "request", "retry", "success", "failure"; "state" of a breaker
+            request          number of the logical request
+            attempt          from 1; of a retry the one about to be made
+            wait             [ns] of a retry: before the attempt
+            total            [ns] of success and failure: since the request began
+            status           of the answer, 0 without one; of a state the new phase
+            error            why the attempt before had no answer; "none" where it had
+        """
+        leaves = ("time", "kind", "request", "attempt", "wait", "total", "status", "error")
+        where = ("point", "replication")
+        columns = {leaf: self._dataset(f"trace/{leaf}")[()] for leaf in (*where, *leaves)}
+        for leaf in ("kind", "error"):
+            columns[leaf] = _words(self._dataset(f"trace/{leaf}"), columns[leaf])
+        entity = self._dataset("trace/entity")[()]
+        columns["entity"], columns["group"] = (names[entity] for names in self._numbered)
+        return {key: columns[key] for key in (*where, "entity", "group", *leaves)}
+
     # Time series.
 
     @property
@@ -252,6 +330,9 @@ class Results:
     def _dataset(self, path: str) -> h5py.Dataset:
         if path.startswith("series/") and not self.has_series:
             raise ResultsError(f"{self.path}: has no time series; run it with an interval")
+        for section, key in (("breakdowns", "breakdowns"), ("trace", "trace.entities")):
+            if path.startswith(section + "/") and section not in self._file:
+                raise ResultsError(f"{self.path}: has no {section}; run it with output.{key}")
         found = self._file.get(path)
         if not isinstance(found, h5py.Dataset):
             where = path.rpartition("/")[0]
@@ -264,6 +345,16 @@ class Results:
     def _field(self, path: str, dims: tuple[str, ...]) -> Field:
         dataset = self._dataset(path)
         return Field(dataset[()], dims, *_meaning(dataset))
+
+    @cached_property
+    def _numbered(self) -> tuple[np.ndarray, np.ndarray]:
+        """Names of all entities and of their groups, by number in the model."""
+        n = sum(len(self.entities(type)) for type in self.types)
+        names, groups = np.empty(n, object), np.empty(n, object)
+        for type in self.types:
+            number = self._dataset(f"entities/{type}/id")[()]
+            names[number], groups[number] = self.entities(type), self.groups(type)
+        return names, groups
 
     @cached_property
     def _edges(self) -> np.ndarray:
@@ -287,6 +378,13 @@ class Results:
 
 def _meaning(dataset: h5py.Dataset) -> tuple[str, str]:
     return dataset.attrs["units"], dataset.attrs["long_name"]
+
+
+def _words(dataset: h5py.Dataset, values: np.ndarray) -> np.ndarray:
+    """The words that a dataset's attributes have for its values; "" where they have none."""
+    words = dict(zip(dataset.attrs["flag_values"], dataset.attrs["flag_meanings"].split()))
+    present, place = np.unique(values, return_inverse=True)
+    return np.array([words.get(value, "") for value in present], object)[place]
 
 
 def _mean_level(integral: Field, length_ns: np.ndarray) -> Field:

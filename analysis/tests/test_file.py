@@ -138,6 +138,62 @@ class Numbers(TinyTest):
             self.open().quantiles("client", "request_latency", [0.5])
 
 
+class Lines(TinyTest):
+    def test_breakdown(self):
+        columns = self.open().breakdown("client", "latency")
+        self.assertEqual({len(values) for values in columns.values()}, {3})
+        self.assertEqual(list(columns["entity"]), ["users", "users", "bots[0]"])
+        self.assertEqual(list(columns["group"]), ["users", "users", "bots"])
+        self.assertEqual(list(columns["peer"]), ["web", "web", "web"])
+        self.assertEqual(columns["status"].tolist(), [200, 418, 1])
+        self.assertEqual(list(columns["word"]), ["ok", "", "error_timeout"])
+        self.assertEqual(columns["mean"].tolist(), [7, 29, 40.5])
+
+    def test_histograms_of_lines(self):
+        results = self.open()
+        every = results.breakdown_histogram("client", "latency")
+        self.assertEqual((every.total, every.least, every.largest), (13, 7, 41))
+        columns = results.breakdown("client", "latency")
+        answered = results.breakdown_histogram("client", "latency", columns["status"] >= 200)
+        self.assertEqual((answered.total, answered.largest), (11, 29))
+        last = results.breakdown_histogram("client", "latency", [2])
+        self.assertEqual(last.counts.tolist(), [2])
+        none = results.breakdown_histogram("client", "latency", [])
+        self.assertEqual(none.total, 0)
+
+    def test_breakdown_without_buckets(self):
+        def empty(file):
+            file["breakdowns/client/latency/offsets"][...] = 0
+
+        self.change(empty)
+        results = self.open()
+        self.assertEqual(results.breakdown("client", "latency")["total"].tolist(), [10, 1, 2])
+        with self.assertRaisesRegex(squall.ResultsError, "without histograms"):
+            results.breakdown_histogram("client", "latency")
+
+    def test_trace(self):
+        columns = self.open().trace()
+        self.assertEqual({len(values) for values in columns.values()}, {3})
+        self.assertEqual(list(columns["entity"]), ["users", "users", "bots[0]"])
+        self.assertEqual(list(columns["group"]), ["users", "users", "bots"])
+        self.assertEqual(list(columns["kind"]), ["request", "retry", "failure"])
+        self.assertEqual(list(columns["error"]), ["none", "timeout", "reset"])
+        self.assertEqual(columns["wait"].tolist(), [0, 3, 0])
+        self.assertEqual(columns["status"].tolist(), [0, 503, 0])
+
+    def test_a_run_that_kept_neither(self):
+        self.change(lambda file: (file.pop("breakdowns"), file.pop("trace")))
+        results = self.open()
+        with self.assertRaisesRegex(squall.ResultsError, "run it with output.breakdowns"):
+            results.breakdown("client", "latency")
+        with self.assertRaisesRegex(squall.ResultsError, "run it with output.trace.entities"):
+            results.trace()
+
+    def test_lines_that_are_not_there(self):
+        with self.assertRaisesRegex(squall.ResultsError, "has no breakdowns/server"):
+            self.open().breakdown("server", "latency")
+
+
 class Measures(TinyTest):
     def test_rates_leave_missing_replications_out(self):
         results = self.open()

@@ -58,12 +58,13 @@ def write_heads(file, config):
     status.attrs["flag_values"] = np.arange(6, dtype=np.uint64)
     status.attrs["flag_meanings"] = "ok event_limit watchdog budget_tripped failed missing"
     file["runs/sim_end"] = np.array([[4 * SECOND, 4 * SECOND, 0]], np.uint64)
-    for type, names, groups in (
-        ("client", ["users", "bots[0]"], ["users", "bots"]),
-        ("server", ["web"], ["web"]),
+    for type, names, groups, ids in (
+        ("client", ["users", "bots[0]"], ["users", "bots"], [0, 2]),
+        ("server", ["web"], ["web"], [1]),
     ):
         file[f"entities/{type}/entity"] = names
         file[f"entities/{type}/group"] = groups
+        file[f"entities/{type}/id"] = np.array(ids, np.uint64)
         file[f"series/{type}/entity"] = names
 
 
@@ -100,6 +101,55 @@ def write_series(file):
     group = "series/client/request_latency"
     described(file, f"{group}/total", begun, "1")
     write_rows(file, group, [[(interval, 5)] for interval in range(INTERVALS)] + [[]] * INTERVALS)
+
+
+def flagged(file, path, values, meanings):
+    dataset = described(file, path, np.array(values, np.uint64))
+    dataset.attrs["flag_values"] = np.array(list(meanings), np.uint64)
+    dataset.attrs["flag_meanings"] = " ".join(meanings.values())
+
+
+def write_lines(file, group, columns):
+    for leaf, values in columns.items():
+        described(file, f"{group}/{leaf}", np.array(values, np.uint64))
+
+
+def write_breakdown(file):
+    """In replication 0 `users` got ten answers after 7 ns and a refusal after 29, in replication 1
+    `bots[0]` none to two requests."""
+    group = "breakdowns/client/latency"
+    file["breakdowns/group"] = ["users", "web", "bots"]
+    columns = {
+        "point": [0, 0, 0],
+        "replication": [0, 0, 1],
+        "entity": [0, 0, 1],
+        "peer": [1, 1, 1],
+        "total": [10, 1, 2],
+        "sum": [70, 29, 81],
+        "min": [7, 29, 40],
+        "max": [7, 29, 41],
+    }
+    write_lines(file, group, columns)
+    flagged(file, f"{group}/status", [200, 418, 1], {1: "error_timeout", 200: "ok"})
+    write_rows(file, group, [[(0, 10)], [(2, 1)], [(4, 2)]])
+
+
+def write_trace(file):
+    columns = {
+        "point": [0, 0, 0],
+        "replication": [0, 0, 1],
+        "entity": [0, 0, 2],
+        "time": [5, 9, 7],
+        "request": [1, 1, 2],
+        "attempt": [1, 2, 1],
+        "wait": [0, 3, 0],
+        "total": [0, 0, 6],
+        "status": [0, 503, 0],
+    }
+    write_lines(file, "trace", columns)
+    kinds = dict(enumerate(("request", "retry", "success", "failure", "state")))
+    flagged(file, "trace/kind", [0, 1, 3], kinds)
+    flagged(file, "trace/error", [0, 1, 3], dict(enumerate(("none", "timeout", "refused", "reset"))))
 
 
 def change(path: pathlib.Path, how) -> None:
@@ -140,3 +190,5 @@ def write(path: pathlib.Path, config: str = CONFIG) -> None:
         described(file, "gauges/server/queue_depth/max", integral // SECOND)
         write_histogram(file)
         write_series(file)
+        write_breakdown(file)
+        write_trace(file)
