@@ -8,8 +8,11 @@
  * - parallel (hedged requests; J. Dean and L. A. Barroso, "The Tail at Scale", CACM 2013): up to
  *   `attempts` a round. The first is sent at once. The one after the k-th is sent delays(k) after
  *   the round began, or after the k-th was sent (reference: previous), unless an answer has been
- *   accepted by then. The first answer accepted decides; the other attempts are given up. A round
- *   fails when all of its attempts have, in the way that the first of them did.
+ *   accepted by then. The first answer accepted decides (of several in one instant the one that
+ *   arrives first, by engine/event.h); the other attempts are given up. A round fails when all of
+ *   its attempts have, in the way that the first of them did. What a budget or the throttle holds
+ *   back is not made; what a circuit breaker or the deadline holds back is answered by it, which is
+ *   final like any such answer.
  */
 #ifndef SQUALL_POLICIES_STRATEGY_H
 #define SQUALL_POLICIES_STRATEGY_H
