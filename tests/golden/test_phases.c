@@ -54,8 +54,8 @@ static void connections_may_fail(void **state)
         &t, "connection_latency: 0.2s, connection_attempts: 3, phases: {connect: 0.1s}" TWICE("1s"),
         silent, "");
     probe_assert_times(&t, "service", 0, NULL);
-    assert_users(&t, "logical_requests 1, requests_sent 2, refused 2, reconnects 4, retries 1, "
-                     "failures 1");
+    assert_users(&t, "logical_requests 1, requests_sent 2, refused 2, reconnects 4, "
+                     "connect_failures 6, retries 1, failures 1");
     assert_ended(&t, S(1.6));
     trial_close(&t);
     one_call(&t, "connection_latency: 0.1s, phases: {connect: 0.1s}", "type: probe", "");
@@ -302,7 +302,8 @@ static void no_connection_in_time(void **state)
         one_call(&t, calls[i], silent, "");
         probe_assert_times(&t, "service", 0, NULL);
         probe_assert_cancels(&t, "service", 0, NULL);
-        assert_users(&t, "logical_requests 1, requests_sent 1, timeouts 1, failures 1");
+        assert_users(&t,
+                     "logical_requests 1, requests_sent 1, unwritten 1, timeouts 1, failures 1");
         assert_ended(&t, S(0.25));
         trial_close(&t);
     }
@@ -321,7 +322,7 @@ static void given_up_while_connecting(void **state)
     probe_assert_times(&t, "service", 1, (sim_time[]){S(0.3)});
     probe_assert_cancels(&t, "service", 0, NULL);
     assert_users(&t, "logical_requests 1, requests_sent 2, hedges 1, responses_received 1, "
-                     "cancelled 1, wasted_time 200000000, successes 1");
+                     "cancelled 1, wasted_time 200000000, unwritten 1, successes 1");
     trial_close(&t);
     one_call(&t, "connection_latency: 0.3s", silent, "timeline: [{at: 0.1s, crash: users}]");
     probe_assert_times(&t, "service", 0, NULL);
