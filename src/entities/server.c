@@ -72,7 +72,7 @@ struct server_params {
 };
 
 static const struct param_spec response_rows[] = {
-    P_COUNT(response, status, "200", 100, 599, "Status of the reply, as in HTTP."),
+    P_COUNT(response, status, "200", 200, 599, "Status of the reply, as in HTTP."),
     MIX_WEIGHT(response, weight),
     P_REAL(response, bytes, "0", 0, 4e9, "B", "Size of the reply on the wire."),
     P_WORD(response, outcome, response_words, "reply",
@@ -192,6 +192,7 @@ struct server_stats {
     uint64_t error_responses, replies_dropped, replies_lost, total_service_time;
     struct gauge queue_depth, busy_workers;
     struct histogram wait_time, sojourn_time;
+    struct breakdown response_latency;
     struct caller_stats calls;
 };
 
@@ -216,6 +217,8 @@ static const struct stat_spec stats[] = {
     S_GAUGE(server_stats, busy_workers, "Workers in use."),
     S_HISTOGRAM(server_stats, wait_time, "From arrival to the start of service."),
     S_HISTOGRAM(server_stats, sojourn_time, "From arrival to the reply, for requests served."),
+    S_BREAKDOWN(server_stats, response_latency, "ns",
+                "How requests were answered: from their arrival to the reply, by who asked."),
     CALLER_STATS(server_stats, calls, "downstream_", "Downstream calls: "),
     S_END};
 
@@ -289,9 +292,13 @@ static void give_job(struct ctx *c, uint32_t slot)
     slab_give(&c->slabs[SLAB_JOBS], slot);
 }
 
-static void reply(struct ctx *c, const struct message *request, struct message m)
+static void reply(struct ctx *c, const struct message *request, sim_time arrived, struct message m)
 {
     struct server_stats *st = c->stats;
+    if (st->response_latency.kept) {
+        uint32_t who = sim_caller_group(c, request->wire);
+        sim_record_by(c, &st->response_latency, who, m.status, c->now - arrived);
+    }
     st->replies_lost += !sim_reply(c, request, &m);
 }
 
@@ -358,7 +365,7 @@ static bool start(struct ctx *c, uint32_t slot)
     sim_record(c, &st->wait_time, c->now - job->arrived);
     if (p->middleware.kind == MIDDLEWARE_DEADLINE && !heed_deadline(c, slot)) {
         st->rejected_low_timeout++;
-        reply(c, &job->in.m, (struct message){.status = STATUS_TIMEOUT});
+        reply(c, &job->in.m, job->arrived, (struct message){.status = STATUS_TIMEOUT});
         give_job(c, slot);
         return false;
     }
@@ -391,7 +398,7 @@ static void reject(struct ctx *c, uint32_t slot)
     st->requests_rejected++;
     if (p->on_reject == REJECT_REPLY) {
         bool says = p->reject_retry_after != SIM_TIME_NEVER;
-        reply(c, &job_at(c, slot)->in.m,
+        reply(c, &job_at(c, slot)->in.m, c->now,
               (struct message){.status = STATUS_OVERLOADED,
                                .flags = says ? REPLY_RETRY_AFTER : 0,
                                .deadline = says ? p->reject_retry_after : 0});
@@ -408,7 +415,8 @@ static void on_request(struct ctx *c, const struct event *e)
     uint32_t response = mix_pick(&p->mix, &c->streams[STREAM_RESPONSES]);
     if (p->responses.items[response].outcome == RESPONSE_REFUSE) {
         st->requests_refused++;
-        reply(c, &e->msg, (struct message){.status = STATUS_NETWORK, .flags = REPLY_REFUSED});
+        reply(c, &e->msg, c->now,
+              (struct message){.status = STATUS_NETWORK, .flags = REPLY_REFUSED});
         return;
     }
     uint32_t slot = take_job(c, &e->msg, response);
@@ -432,7 +440,7 @@ static void finish_job(struct ctx *c, uint32_t slot, const struct message *m)
     sim_cancel(c, job->alarm);
     if (m) {
         st->error_responses += verdict_of(m->status) != OUTCOME_SUCCESS;
-        reply(c, &job->in.m, *m);
+        reply(c, &job->in.m, job->arrived, *m);
     } else {
         st->replies_dropped++;
     }
@@ -588,7 +596,7 @@ static void on_deadline(struct ctx *c, const struct event *e)
     struct job *job = slab_find(&c->slabs[SLAB_JOBS], e->msg.token);
     CHECK(job, "the deadline of a job that is gone");
     st->deadline_exceeded++;
-    reply(c, &job->in.m, (struct message){.status = STATUS_TIMEOUT});
+    reply(c, &job->in.m, job->arrived, (struct message){.status = STATUS_TIMEOUT});
     drop_job(c, (uint32_t)e->msg.token);
 }
 

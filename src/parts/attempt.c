@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "parts/attempt.h"
 
+#include "parts/call_record.h"
 #include "parts/call_site.h"
 
 static uint64_t token_of(const struct caller *c, const struct attempt *a)
@@ -102,14 +103,14 @@ static struct message message_of(const struct caller *c, const struct call *call
                             .bytes = call->bytes};
 }
 
-/* Writes the deadline into a message that leaves after `hold`. */
-static void hand_on(const struct caller *c, struct message *m, sim_time deadline, sim_time hold)
+/* Writes the deadline into a message that leaves now. */
+static void hand_on(const struct caller *c, struct message *m, sim_time deadline)
 {
     if (deadline == SIM_TIME_NEVER) {
         return;
     }
     if (c->params->deadline_accounting == DEADLINE_RESTART) {
-        m->deadline = deadline_left(deadline, sim_time_add(c->ctx->now, hold));
+        m->deadline = deadline_left(deadline, c->ctx->now);
         m->flags |= REQUEST_RELATIVE;
     } else {
         m->deadline = deadline;
@@ -155,14 +156,13 @@ static void send_plainly(const struct caller *c, const struct call *call, struct
 }
 
 /* Sends it to a pool, of which it is then to hear that it holds a connection. */
-static void send_to_pool(const struct caller *c, const struct call *call, struct attempt *a,
-                         sim_time deadline, sim_time hold)
+static void send_to_pool(const struct caller *c, const struct call *call, struct attempt *a)
 {
     struct message m = message_of(c, call, a);
-    hand_on(c, &m, deadline, hold);
+    sim_time deadline = deadline_of(c, call, a);
+    hand_on(c, &m, deadline);
+    c->stats->messages_lost += sim_send(c->ctx, a->way, &m) == SIM_TIME_NEVER;
     a->state = ATTEMPT_QUEUED;
-    ++*sim_wire_load(c->ctx, a->way.wire);
-    c->stats->messages_lost += sim_send_after(c->ctx, a->way, hold, &m) == SIM_TIME_NEVER;
     sim_time limit = earlier(c->params->phases.pool, deadline_left(deadline, c->ctx->now));
     set_timer(c, a, limit, TIMER_FIRST);
 }
@@ -171,11 +171,20 @@ static void send_to_pool(const struct caller *c, const struct call *call, struct
 static void send_connected(const struct caller *c, const struct call *call, struct attempt *a)
 {
     struct message m = message_of(c, call, a);
-    hand_on(c, &m, deadline_of(c, call, a), 0);
+    hand_on(c, &m, deadline_of(c, call, a));
     sim_time transit = sim_send(c->ctx, a->way, &m);
     c->stats->messages_lost += transit == SIM_TIME_NEVER;
     sim_time limit = deadline_left(a->limit, c->ctx->now);
     await_reply(c, a, phase_limit(&c->params->phases, limit, transit));
+}
+
+static void send_now(const struct caller *c, const struct call *call, struct attempt *a)
+{
+    if (c->pooled) {
+        send_to_pool(c, call, a);
+    } else {
+        send_connected(c, call, a);
+    }
 }
 
 /* It will not be sent, as its connection is not made in time or it is given up before. */
@@ -185,27 +194,25 @@ static void await_failure(const struct caller *c, struct attempt *a, sim_time fa
     set_timer(c, a, earlier(fails, limit), fails < limit ? 0 : TIMER_FIRST);
 }
 
-/* Makes the connection, if that takes any time, and sends the attempt over it. */
+/* Makes the connection, if that takes any time, and sends the attempt over it. Where the target is
+ * a pool, the limit on the whole begins only with its connection. */
 static void connect_and_send(const struct caller *c, const struct call *call, struct attempt *a,
                              sim_time deadline, sim_time hold)
 {
     const struct call_params *p = c->params;
     sim_time connect = dist_draw(&p->connection_latency, c->stream);
-    a->connects++;
-    if (c->pooled) {
-        send_to_pool(c, call, a, deadline, sim_time_add(hold, connect));
-        return;
-    }
     bool connected = connect <= p->phases.connect;
-    sim_time leaves = sim_time_add(hold, connect), limit = time_limit(c, deadline);
+    sim_time leaves = sim_time_add(hold, connect);
+    sim_time limit = c->pooled ? deadline_left(deadline, c->ctx->now) : time_limit(c, deadline);
+    a->connects++;
     a->limit = sim_time_add(c->ctx->now, limit);
     ++*sim_wire_load(c->ctx, a->way.wire);
-    c->stats->requests_sent += a->connects == 1;
+    c->stats->requests_sent += a->connects == 1 && !c->pooled;
     if (!connected) {
         await_failure(c, a, sim_time_add(hold, p->phases.connect), limit);
     } else if (leaves == 0) {
-        send_connected(c, call, a);
-    } else if (leaves < limit) {
+        send_now(c, call, a);
+    } else if (leaves < limit || c->pooled) {
         a->state = ATTEMPT_HELD;
         set_timer(c, a, leaves, 0);
     } else {
@@ -226,6 +233,7 @@ void attempt_begin(const struct caller *c, struct call *call, struct attempt *a)
     a->sent = c->ctx->now;
     a->connects = 0;
     a->way = target_pick(c->ctx, c->target, c->stream);
+    record_begin(c, call, a);
     if (is_plain(c, call)) {
         send_plainly(c, call, a);
         return;
@@ -274,7 +282,7 @@ static bool ends_by_timer(const struct caller *c, const struct call *call, struc
         end->error = a->error;
         return true;
     case ATTEMPT_HELD:
-        send_connected(c, call, a);
+        send_now(c, call, a);
         return false;
     case ATTEMPT_CONNECTING:
         --*sim_wire_load(c->ctx, a->way.wire);
@@ -373,12 +381,12 @@ void attempt_abort(const struct caller *c, const struct call *call, struct attem
     sim_cancel(c->ctx, a->timer);
     if (sent || connects) {
         --*sim_wire_load(c->ctx, a->way.wire);
-        c->stats->unwritten += connects;
+        c->stats->unwritten += a->state != ATTEMPT_OUT;
     }
     if (sent && (c->pooled || c->params->cancel & CANCEL_LOSERS)) {
         tell_receiver(c, call, a);
     }
-    if (a->state == ATTEMPT_OUT || connects) {
+    if (a->state == ATTEMPT_OUT || (connects && !c->pooled)) {
         c->stats->cancelled++;
         c->stats->wasted_time += (uint64_t)(c->ctx->now - a->sent);
     }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "parts/call_site.h"
 
+#include "parts/call_record.h"
+
 /* --- where everything lies --------------------------------------------------------------- */
 
 static uint32_t place(uint32_t *size, size_t bytes)
@@ -86,6 +88,7 @@ static void note_changes(const struct caller *c, const struct breaker_state *bef
         return;
     }
     sim_time now = c->ctx->now;
+    record_phase(c, (enum breaker_phase)s->phase);
     st->breaker_state_changes += s->state_changes - before->state_changes;
     st->breaker_times_opened += s->times_opened - before->times_opened;
     st->breaker_times_closed += s->times_closed - before->times_closed;

@@ -23,6 +23,7 @@ struct caller_stats {
     uint64_t reconnects, connect_failures, unwritten;
     uint64_t breaker_state_changes, breaker_times_opened, breaker_times_closed;
     struct gauge breakers_open, breakers_half_open;
+    struct breakdown attempt_latency, outcome_latency, retry_reasons; /* by callee and status */
 };
 
 /* Statistics rows of a caller_stats that is the member `at` of struct `tag`. `p` goes before
@@ -37,6 +38,8 @@ struct caller_stats {
     CALLER_STAT(tag, at, p, d, member, "1", STAT_COUNTER, doc_)
 #define CALLER_GAUGE(tag, at, p, d, member, doc_) \
     CALLER_STAT(tag, at, p, d, member, "1", STAT_GAUGE, doc_)
+#define CALLER_BREAKDOWN(tag, at, p, d, member, doc_) \
+    CALLER_STAT(tag, at, p, d, member, "ns", STAT_BREAKDOWN, doc_)
 #define CALLER_STATS(tag, at, p, d) \
     CALLER_COUNTER(tag, at, p, d, logical_requests, "Requests begun."), \
         CALLER_COUNTER(tag, at, p, d, successes, "Requests that ended well."), \
@@ -88,6 +91,12 @@ struct caller_stats {
         CALLER_STAT(tag, at, p, d, response_time, "ns", STAT_HISTOGRAM, \
                     "From the beginning of an attempt to its reply, for replies in time."), \
         CALLER_STAT(tag, at, p, d, request_latency, "ns", STAT_HISTOGRAM, \
-                    "From the beginning of a request to its end, well or not.")
+                    "From the beginning of a request to its end, well or not."), \
+        CALLER_BREAKDOWN(tag, at, p, d, attempt_latency, \
+                         "How attempts ended: from the beginning of each to its end."), \
+        CALLER_BREAKDOWN(tag, at, p, d, outcome_latency, \
+                         "How requests ended: from the beginning of each to its end."), \
+        CALLER_BREAKDOWN(tag, at, p, d, retry_reasons, \
+                         "After what there were retries: the waits before them.")
 
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "parts/attempt.h"
+#include "parts/call_record.h"
 #include "parts/call_site.h"
 
 static struct attempt *attempt_in(const struct caller *c, uint32_t slot)
@@ -134,6 +135,7 @@ uint32_t caller_start(const struct caller *c, const struct call_request *q)
     } else {
         call->rounds = call->live = 1;
         call->lead.sent = c->ctx->now;
+        call->lead.way.wire = sim_port(c->ctx, c->target->port)->first_wire;
         attempt_refuse(c, &call->lead, error);
     }
     return slot;
@@ -173,6 +175,7 @@ static void end_call(const struct caller *c, struct call *call, const struct att
     stats->failures += outcome != OUTCOME_SUCCESS;
     sim_record(c->ctx, &stats->request_latency, c->ctx->now - call->started);
     sim_outcome(c->ctx, OUTCOME_OF_REQUESTS, outcome != OUTCOME_SUCCESS);
+    record_end(c, call, how, outcome);
     close_call(c, call);
 }
 
@@ -233,24 +236,11 @@ static bool fail_round(const struct caller *c, struct call *call, struct call_en
         end_call(c, call, &call->failed, outcome, end);
         return true;
     }
+    record_retry(c, call, &call->failed, wait);
     call->lead.state = ATTEMPT_AWAITED;
     call->lead.timer =
         sim_timer(c->ctx, c->timer_kind, wait, slab_token(c->slab, call->lead.call), 0);
     return false;
-}
-
-/* Sends the next attempt of the round without waiting for its time. */
-static void hasten(const struct caller *c, struct call *call)
-{
-    struct attempt *first = NULL;
-    for (uint32_t next = call->lead.next; next; next = attempt_in(c, next - 1)->next) {
-        struct attempt *a = attempt_in(c, next - 1);
-        first = a->state == ATTEMPT_AWAITED ? a : first; /* the list begins with the last */
-    }
-    if (first && sim_cancel(c->ctx, first->timer)) {
-        uint64_t token = slab_token(c->slab, first->slot);
-        first->timer = sim_timer(c->ctx, c->timer_kind, 0, token, 0);
-    }
 }
 
 /* An attempt of the round will not end well, or not be made. */
@@ -260,14 +250,43 @@ static bool leave_out(const struct caller *c, struct call *call, struct call_end
     return call->live == 0 && fail_round(c, call, end);
 }
 
-/* One has failed. */
+/* The time of a hedge has come. True: the call has ended. */
+static bool begin_hedge(const struct caller *c, struct call *call, struct attempt *a,
+                        struct call_end *end)
+{
+    uint32_t k = a->number + 1u;
+    bool pays = site_pays(c, a, false);
+    a->state = ATTEMPT_OVER;
+    if (pays) {
+        c->stats->hedges++;
+        attempt_begin(c, call, a);
+    }
+    await_followers(c, call, k);
+    return !pays && leave_out(c, call, end);
+}
+
+/* The next hedge of the round, or NULL. */
+static struct attempt *next_hedge(const struct caller *c, const struct call *call)
+{
+    struct attempt *first = NULL;
+    for (uint32_t next = call->lead.next; next; next = attempt_in(c, next - 1)->next) {
+        struct attempt *a = attempt_in(c, next - 1);
+        first = a->state == ATTEMPT_AWAITED ? a : first; /* the list begins with the last */
+    }
+    return first;
+}
+
+/* An attempt of the round has failed: the next one may be wanted before its time. */
 static bool lose_attempt(const struct caller *c, struct call *call, struct call_end *end)
 {
-    bool others = call->live > 1;
-    if (others && attempt_plan(c, call)->strategy.after_failure == AFTER_FAILURE_NEXT) {
-        hasten(c, call);
+    bool hastens = attempt_plan(c, call)->strategy.after_failure == AFTER_FAILURE_NEXT;
+    struct attempt *next = hastens ? next_hedge(c, call) : NULL;
+    if (!next) {
+        return leave_out(c, call, end);
     }
-    return leave_out(c, call, end);
+    call->live--;
+    sim_cancel(c->ctx, next->timer);
+    return begin_hedge(c, call, next, end);
 }
 
 static struct retry_verdict judge(const struct caller *c, const struct call *call,
@@ -288,6 +307,7 @@ static bool end_attempt(const struct caller *c, struct call *call, struct attemp
     enum outcome outcome = (enum outcome)verdict.outcome;
     c->stats->errors += how->status != 0 && outcome != OUTCOME_SUCCESS;
     sim_outcome(c->ctx, OUTCOME_OF_ATTEMPTS, outcome != OUTCOME_SUCCESS);
+    record_attempt(c, a, how);
     if (c->params->site.hears) {
         site_judge(c, call, a, how, outcome, c->ctx->now - a->sent);
     }
@@ -305,25 +325,6 @@ static bool end_attempt(const struct caller *c, struct call *call, struct attemp
         call->verdict = verdict;
     }
     return lose_attempt(c, call, end);
-}
-
-/* The time of an attempt has come. True: the call has ended. */
-static bool begin_awaited(const struct caller *c, struct call *call, struct attempt *a,
-                          struct call_end *end)
-{
-    if (is_lead(call, a)) {
-        begin_round(c, call);
-        return false;
-    }
-    uint32_t k = a->number + 1u;
-    bool pays = site_pays(c, a, false);
-    a->state = ATTEMPT_OVER;
-    if (pays) {
-        c->stats->hedges++;
-        attempt_begin(c, call, a);
-    }
-    await_followers(c, call, k);
-    return !pays && leave_out(c, call, end);
 }
 
 /* A reply to an attempt that was given up, while the call is under way. */
@@ -349,8 +350,12 @@ bool caller_handle(const struct caller *c, struct call *call, const struct event
     if (e->kind == EVENT_REPLY && (awaited || a->number != e->msg.attempt)) {
         return hear_late(c, call, &e->msg, end);
     }
+    if (a->state == ATTEMPT_AWAITED && !is_lead(call, a)) {
+        return begin_hedge(c, call, a, end);
+    }
     if (a->state == ATTEMPT_AWAITED) {
-        return begin_awaited(c, call, a, end);
+        begin_round(c, call);
+        return false;
     }
     struct attempt_end how;
     return attempt_hears(c, call, a, e, &how) && end_attempt(c, call, a, &how, end);
