@@ -351,16 +351,12 @@ static bool ends_by_reply(const struct caller *c, const struct call *call, struc
     }
     sim_cancel(c->ctx, a->timer);
     --*sim_wire_load(c->ctx, a->way.wire);
-    if (m->flags & REPLY_REFUSED) {
-        end->error = ERROR_REFUSED;
+    *end = attempt_end_of_reply(m->status, m->flags, m->deadline);
+    if (end->error == ERROR_REFUSED) {
         return !reconnects(c, call, a);
     }
     c->stats->responses_received++;
     sim_record(c->ctx, &c->stats->response_time, c->ctx->now - a->sent);
-    end->status = m->status;
-    end->flags = m->flags;
-    end->retry_after = m->deadline;
-    end->error = m->status == STATUS_NETWORK ? ERROR_RESET : ERROR_NONE;
     return true;
 }
 

@@ -85,7 +85,7 @@ void call_params_derive(struct call_params *p, const struct node *at, struct dia
 /* Whether something is remembered of each instance that is called, so that each needs a wire. */
 static inline bool call_needs_endpoints(const struct call_params *p)
 {
-    return p->breaker.kind != BREAKER_NONE && p->breaker.scope == BREAKER_PER_ENDPOINT;
+    return breaker_needs_endpoints(&p->breaker);
 }
 
 extern const struct schema phases_schema, method_plan_schema;

@@ -363,8 +363,11 @@ static bool still_counts(const struct breaker *b, struct breaker_state *s,
     return !ticket->place && !was_probe;
 }
 
-static bool is_failure(const struct breaker *b, enum outcome outcome)
+bool breaker_is_failure(const struct breaker *b, enum outcome outcome, sim_time took)
 {
+    if (took > b->slow_call_duration) {
+        return true;
+    }
     switch (outcome) {
     case OUTCOME_SUCCESS:
         return false;
@@ -385,7 +388,7 @@ void breaker_judge(const struct breaker *b, struct breaker_state *s, sim_time no
     if (!still_counts(b, s, ticket)) {
         return;
     }
-    bool failed = took > b->slow_call_duration || is_failure(b, outcome);
+    bool failed = breaker_is_failure(b, outcome, took);
     enum breaker_phase sent_in = (enum breaker_phase)ticket->phase;
     switch ((enum breaker_kind)b->kind) {
     case BREAKER_NONE:

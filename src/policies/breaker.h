@@ -117,6 +117,15 @@ struct breaker_ticket {
 /* Bytes of a state, a multiple of 8; 0 for none, which needs no state and accepts NULL for it. */
 size_t breaker_state_size(const struct breaker *b);
 
+/* Whether something is remembered of each instance that requests go to. */
+static inline bool breaker_needs_endpoints(const struct breaker *b)
+{
+    return b->kind != BREAKER_NONE && b->scope == BREAKER_PER_ENDPOINT;
+}
+
+/* Whether an end after `took` [ns] counts as a failure. */
+bool breaker_is_failure(const struct breaker *b, enum outcome outcome, sim_time took);
+
 bool breaker_admit(const struct breaker *b, struct breaker_state *s, sim_time now,
                    struct breaker_ticket *ticket);
 void breaker_judge(const struct breaker *b, struct breaker_state *s, sim_time now,

@@ -78,6 +78,19 @@ struct attempt_end {
     sim_time retry_after; /* [ns] with REPLY_RETRY_AFTER; not bounded, may be negative */
 };
 
+/* The end that a reply makes, by what it says. Without a connection there was no answer. */
+static inline struct attempt_end attempt_end_of_reply(unsigned status, unsigned flags,
+                                                      sim_time retry_after)
+{
+    if (flags & REPLY_REFUSED) {
+        return (struct attempt_end){.error = ERROR_REFUSED};
+    }
+    return (struct attempt_end){.status = (uint16_t)status,
+                                .error = status == STATUS_NETWORK ? ERROR_RESET : ERROR_NONE,
+                                .flags = (uint8_t)flags,
+                                .retry_after = retry_after};
+}
+
 /* What an end means. */
 enum outcome {
     OUTCOME_SUCCESS,

@@ -57,6 +57,22 @@ static enum outcome outcome_of(unsigned status, unsigned flags, enum attempt_err
     return verdict_of_end(&end, NULL);
 }
 
+static void replies_make_ends(void **state)
+{
+    (void)state;
+    struct attempt_end e = attempt_end_of_reply(503, REPLY_NO_RETRY | REPLY_RETRY_AFTER, 7);
+    assert_int_equal(e.status, 503);
+    assert_int_equal(e.error, ERROR_NONE);
+    assert_int_equal(e.flags, REPLY_NO_RETRY | REPLY_RETRY_AFTER);
+    assert_int_equal(e.retry_after, 7);
+    assert_int_equal(attempt_end_of_reply(489, 0, 0).error, ERROR_RESET);
+    assert_int_equal(attempt_end_of_reply(489, 0, 0).status, 489);
+    e = attempt_end_of_reply(489, REPLY_REFUSED, 0);
+    assert_int_equal(e.error, ERROR_REFUSED);
+    assert_int_equal(e.status, 0);
+    assert_int_equal(e.flags, 0);
+}
+
 static void ends_have_verdicts(void **state)
 {
     (void)state;
@@ -118,6 +134,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(statuses_have_verdicts),
         cmocka_unit_test(statuses_have_names),
+        cmocka_unit_test(replies_make_ends),
         cmocka_unit_test(ends_have_verdicts),
         cmocka_unit_test(own_verdicts_come_before_the_answers_wish),
         cmocka_unit_test(words_stand_in_the_order_of_their_numbers),
