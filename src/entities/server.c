@@ -11,6 +11,7 @@
 
 #include "engine/entity.h"
 #include "parts/caller.h"
+#include "parts/reject.h"
 #include "parts/request_index.h"
 #include "parts/wait_queue.h"
 #include "policies/mix.h"
@@ -43,9 +44,6 @@ struct server_call {
     struct call_params call;
     int method; /* enum method */
 };
-
-enum on_reject { REJECT_REPLY, REJECT_DROP };
-static const char *const reject_words[] = {"reply", "drop", NULL};
 
 enum on_cancel { CANCEL_IGNORED, CANCEL_DEQUEUES, CANCEL_ABORTS };
 static const char *const cancel_words[] = {"ignore", "dequeue", "abort", NULL};

@@ -33,16 +33,28 @@ static struct message onward(const struct relay *r, const struct relay_slot *s)
     return m;
 }
 
-void relay_send(const struct relay *r, struct relay_slot *s, const struct target *target,
-                struct rng_stream *stream)
+void relay_aim(const struct relay *r, struct relay_slot *s, const struct target *target,
+               struct rng_stream *stream)
+{
+    CHECK(!s->out, "a request that is sent on twice");
+    s->way = target_pick(r->ctx, target, stream);
+}
+
+void relay_send_aimed(const struct relay *r, struct relay_slot *s)
 {
     CHECK(!s->out, "a request that is sent on twice");
     struct message m = onward(r, s);
-    s->way = target_pick(r->ctx, target, stream);
     s->out = true;
     ++*sim_wire_load(r->ctx, s->way.wire);
     r->stats->requests_sent++;
     r->stats->messages_lost += sim_send(r->ctx, s->way, &m) == SIM_TIME_NEVER;
+}
+
+void relay_send(const struct relay *r, struct relay_slot *s, const struct target *target,
+                struct rng_stream *stream)
+{
+    relay_aim(r, s, target, stream);
+    relay_send_aimed(r, s);
 }
 
 /* False for a reply that says how the request is getting on, and that more is to come. */

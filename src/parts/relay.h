@@ -21,7 +21,7 @@ struct relay_slot {
     sim_time arrived; /* [ns] */
     entity_id owner;
     uint32_t slot;  /* its own */
-    struct way way; /* by which it was sent on, if `out` */
+    struct way way; /* by which it was sent on, if `out`, or is to be */
     bool out;       /* sent on, and no final reply yet */
 };
 
@@ -74,6 +74,11 @@ struct relay_slot *relay_take(const struct relay *r, const struct event *e);
  * Time left in place of a deadline has gone on since it arrived. */
 void relay_send(const struct relay *r, struct relay_slot *s, const struct target *target,
                 struct rng_stream *stream);
+
+/* The two halves of relay_send, for an owner who must know the way before it decides. */
+void relay_aim(const struct relay *r, struct relay_slot *s, const struct target *target,
+               struct rng_stream *stream);
+void relay_send_aimed(const struct relay *r, struct relay_slot *s);
 
 /* The request in hand that a reply, or a cancel, is about, or NULL. Counts it. */
 struct relay_slot *relay_find(const struct relay *r, const struct event *e);
