@@ -66,6 +66,13 @@ class Ranks(OutsideTest):
                                "--set", "replications=2", status=4,
                                few=SLOW or action != "end_run")
 
+    def test_divided_guard(self):
+        self.check_divided(HERE / "guard.yaml", "--set", "replications=2")
+        told, _ = self.squall("inspect", "1.h5")
+        for happened in ("rejected_requests", "failed_requests", "times_opened", "times_closed",
+                         "late_responses", "requests_lost", "requests_missed", "cancels_received"):
+            self.assertRegex(told, rf"\n +{happened} ")
+
     def test_trips_side_by_side(self):
         self.check("trip", status=4)
 
