@@ -11,7 +11,13 @@ from outside import SLOW, SOURCE, OutsideTest, differences  # noqa: E402
 # How much of a scenario is run here, by its name; a new one needs its row.
 SHORTER = {"retry_storm": ["--set", "duration=75s"],
            "mesh": ["--set", "duration=100ms", "--set", "warmup=0s", "--set", "timeline=[]"],
-           "phold": ["--set", "duration=20s"]}
+           "phold": ["--set", "duration=20s"],
+           "adaptive_throttling": ["--set", "duration=20s", "--set", "warmup=0s",
+                                   "--set", "clients.call.throttle.window=2s"],
+           "grpc_throttle": ["--set", "duration=15s"],
+           "hedging": ["--set", "duration=10s"],
+           "redundancy": ["--set", "duration=40s"],
+           "retry_budget": []}
 
 
 class Ranks(OutsideTest):

@@ -48,22 +48,10 @@ static double measure_histogram(const struct trial *t, const struct claim *c, do
 /* Variance over mean of what a counter did in the intervals after the warm-up. */
 static double measure_spread(const struct trial *t, const struct claim *c)
 {
-    const char *dot = strrchr(c->stat, '.');
-    assert_non_null(dot);
-    char name[64] = "";
-    strncpy(name, c->stat, (size_t)(dot - c->stat));
-    entity_id id = trial_entity(t, name);
-    uint32_t column = 0;
-    const struct series *series = sim_series(t->sim, id, &column);
-    assert_non_null(series);
-    const struct stat_spec *row = blueprint_group(&t->study->blueprint, id)->type->stats;
-    for (; strcmp(row->name, dot + 1) != 0; row++) {
-        column++;
-    }
     const struct sim_options *o = sim_options(t->sim);
     struct summary s = {0};
-    for (uint32_t i = (uint32_t)(o->warmup / o->interval); i < series->intervals; i++) {
-        summary_add(&s, (double)series_counter(series, column, i));
+    for (uint32_t i = (uint32_t)(o->warmup / o->interval); i < trial_intervals(t); i++) {
+        summary_add(&s, (double)trial_in_interval(t, c->stat, i));
     }
     return summary_variance(&s) / s.mean;
 }

@@ -11,6 +11,18 @@
 
 #include "support/probe.h"
 
+/* What follows the reading of the study. */
+static void begin(struct trial *t, struct diag *diag)
+{
+    if (!t->study) {
+        diag_print(diag, stderr, 0);
+    }
+    diag_close(diag);
+    assert_non_null(t->study);
+    struct sim_options options = study_options(t->study);
+    t->sim = sim_open(&t->study->blueprint, &options);
+}
+
 void trial_open_list(struct trial *t, const char *format, va_list args)
 {
     char text[65536];
@@ -20,12 +32,8 @@ void trial_open_list(struct trial *t, const char *format, va_list args)
     t->study = study_parse("trial", text, (size_t)length, NULL, probe_registry(), &diag);
     if (!t->study) {
         fprintf(stderr, "%s\n", text);
-        diag_print(&diag, stderr, 0);
     }
-    diag_close(&diag);
-    assert_non_null(t->study);
-    struct sim_options options = study_options(t->study);
-    t->sim = sim_open(&t->study->blueprint, &options);
+    begin(t, &diag);
 }
 
 void trial_open(struct trial *t, const char *format, ...)
@@ -34,6 +42,16 @@ void trial_open(struct trial *t, const char *format, ...)
     va_start(args, format);
     trial_open_list(t, format, args);
     va_end(args);
+}
+
+void trial_load(struct trial *t, const char *path, const char *const *overrides)
+{
+    char whole[512];
+    int length = snprintf(whole, sizeof whole, "%s/%s", SQUALL_SOURCE, path);
+    assert_in_range(length, 1, sizeof whole - 1);
+    struct diag diag = {0};
+    t->study = study_load(whole, overrides, probe_registry(), &diag);
+    begin(t, &diag);
 }
 
 void trial_close(struct trial *t)
@@ -99,6 +117,7 @@ struct range {
     entity_id first;
     uint32_t count;
     size_t offset; /* of the member in the stats */
+    uint32_t row;  /* of its description, from 0 */
 };
 
 static struct range locate(const struct trial *t, const char *stat, enum stat_kind kind)
@@ -107,7 +126,8 @@ static struct range locate(const struct trial *t, const char *stat, enum stat_ki
     assert_non_null(dot);
     struct range r = {0};
     r.count = find(t, stat, (size_t)(dot - stat), &r.first);
-    const struct stat_spec *row = blueprint_group(&t->study->blueprint, r.first)->type->stats;
+    const struct stat_spec *rows = blueprint_group(&t->study->blueprint, r.first)->type->stats;
+    const struct stat_spec *row = rows;
     while (row->name && strcmp(row->name, dot + 1) != 0) {
         row++;
     }
@@ -115,6 +135,7 @@ static struct range locate(const struct trial *t, const char *stat, enum stat_ki
         fail_msg("no such statistic of this kind: %s", stat);
     }
     r.offset = row->offset;
+    r.row = (uint32_t)(row - rows);
     return r;
 }
 
@@ -184,6 +205,25 @@ void trial_breakdown(const struct trial *t, const char *stat, const char *peer, 
             hist_counts_add(h, sim_histograms(t->sim), &e->values);
         }
     }
+}
+
+uint64_t trial_in_interval(const struct trial *t, const char *stat, uint32_t i)
+{
+    struct range r = locate(t, stat, STAT_COUNTER);
+    uint64_t sum = 0;
+    for (uint32_t k = 0; k < r.count; k++) {
+        uint32_t column = 0;
+        const struct series *series = sim_series(t->sim, r.first + k, &column);
+        assert_non_null(series);
+        sum += series_counter(series, column + r.row, i);
+    }
+    return sum;
+}
+
+uint32_t trial_intervals(const struct trial *t)
+{
+    const struct sim_options *o = sim_options(t->sim);
+    return (uint32_t)((o->end - 1) / o->interval + 1);
 }
 
 double trial_seconds(const struct trial *t)

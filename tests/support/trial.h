@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A trial: a study written in the test as text, run replication by replication, and read by the
- * names of its statistics. What the test did not ask for fails it with the program's own messages.
+ * A trial: a study, written in the test as text or one that the project ships, run replication by
+ * replication, and read by the names of its statistics. What the test did not ask for fails it with
+ * the program's own messages.
  *
  * A statistic is named "entity.statistic": of one instance ("web[2].timeouts"), or of a whole group
  * ("web.timeouts"), whose counters and histograms are added up.
@@ -28,6 +29,10 @@ void trial_open(struct trial *t, const char *format, ...) __attribute__((format(
 void trial_open_list(struct trial *t, const char *format, va_list args);
 void trial_close(struct trial *t);
 
+/* Reads a configuration of the project, named from its root, with overrides "path=value" that end
+ * with NULL. */
+void trial_load(struct trial *t, const char *path, const char *const *overrides);
+
 /* One replication from reset to finish, under the study's seed. */
 void trial_run(struct trial *t, uint64_t replication);
 
@@ -47,6 +52,10 @@ void trial_histogram(const struct trial *t, const char *stat, struct hist_counts
 /* Adds the values that a breakdown has under this group dealt with and this status to `h`. */
 void trial_breakdown(const struct trial *t, const char *stat, const char *peer, uint16_t status,
                      struct hist_counts *h);
+
+/* What a counter did in the i-th interval of the time series, from the start of the run. */
+uint64_t trial_in_interval(const struct trial *t, const char *stat, uint32_t i);
+uint32_t trial_intervals(const struct trial *t);
 
 /* Seconds of simulated time that the statistics cover. */
 double trial_seconds(const struct trial *t);
