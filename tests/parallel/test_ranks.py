@@ -15,11 +15,14 @@ SHORTER = {"retry_storm": ["--set", "duration=75s"],
            "adaptive_throttling": ["--set", "duration=20s", "--set", "warmup=0s",
                                    "--set", "clients.call.throttle.window=2s"],
            "backoff": ["--set", "duration=100s", "--set", "interval=1s"],
+           "clients": ["--set", "duration=75s"],
+           "circuit_breaker": ["--set", "duration=75s"],
            "deadlines": ["--set", "duration=70s"],
            "grpc_throttle": ["--set", "duration=15s"],
            "hedging": ["--set", "duration=10s"],
            "redundancy": ["--set", "duration=40s"],
-           "retry_budget": []}
+           "retry_budget": [],
+           "retry_growth": ["--set", "duration=5s"]}
 
 
 class Ranks(OutsideTest):
