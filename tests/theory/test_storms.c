@@ -65,7 +65,7 @@ static void attempts_grow_to_a_fixed_point(void **state)
 
 /* --- storms that outlive their cause -------------------------------------------------------- */
 
-enum { SEEDS = 8 };
+enum { SEEDS = 6 };
 
 /* In how many of the replications less than a tenth of the requests succeed in the last
  * twenty seconds, the trigger having ended another twenty before. */
@@ -142,7 +142,7 @@ static void clients_make_different_things_of_a_storm(void **state)
     };
     struct trial t;
     trial_load(&t, "configs/scenarios/clients.yaml", NULL);
-    for (uint64_t r = 0; r < 3; r++) {
+    for (uint64_t r = 0; r < 2; r++) {
         trial_run(&t, r);
         for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
             meets_the_storm(&t, &kinds[k]);
