@@ -105,7 +105,9 @@ static void go_on(struct ctx *c, struct pool_request *q)
 static void refuse(struct ctx *c, struct pool_request *q, enum status status)
 {
     struct relay relay = relay_for(c);
-    relay_answer(&relay, &q->relay, &(struct message){.status = (uint16_t)status});
+    relay_answer(&relay, &q->relay,
+                 &(struct message){.status = (uint16_t)status,
+                                   .flags = status == STATUS_NETWORK ? REPLY_REFUSED : 0});
 }
 
 static void act_on(struct ctx *c, struct connection_news news)

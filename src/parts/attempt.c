@@ -339,7 +339,8 @@ static bool ends_in_pool(const struct caller *c, const struct call *call, struct
     bool waited = m->status == STATUS_NO_CONNECTION;
     c->stats->connection_wait_timeouts += waited;
     c->stats->refused += !waited;
-    end->error = waited ? wait_error(c) : ERROR_REFUSED;
+    *end = waited ? (struct attempt_end){.error = wait_error(c)}
+                  : attempt_end_of_reply(m->status, m->flags, m->deadline);
     return true;
 }
 

@@ -19,18 +19,21 @@ struct breaker_counts {
     struct gauge open, half_open; /* how many are, as of the last call */
 };
 
-/* Statistics rows of a breaker_counts that is the member `at` of struct `tag`. */
-#define BREAKER_STAT(tag, at, member, kind_, doc_) \
+/* Statistics rows of a breaker_counts that is the member `at` of struct `tag`. Before the names of
+ * counters goes `c`, before those of gauges `g`, and before descriptions `d`. */
+#define BREAKER_STAT(tag, at, member, prefix, about, kind_, doc_) \
     { \
-        .name = #member, .doc = doc_, .unit = "1", .kind = kind_, \
+        .name = prefix #member, .doc = about doc_, .unit = "1", .kind = kind_, \
         .offset = offsetof(struct tag, at) + offsetof(struct breaker_counts, member) \
     }
-#define BREAKER_STATS(tag, at) \
-    BREAKER_STAT(tag, at, state_changes, STAT_COUNTER, "Changes of state of circuit breakers."), \
-        BREAKER_STAT(tag, at, times_opened, STAT_COUNTER, "Times that one opened."), \
-        BREAKER_STAT(tag, at, times_closed, STAT_COUNTER, "Times that one closed."), \
-        BREAKER_STAT(tag, at, open, STAT_GAUGE, "Circuit breakers that are open."), \
-        BREAKER_STAT(tag, at, half_open, STAT_GAUGE, "Circuit breakers that are half-open.")
+#define BREAKER_STATS_AS(tag, at, c, g, d) \
+    BREAKER_STAT(tag, at, state_changes, c, d, STAT_COUNTER, \
+                 "Changes of state of circuit breakers."), \
+        BREAKER_STAT(tag, at, times_opened, c, d, STAT_COUNTER, "Times that one opened."), \
+        BREAKER_STAT(tag, at, times_closed, c, d, STAT_COUNTER, "Times that one closed."), \
+        BREAKER_STAT(tag, at, open, g, d, STAT_GAUGE, "Circuit breakers that are open."), \
+        BREAKER_STAT(tag, at, half_open, g, d, STAT_GAUGE, "Circuit breakers that are half-open.")
+#define BREAKER_STATS(tag, at) BREAKER_STATS_AS(tag, at, "", "", "")
 
 /* What a breaker was like. */
 struct breaker_past {

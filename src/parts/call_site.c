@@ -79,31 +79,22 @@ static struct breaker_state *breaker_state(const struct caller *c, const struct 
                : sim_wire_memory(c->ctx, a->way.wire, breaker_state_size(b));
 }
 
-/* Counts what has become of a breaker since it was `before`. */
-static void note_changes(const struct caller *c, const struct breaker_state *before,
+/* Counts, and writes down, what has become of a breaker since. */
+static void note_changes(const struct caller *c, struct breaker_past before,
                          const struct breaker_state *s)
 {
-    struct caller_stats *st = c->stats;
-    if (s->state_changes == before->state_changes) {
-        return;
+    if (s->state_changes != before.state_changes) {
+        breaker_counts_add(&c->stats->breakers, c->ctx->now, before, s);
+        record_phase(c, (enum breaker_phase)s->phase);
     }
-    sim_time now = c->ctx->now;
-    record_phase(c, (enum breaker_phase)s->phase);
-    st->breaker_state_changes += s->state_changes - before->state_changes;
-    st->breaker_times_opened += s->times_opened - before->times_opened;
-    st->breaker_times_closed += s->times_closed - before->times_closed;
-    gauge_add(&st->breakers_open, now,
-              (s->phase == BREAKER_OPEN) - (before->phase == BREAKER_OPEN));
-    gauge_add(&st->breakers_half_open, now,
-              (s->phase == BREAKER_HALF_OPEN) - (before->phase == BREAKER_HALF_OPEN));
 }
 
 static bool breaker_passes(const struct caller *c, struct attempt *a)
 {
     struct breaker_state *s = breaker_state(c, a);
-    struct breaker_state before = *s;
+    struct breaker_past before = breaker_past_of(s);
     bool passes = breaker_allow(&c->params->breaker, s, c->ctx->now, &a->ticket);
-    note_changes(c, &before, s);
+    note_changes(c, before, s);
     c->stats->circuit_broken += !passes;
     return passes;
 }
@@ -119,18 +110,18 @@ static void tell_breaker(const struct caller *c, struct call *call, struct attem
                          enum outcome outcome, sim_time took)
 {
     struct breaker_state *s = breaker_state(c, a);
-    struct breaker_state before = *s;
+    struct breaker_past before = breaker_past_of(s);
     breaker_result(&c->params->breaker, s, c->ctx->now, ticket_of(c, call, a), outcome, took);
-    note_changes(c, &before, s);
+    note_changes(c, before, s);
 }
 
 /* What `a` was let through for will not be judged. Probes may have run out of time meanwhile. */
 static void release_breaker(const struct caller *c, struct attempt *a)
 {
     struct breaker_state *s = breaker_state(c, a);
-    struct breaker_state before = *s;
+    struct breaker_past before = breaker_past_of(s);
     breaker_forget(&c->params->breaker, s, c->ctx->now, &a->ticket);
-    note_changes(c, &before, s);
+    note_changes(c, before, s);
 }
 
 /* --- requests and attempts --------------------------------------------------------------- */

@@ -9,6 +9,7 @@
 #ifndef SQUALL_PARTS_CALL_STATS_H
 #define SQUALL_PARTS_CALL_STATS_H
 
+#include "parts/breaker_counts.h"
 #include "stats/stat_spec.h"
 
 /* What every request touches comes first. */
@@ -21,8 +22,7 @@ struct caller_stats {
     uint64_t hedges, hedge_wins, cancelled, wasted_time, late_successes;
     uint64_t circuit_broken, throttled, low_timeouts, dropped, connection_wait_timeouts;
     uint64_t reconnects, connect_failures, unwritten;
-    uint64_t breaker_state_changes, breaker_times_opened, breaker_times_closed;
-    struct gauge breakers_open, breakers_half_open;
+    struct breaker_counts breakers;
     struct breakdown attempt_latency, outcome_latency, retry_reasons; /* by callee and status */
 };
 
@@ -80,14 +80,9 @@ struct caller_stats {
                        "Connections that were not made within their limit."), \
         CALLER_COUNTER(tag, at, p, d, unwritten, \
                        "Attempts given up before they had a connection."), \
-        CALLER_COUNTER(tag, at, p, d, breaker_state_changes, \
-                       "Changes of state of circuit breakers."), \
-        CALLER_COUNTER(tag, at, p, d, breaker_times_opened, "Times that one opened."), \
-        CALLER_COUNTER(tag, at, p, d, breaker_times_closed, "Times that one closed."), \
+        BREAKER_STATS_AS(tag, at.breakers, p "breaker_", p "breakers_", d), \
         CALLER_GAUGE(tag, at, p, d, in_flight, \
                      "Requests begun and not ended, those that wait for a retry included."), \
-        CALLER_GAUGE(tag, at, p, d, breakers_open, "Circuit breakers that are open."), \
-        CALLER_GAUGE(tag, at, p, d, breakers_half_open, "Circuit breakers that are half-open."), \
         CALLER_STAT(tag, at, p, d, response_time, "ns", STAT_HISTOGRAM, \
                     "From the beginning of an attempt to its reply, for replies in time."), \
         CALLER_STAT(tag, at, p, d, request_latency, "ns", STAT_HISTOGRAM, \

@@ -190,8 +190,7 @@ void caller_abandon(struct ctx *ctx, struct slab *slab, struct caller_stats *sta
     slab_give_owned(slab, offsetof(struct call, lead.owner), ctx->self);
     stats->abandoned += (uint64_t)stats->in_flight.level;
     gauge_set(&stats->in_flight, ctx->now, 0);
-    gauge_set(&stats->breakers_open, ctx->now, 0);
-    gauge_set(&stats->breakers_half_open, ctx->now, 0);
+    breaker_counts_crash(&stats->breakers, ctx->now);
 }
 
 /* --- what an attempt's end means for its call -------------------------------------------- */

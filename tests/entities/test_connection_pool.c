@@ -306,7 +306,7 @@ static void some_attempts_fail(void **state)
     uint64_t ended =
         trial_counter(&t, "pool.failures") + trial_counter(&t, "pool.connections_created");
     assert_int_equal(ended, 10000 - 1); /* the last one comes at the end */
-    assert_int_equal(trial_counter(&t, "users.errors"), trial_counter(&t, "pool.failures"));
+    assert_int_equal(trial_counter(&t, "users.refused"), trial_counter(&t, "pool.failures"));
     trial_close(&t);
 }
 
