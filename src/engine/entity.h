@@ -29,7 +29,7 @@ struct rate_window;
 /* Every type of src/entities, sorted by name; ends with NULL. Written by the build. */
 extern const struct entity_type *const entity_registry[];
 
-enum { ENTITY_SLABS = 2 };
+enum { ENTITY_SLABS = 3 };
 
 struct ctx {
     struct sim *sim;
@@ -38,9 +38,9 @@ struct ctx {
     const void *params;
     void *state;
     void *stats;
-    struct rng_stream *streams;        /* in the order of the type's `streams` */
-    struct slab *slabs;                /* of the type: in the order of the type's `slabs` */
-    bool has_budget, has_conditioners; /* whether there are any in the whole model */
+    struct rng_stream *streams; /* in the order of the type's `streams` */
+    struct slab *slabs;         /* of the type: in the order of the type's `slabs` */
+    bool has_budget, has_conditioners, has_trace; /* whether there are any in the whole model */
 };
 
 /* What a flow of requests makes of itself at an entity; see entity_type.traffic. */
@@ -148,7 +148,11 @@ static inline void sim_outcome(struct ctx *c, enum outcome_of what, bool failed)
 
 /* True when whoever makes requests by itself is to make no more: the budget was spent before now.
  */
-bool sim_sources_stopped(const struct ctx *);
+bool sim_spent_budget(const struct ctx *);
+static inline bool sim_sources_stopped(const struct ctx *c)
+{
+    return __builtin_expect(c->has_budget, 0) && sim_spent_budget(c);
+}
 
 /* Adds a value to a breakdown of the entity's stats, under the group of whoever it was done with
  * and a status, or the enum attempt_error (policies/verdict.h) that stands in its place. Where

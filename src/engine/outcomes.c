@@ -89,10 +89,10 @@ void sim_take_outcome(struct ctx *c, enum outcome_of what, bool failed)
     }
 }
 
-bool sim_sources_stopped(const struct ctx *c)
+bool sim_spent_budget(const struct ctx *c)
 {
     const struct sim *s = c->sim;
-    return __builtin_expect(s->current->watched, 0) && s->now > s->outcomes.tripped &&
+    return s->current->watched && s->now > s->outcomes.tripped &&
            policy_of(s)->action == BUDGET_STOP_SOURCES;
 }
 

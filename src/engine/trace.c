@@ -33,6 +33,7 @@ void trace_open(struct sim *s)
             r->trace = ++s->n_traces;
         }
     }
+    s->ctx.has_trace = s->n_traces > 0;
     s->traces = calloc(s->n_traces + (size_t)1, sizeof *s->traces);
     CHECK(s->traces, "out of memory");
     region_open(&s->trace_rows, "the trace", MOST_ROWS * sizeof(struct trace_link));
@@ -63,7 +64,7 @@ static bool is_sampled(const struct sim *s, uint64_t request)
            s->trace_below;
 }
 
-bool sim_traces(const struct ctx *c)
+bool sim_is_traced(const struct ctx *c)
 {
     return c->sim->current->trace != 0;
 }

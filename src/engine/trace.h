@@ -15,9 +15,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "engine/event.h"
+#include "engine/entity.h"
 
-struct ctx;
 struct sim;
 
 /* Their places are written to files. */
@@ -46,7 +45,11 @@ struct trace_row {
 };
 
 /* Whether the entity's rows are wanted: to be asked where a row costs something to make. */
-bool sim_traces(const struct ctx *);
+bool sim_is_traced(const struct ctx *);
+static inline bool sim_traces(const struct ctx *c)
+{
+    return __builtin_expect(c->has_trace, 0) && sim_is_traced(c);
+}
 
 /* Writes a row down: does nothing where the entity is not traced, or the request is left out. */
 void sim_trace(struct ctx *, const struct trace_row *row);

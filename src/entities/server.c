@@ -19,7 +19,7 @@
 
 enum { TIMER_SERVICE = EVENT_TIMER, TIMER_CALL, TIMER_DEADLINE };
 enum { STREAM_SERVICE, STREAM_RESPONSES, STREAM_CALLS };
-enum { SLAB_JOBS, SLAB_CALLS };
+enum { SLAB_JOBS, SLAB_WORK, SLAB_CALLS };
 
 static const char *const streams[] = {"service", "responses", "calls", NULL};
 
@@ -230,28 +230,37 @@ struct server_state {
 
 enum job_state { JOB_WAITING, JOB_SERVED, JOB_CALLING };
 
-/* Those that wait may be very many, so there is no more here than is needed. */
+/* Those that wait may be very many: what is needed in service lies elsewhere. */
 struct job {
     union {
         struct waiting link;
-        struct {
-            uint32_t site; /* downstream call under way, or to come */
-            uint32_t call; /* JOB_CALLING: its slot */
-        } step;
-    } of; /* a job that waits, or one in service; first, for the queue */
+        uint32_t work; /* its slot */
+    } of;              /* a job that waits, or one in service; first, for the queue */
     entity_id owner;
     uint16_t response;         /* which one it gets */
     uint8_t state;             /* enum job_state */
     struct indexed_request in; /* the request; its deadline is an instant once service has begun */
     sim_time arrived;          /* [ns] */
-    sim_time begun;            /* [ns] start of service */
-    uint64_t timer;            /* of its service */
-    uint64_t alarm;            /* of its deadline */
+};
+
+/* What is being done for a job. */
+struct work {
+    sim_time begun; /* [ns] start of service */
+    uint64_t timer; /* of its service */
+    uint64_t alarm; /* of its deadline */
+    uint32_t site;  /* downstream call under way, or to come */
+    uint32_t call;  /* JOB_CALLING: its slot */
+    entity_id owner;
 };
 
 static struct job *job_at(const struct ctx *c, uint32_t slot)
 {
     return slab_at(&c->slabs[SLAB_JOBS], slot);
+}
+
+static struct work *work_of(const struct ctx *c, const struct job *job)
+{
+    return slab_at(&c->slabs[SLAB_WORK], job->of.work);
 }
 
 static uint64_t token_of(const struct ctx *c, uint32_t slot)
@@ -270,8 +279,12 @@ static uint32_t take_job(struct ctx *c, const struct message *request, uint32_t 
     const struct server_params *p = c->params;
     struct server_state *state = c->state;
     uint32_t slot = slab_take(&c->slabs[SLAB_JOBS]);
-    *job_at(c, slot) = (struct job){
-        .owner = c->self, .response = (uint16_t)response, .in = {.m = *request}, .arrived = c->now};
+    struct job *job = job_at(c, slot);
+    job->owner = c->self;
+    job->response = (uint16_t)response;
+    job->state = JOB_WAITING;
+    job->in.m = *request;
+    job->arrived = c->now;
     if (p->on_cancel != CANCEL_IGNORED) {
         struct request_slots jobs = jobs_of(c);
         request_index_put(&state->index, &jobs, slot);
@@ -286,6 +299,9 @@ static void give_job(struct ctx *c, uint32_t slot)
     if (p->on_cancel != CANCEL_IGNORED) {
         struct request_slots jobs = jobs_of(c);
         request_index_drop(&state->index, &jobs, slot);
+    }
+    if (job_at(c, slot)->state != JOB_WAITING) {
+        slab_give(&c->slabs[SLAB_WORK], job_at(c, slot)->of.work);
     }
     slab_give(&c->slabs[SLAB_JOBS], slot);
 }
@@ -302,28 +318,26 @@ static void reply(struct ctx *c, const struct message *request, sim_time arrived
 
 /* --- middleware -------------------------------------------------------------------------- */
 
-/* Finds the deadline of a job that is about to be served: time left counts from now. False: it is
- * too near. */
-static bool heed_deadline(struct ctx *c, uint32_t slot)
+/* Finds the deadline of a request that is about to be served: time left counts from now. False: it
+ * is too near. */
+static bool heed_deadline(const struct ctx *c, struct message *request)
 {
     const struct server_params *p = c->params;
-    const struct middleware *m = &p->middleware;
-    struct job *job = job_at(c, slot);
-    struct message *request = &job->in.m;
     if (request->deadline == SIM_TIME_NEVER) {
-        request->deadline = sim_time_add(c->now, m->timeout);
+        request->deadline = sim_time_add(c->now, p->middleware.timeout);
     } else if (request->flags & REQUEST_RELATIVE) {
         request->deadline = sim_time_add(c->now, request->deadline);
     }
     request->flags &= (uint8_t)~REQUEST_RELATIVE;
-    sim_time left = deadline_left(request->deadline, c->now);
-    if (left <= m->low_timeout_threshold) {
-        return false;
-    }
-    if (m->cancel_on_timeout) {
-        job->alarm = sim_timer(c, TIMER_DEADLINE, left, token_of(c, slot), TIMER_FIRST);
-    }
-    return true;
+    return deadline_left(request->deadline, c->now) > p->middleware.low_timeout_threshold;
+}
+
+/* Sets the alarm that ends the work at its deadline. */
+static void set_alarm(struct ctx *c, uint32_t slot)
+{
+    const struct job *job = job_at(c, slot);
+    sim_time left = deadline_left(job->in.m.deadline, c->now);
+    work_of(c, job)->alarm = sim_timer(c, TIMER_DEADLINE, left, token_of(c, slot), TIMER_FIRST);
 }
 
 /* --- service ----------------------------------------------------------------------------- */
@@ -347,10 +361,10 @@ static void serve(struct ctx *c, uint32_t slot)
         service = sim_time_round((double)service * slow);
         flags = 0;
     }
+    uint64_t timer = sim_timer(c, TIMER_SERVICE, service, token_of(c, slot), flags);
     job->state = JOB_SERVED;
-    job->begun = c->now;
-    job->of.step.site = 0;
-    job->timer = sim_timer(c, TIMER_SERVICE, service, token_of(c, slot), flags);
+    job->of.work = slab_take(&c->slabs[SLAB_WORK]);
+    *work_of(c, job) = (struct work){.begun = c->now, .timer = timer, .owner = c->self};
 }
 
 /* A worker takes the job. False: it is answered at once instead, as its deadline is too near. */
@@ -359,9 +373,10 @@ static bool start(struct ctx *c, uint32_t slot)
     const struct server_params *p = c->params;
     struct server_state *state = c->state;
     struct server_stats *st = c->stats;
-    const struct job *job = job_at(c, slot);
+    struct job *job = job_at(c, slot);
+    bool heeds = p->middleware.kind == MIDDLEWARE_DEADLINE;
     sim_record(c, &st->wait_time, c->now - job->arrived);
-    if (p->middleware.kind == MIDDLEWARE_DEADLINE && !heed_deadline(c, slot)) {
+    if (heeds && !heed_deadline(c, &job->in.m)) {
         st->rejected_low_timeout++;
         reply(c, &job->in.m, job->arrived, (struct message){.status = STATUS_TIMEOUT});
         give_job(c, slot);
@@ -369,6 +384,9 @@ static bool start(struct ctx *c, uint32_t slot)
     }
     gauge_set(&st->busy_workers, c->now, ++state->busy);
     serve(c, slot);
+    if (heeds && p->middleware.cancel_on_timeout) {
+        set_alarm(c, slot);
+    }
     return true;
 }
 
@@ -435,7 +453,7 @@ static void finish_job(struct ctx *c, uint32_t slot, const struct message *m)
     const struct job *job = job_at(c, slot);
     st->requests_completed++;
     sim_record(c, &st->sojourn_time, c->now - job->arrived);
-    sim_cancel(c, job->alarm);
+    sim_cancel(c, work_of(c, job)->alarm);
     if (m) {
         st->error_responses += verdict_of(m->status) != OUTCOME_SUCCESS;
         reply(c, &job->in.m, job->arrived, *m);
@@ -492,7 +510,8 @@ static void next_step(struct ctx *c, uint32_t slot)
 {
     const struct server_params *p = c->params;
     struct job *job = job_at(c, slot);
-    uint32_t site = job->of.step.site;
+    struct work *work = work_of(c, job);
+    uint32_t site = work->site;
     if (site == p->calls.count) {
         answer(c, slot);
         return;
@@ -501,7 +520,7 @@ static void next_step(struct ctx *c, uint32_t slot)
     const struct message *request = &job->in.m;
     bool knows = p->middleware.kind == MIDDLEWARE_DEADLINE;
     job->state = JOB_CALLING;
-    job->of.step.call = caller_start(
+    work->call = caller_start(
         &caller, &(struct call_request){.request = request->request,
                                         .cookie = slot,
                                         .deadline = knows ? request->deadline : SIM_TIME_NEVER,
@@ -516,7 +535,7 @@ static void on_service(struct ctx *c, const struct event *e)
     struct server_stats *st = c->stats;
     struct job *job = slab_find(&c->slabs[SLAB_JOBS], e->msg.token);
     CHECK(job, "the end of a service that nobody has");
-    st->total_service_time += (uint64_t)(c->now - job->begun);
+    st->total_service_time += (uint64_t)(c->now - work_of(c, job)->begun);
     next_step(c, (uint32_t)e->msg.token);
 }
 
@@ -534,7 +553,7 @@ static void on_call(struct ctx *c, const struct event *e)
     }
     uint32_t slot = (uint32_t)end.cookie;
     if (end.outcome == OUTCOME_SUCCESS) {
-        job_at(c, slot)->of.step.site++;
+        work_of(c, job_at(c, slot))->site++;
         next_step(c, slot);
         return;
     }
@@ -551,19 +570,20 @@ static void drop_job(struct ctx *c, uint32_t slot)
     struct server_state *state = c->state;
     struct server_stats *st = c->stats;
     const struct job *job = job_at(c, slot);
-    sim_cancel(c, job->alarm);
     if (job->state == JOB_WAITING) {
         wait_remove(&state->queue, &p->queue, &c->slabs[SLAB_JOBS], slot, job->in.m.priority);
         gauge_set(&st->queue_depth, c->now, state->queue.count);
         give_job(c, slot);
         return;
     }
+    const struct work *work = work_of(c, job);
+    sim_cancel(c, work->alarm);
     if (job->state == JOB_SERVED) {
-        sim_cancel(c, job->timer);
-        st->total_service_time += (uint64_t)(c->now - job->begun);
+        sim_cancel(c, work->timer);
+        st->total_service_time += (uint64_t)(c->now - work->begun);
     } else {
-        struct caller caller = caller_for(c, job->of.step.site);
-        caller_give_up(&caller, job->of.step.call);
+        struct caller caller = caller_for(c, work->site);
+        caller_give_up(&caller, work->call);
     }
     give_job(c, slot);
     release_worker(c);
@@ -604,6 +624,7 @@ static void crash(struct ctx *c)
     struct server_stats *st = c->stats;
     st->requests_lost +=
         slab_give_owned(&c->slabs[SLAB_JOBS], offsetof(struct job, owner), c->self);
+    slab_give_owned(&c->slabs[SLAB_WORK], offsetof(struct work, owner), c->self);
     caller_abandon(c, &c->slabs[SLAB_CALLS], &st->calls);
     request_index_clear(&state->index, c);
     state->queue = (struct wait_queue){.count = 0};
@@ -662,16 +683,17 @@ static void traffic(const void *params, struct traffic *t)
     t->events = t->in * (2.0 + p->calls.count); /* arrival, service, and a reply from each call */
 }
 
-const struct entity_type server_type = {.name = "server",
-                                        .answers = true,
-                                        .heeds = 1u << ACTION_SLOW | 1u << ACTION_CONDITIONER,
-                                        .exempt = exempt,
-                                        .params = &schema,
-                                        .stats = stats,
-                                        .stats_size = sizeof(struct server_stats),
-                                        .state_size = sizeof(struct server_state),
-                                        .streams = streams,
-                                        .slabs = {sizeof(struct job), sizeof(struct call)},
-                                        .handle = handle,
-                                        .miss = miss,
-                                        .traffic = traffic};
+const struct entity_type server_type = {
+    .name = "server",
+    .answers = true,
+    .heeds = 1u << ACTION_SLOW | 1u << ACTION_CONDITIONER,
+    .exempt = exempt,
+    .params = &schema,
+    .stats = stats,
+    .stats_size = sizeof(struct server_stats),
+    .state_size = sizeof(struct server_state),
+    .streams = streams,
+    .slabs = {sizeof(struct job), sizeof(struct work), sizeof(struct call)},
+    .handle = handle,
+    .miss = miss,
+    .traffic = traffic};

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "parts/call_record.h"
 
-#include "engine/trace.h"
-
 /* Adds to what a breakdown keeps of ends like this one, at whom the wire leads to. */
 static void break_down(const struct caller *c, struct breakdown *b, wire_id wire,
                        const struct attempt_end *how, sim_time value)
@@ -13,16 +11,14 @@ static void break_down(const struct caller *c, struct breakdown *b, wire_id wire
     }
 }
 
-void record_begin(const struct caller *c, const struct call *call, const struct attempt *a)
+void trace_attempt(const struct caller *c, const struct call *call, const struct attempt *a)
 {
-    if (sim_traces(c->ctx)) {
-        sim_trace(c->ctx, &(struct trace_row){.kind = TRACE_REQUEST,
-                                              .request = call->request,
-                                              .attempt = a->number});
-    }
+    sim_trace(c->ctx, &(struct trace_row){
+                          .kind = TRACE_REQUEST, .request = call->request, .attempt = a->number});
 }
 
-void record_attempt(const struct caller *c, const struct attempt *a, const struct attempt_end *how)
+void break_attempt_down(const struct caller *c, const struct attempt *a,
+                        const struct attempt_end *how)
 {
     break_down(c, &c->stats->attempt_latency, a->way.wire, how, c->ctx->now - a->sent);
 }
@@ -41,8 +37,8 @@ void record_retry(const struct caller *c, const struct call *call, const struct 
     }
 }
 
-void record_end(const struct caller *c, const struct call *call, const struct attempt_end *how,
-                enum outcome outcome)
+void write_end(const struct caller *c, const struct call *call, const struct attempt_end *how,
+               enum outcome outcome)
 {
     sim_time total = c->ctx->now - call->started;
     break_down(c, &c->stats->outcome_latency, call->lead.way.wire, how, total);

@@ -131,6 +131,7 @@ enum attempt_error site_begin(const struct caller *c, struct call *call)
     const struct call_params *p = c->params;
     if (p->retry_budget.kind != RETRY_BUDGET_NONE) {
         retry_budget_request(&p->retry_budget, budget_state(c), c->ctx->now);
+        call->lead.held = 0;
     }
     bool asks = p->breaker.kind != BREAKER_NONE && per_request(&p->breaker);
     return asks && !breaker_passes(c, &call->lead) ? ERROR_CIRCUIT_OPEN : ERROR_NONE;
@@ -246,7 +247,7 @@ sim_time site_quantile(const struct caller *c, const struct call *call, const st
     return latency_quantile(w, memory(c, at), c->ctx->now);
 }
 
-sim_time *site_previous(const struct caller *c, struct call *call, const struct delays *d)
+sim_time *site_previous(const struct caller *c, const struct delays *d, sim_time *own)
 {
-    return d->shared_state ? memory(c, c->params->site.shared_delay) : &call->memory.previous;
+    return d->shared_state ? memory(c, c->params->site.shared_delay) : own;
 }

@@ -37,7 +37,7 @@ bool site_pays(const struct caller *c, struct attempt *a, bool timeout);
  * [ns]; SIM_TIME_NEVER without any. */
 sim_time site_quantile(const struct caller *c, const struct call *call, const struct delays *d);
 
-/* Where decorrelated jitter keeps the last delay: with the request, or with the site. */
-sim_time *site_previous(const struct caller *c, struct call *call, const struct delays *d);
+/* Where decorrelated jitter keeps the last delay: in the request's `own`, or with the site. */
+sim_time *site_previous(const struct caller *c, const struct delays *d, sim_time *own);
 
 #endif

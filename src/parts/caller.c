@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "parts/caller.h"
 
-#include <string.h>
-
 #include "parts/attempt.h"
 #include "parts/call_record.h"
 #include "parts/call_site.h"
@@ -35,7 +33,8 @@ static sim_time hedge_delay(const struct caller *c, struct call *call, uint32_t 
 {
     const struct delays *d = &attempt_plan(c, call)->strategy.delays;
     sim_time quantile = site_quantile(c, call, d);
-    sim_time delay = delays_draw(d, k, quantile, site_previous(c, call, d), c->stream);
+    sim_time delay =
+        delays_draw(d, k, quantile, site_previous(c, d, &call->hedge_delay), c->stream);
     sim_time left = deadline_left(call->deadline, c->ctx->now);
     return delay < left ? delay : left;
 }
@@ -80,6 +79,7 @@ static void begin_round(const struct caller *c, struct call *call)
     c->stats->retries += call->rounds > 1;
     attempt_begin(c, call, &call->lead);
     if (call->live > 1) {
+        call->hedge_delay = 0;
         await_followers(c, call, 1);
     }
 }
@@ -114,9 +114,13 @@ uint32_t caller_start(const struct caller *c, const struct call_request *q)
 {
     uint32_t slot = slab_take(c->slab);
     struct call *call = slab_at(c->slab, slot);
-    memset(call, 0, sizeof *call); /* and no copy of a whole one */
+    /* Piece by piece, and nothing that is not looked at: this is on the way of every request. */
     call->lead.slot = call->lead.call = slot;
+    call->lead.next = 0;
     call->lead.owner = c->ctx->self;
+    call->lead.state = ATTEMPT_OVER;
+    call->attempts = call->rounds = call->live = 0;
+    call->has_failed = false;
     call->request = q->request;
     call->cookie = q->cookie;
     call->started = c->ctx->now;
@@ -209,7 +213,10 @@ static struct retry_question question(const struct caller *c, const struct call 
 static sim_time decide(const struct caller *c, struct call *call, const struct retry_question *q)
 {
     const struct retry *retry = &attempt_plan(c, call)->retry;
-    sim_time *previous = site_previous(c, call, &retry->delays);
+    if (call->rounds == 1) {
+        call->memory = (struct retry_memory){0};
+    }
+    sim_time *previous = site_previous(c, &retry->delays, &call->memory.previous);
     call->memory.previous = *previous;
     struct retry_answer answer = retry_decide(retry, q, call->verdict, &call->memory, c->stream);
     *previous = call->memory.previous;

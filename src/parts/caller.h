@@ -36,10 +36,7 @@ enum attempt_state {
 struct attempt {
     uint64_t timer; /* of what its state waits for, or of its timeout */
     sim_time sent;  /* [ns] when it began */
-    sim_time limit; /* [ns] ATTEMPT_HELD, ATTEMPT_CONNECTING: when it is given up */
-    int64_t held;   /* what the retry budget is to have back */
     struct way way;
-    struct breaker_ticket ticket;
     uint32_t slot; /* its own */
     uint32_t call; /* that of the call */
     uint32_t next; /* slot + 1 of another attempt of this round, or of one before; 0: none */
@@ -49,6 +46,10 @@ struct attempt {
     uint8_t state;    /* enum attempt_state */
     uint8_t error;    /* ATTEMPT_REFUSED: why; enum attempt_error */
     uint8_t connects; /* times that a connection was tried */
+    sim_time limit;   /* [ns] ATTEMPT_HELD, ATTEMPT_CONNECTING: when it is given up */
+    /* Of parts/call_site.h, and not set where that is not asked. */
+    int64_t held; /* what the retry budget is to have back */
+    struct breaker_ticket ticket;
 };
 
 /* A call under way; a slot of the caller's slab. The slots of further attempts have a lead and
@@ -56,11 +57,9 @@ struct attempt {
 struct call {
     struct attempt lead;
     uint64_t request;
-    uint64_t cookie;           /* the owner's own, handed back at the end */
-    sim_time started;          /* [ns] */
-    sim_time deadline;         /* [ns] SIM_TIME_NEVER: none */
-    struct attempt_end failed; /* how the first one of this round that failed did */
-    struct retry_memory memory;
+    uint64_t cookie;   /* the owner's own, handed back at the end */
+    sim_time started;  /* [ns] */
+    sim_time deadline; /* [ns] SIM_TIME_NEVER: none */
     uint32_t attempts; /* begun */
     uint32_t rounds;   /* begun */
     uint32_t live;     /* attempts of this round that have not failed */
@@ -70,8 +69,11 @@ struct call {
     uint8_t priority;
     uint8_t method;  /* enum method */
     uint8_t plan;    /* which of the call's plans; 0: the one for all methods */
-    bool has_failed; /* `failed` and the next one are known */
+    bool has_failed; /* an attempt of this round, ... */
     struct retry_verdict verdict;
+    struct attempt_end failed;  /* ... the first one so */
+    struct retry_memory memory; /* since the first round failed */
+    sim_time hedge_delay;       /* [ns] the last one of this round, where its law remembers */
 };
 
 /* What the part needs of its owner; put together on the spot, never stored. */
