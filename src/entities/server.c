@@ -19,7 +19,7 @@
 
 enum { TIMER_SERVICE = EVENT_TIMER, TIMER_CALL, TIMER_DEADLINE };
 enum { STREAM_SERVICE, STREAM_RESPONSES, STREAM_CALLS };
-enum { SLAB_JOBS, SLAB_WORK, SLAB_CALLS };
+enum { SLAB_JOBS, SLAB_ALARMS, SLAB_CALLS };
 
 static const char *const streams[] = {"service", "responses", "calls", NULL};
 
@@ -37,6 +37,7 @@ struct response {
     sim_time retry_after, retry_at; /* [ns] SIM_TIME_NEVER: not said */
     bool do_not_retry, processing, flaky;
     struct dist service_time; /* in place of the server's */
+    struct message reply;     /* derived: what the caller gets after service */
 };
 
 struct server_call {
@@ -66,7 +67,9 @@ struct server_params {
     sim_time reject_retry_after; /* [ns] SIM_TIME_NEVER: not said */
     int on_cancel;               /* enum on_cancel */
     struct middleware middleware;
-    struct mix mix; /* derived: of responses */
+    struct mix mix;              /* derived: of responses */
+    bool refuses, has_own_times; /* derived: whether one of them does, or has */
+    bool gives_up;               /* derived: work may end before it is done */
 };
 
 static const struct param_spec response_rows[] = {
@@ -87,14 +90,33 @@ static const struct param_spec response_rows[] = {
                    "Time that a worker spends on it; none: that of the server."),
     P_END};
 
+static struct message reply_of(const struct response *r)
+{
+    struct message m = {.status = (uint16_t)r->status, .bytes = (uint32_t)r->bytes};
+    if (r->outcome == RESPONSE_RESET) {
+        return (struct message){.status = STATUS_NETWORK};
+    }
+    m.flags = (uint8_t)((r->do_not_retry ? REPLY_NO_RETRY : 0) | (r->flaky ? REPLY_FLAKY : 0) |
+                        (r->processing ? REPLY_PROCESSING : 0));
+    if (r->retry_after != SIM_TIME_NEVER) {
+        m.flags |= REPLY_RETRY_AFTER;
+        m.deadline = r->retry_after;
+    } else if (r->retry_at != SIM_TIME_NEVER) {
+        m.flags |= REPLY_RETRY_AFTER | REPLY_RETRY_AT;
+        m.deadline = r->retry_at;
+    }
+    return m;
+}
+
 static void derive_response(void *params, const struct node *at, struct diag *diag,
                             struct arena *arena)
 {
     (void)arena;
-    const struct response *r = params;
+    struct response *r = params;
     if (r->retry_after != SIM_TIME_NEVER && r->retry_at != SIM_TIME_NEVER) {
         diag_error(diag, node_child(at, "retry_at"), "excluded by retry_after beside it");
     }
+    r->reply = reply_of(r);
 }
 
 static const struct schema response_schema = {.name = "response",
@@ -173,6 +195,11 @@ static void derive(void *params, const struct node *at, struct diag *diag, struc
     struct server_params *p = params;
     mix_make(&p->mix, p->responses.items, p->responses.count, sizeof *p->responses.items,
              offsetof(struct response, weight), "responses", at, diag, arena);
+    p->gives_up = p->on_cancel == CANCEL_ABORTS || p->middleware.cancel_on_timeout;
+    for (uint32_t i = 0; i < p->responses.count; i++) {
+        p->refuses |= p->responses.items[i].outcome == RESPONSE_REFUSE;
+        p->has_own_times |= p->responses.items[i].service_time.kind != DIST_NONE;
+    }
 }
 
 static const struct schema schema = {.name = "server",
@@ -230,26 +257,27 @@ struct server_state {
 
 enum job_state { JOB_WAITING, JOB_SERVED, JOB_CALLING };
 
-/* Those that wait may be very many: what is needed in service lies elsewhere. */
+/* Those that wait may be very many: what only some servers need in service lies elsewhere. */
 struct job {
     union {
         struct waiting link;
-        uint32_t work; /* its slot */
-    } of;              /* a job that waits, or one in service; first, for the queue */
+        struct {
+            uint32_t site; /* downstream call under way, or to come */
+            uint32_t call; /* JOB_CALLING: its slot */
+        } step;
+    } of; /* a job that waits, or one in service; first, for the queue */
     entity_id owner;
-    uint16_t response;         /* which one it gets */
-    uint8_t state;             /* enum job_state */
+    uint32_t alarms;           /* in service, where work may be given up: its slot */
     struct indexed_request in; /* the request; its deadline is an instant once service has begun */
     sim_time arrived;          /* [ns] */
+    sim_time begun;            /* [ns] start of service */
+    uint16_t response;         /* which one it gets */
+    uint8_t state;             /* enum job_state */
 };
 
-/* What is being done for a job. */
-struct work {
-    sim_time begun; /* [ns] start of service */
-    uint64_t timer; /* of its service */
-    uint64_t alarm; /* of its deadline */
-    uint32_t site;  /* downstream call under way, or to come */
-    uint32_t call;  /* JOB_CALLING: its slot */
+/* The timers of a job in service, where they may have to be cancelled. */
+struct alarms {
+    uint64_t service, deadline;
     entity_id owner;
 };
 
@@ -258,9 +286,9 @@ static struct job *job_at(const struct ctx *c, uint32_t slot)
     return slab_at(&c->slabs[SLAB_JOBS], slot);
 }
 
-static struct work *work_of(const struct ctx *c, const struct job *job)
+static struct alarms *alarms_of(const struct ctx *c, const struct job *job)
 {
-    return slab_at(&c->slabs[SLAB_WORK], job->of.work);
+    return slab_at(&c->slabs[SLAB_ALARMS], job->alarms);
 }
 
 static uint64_t token_of(const struct ctx *c, uint32_t slot)
@@ -300,8 +328,8 @@ static void give_job(struct ctx *c, uint32_t slot)
         struct request_slots jobs = jobs_of(c);
         request_index_drop(&state->index, &jobs, slot);
     }
-    if (job_at(c, slot)->state != JOB_WAITING) {
-        slab_give(&c->slabs[SLAB_WORK], job_at(c, slot)->of.work);
+    if (p->gives_up && job_at(c, slot)->state != JOB_WAITING) {
+        slab_give(&c->slabs[SLAB_ALARMS], job_at(c, slot)->alarms);
     }
     slab_give(&c->slabs[SLAB_JOBS], slot);
 }
@@ -332,12 +360,18 @@ static bool heed_deadline(const struct ctx *c, struct message *request)
     return deadline_left(request->deadline, c->now) > p->middleware.low_timeout_threshold;
 }
 
-/* Sets the alarm that ends the work at its deadline. */
-static void set_alarm(struct ctx *c, uint32_t slot)
+/* Keeps the timers of a job that has begun: of its service, and of its deadline if that ends it. */
+static void keep_alarms(struct ctx *c, uint32_t slot, uint64_t service)
 {
-    const struct job *job = job_at(c, slot);
-    sim_time left = deadline_left(job->in.m.deadline, c->now);
-    work_of(c, job)->alarm = sim_timer(c, TIMER_DEADLINE, left, token_of(c, slot), TIMER_FIRST);
+    const struct server_params *p = c->params;
+    struct job *job = job_at(c, slot);
+    uint64_t deadline = 0;
+    if (p->middleware.kind == MIDDLEWARE_DEADLINE && p->middleware.cancel_on_timeout) {
+        sim_time left = deadline_left(job->in.m.deadline, c->now);
+        deadline = sim_timer(c, TIMER_DEADLINE, left, token_of(c, slot), TIMER_FIRST);
+    }
+    job->alarms = slab_take(&c->slabs[SLAB_ALARMS]);
+    *alarms_of(c, job) = (struct alarms){service, deadline, c->self};
 }
 
 /* --- service ----------------------------------------------------------------------------- */
@@ -348,12 +382,20 @@ static const struct response *response_of(const struct ctx *c, const struct job 
     return &p->responses.items[job->response];
 }
 
+static const struct dist *law_of(const struct ctx *c, const struct job *job)
+{
+    const struct server_params *p = c->params;
+    if (!p->has_own_times || response_of(c, job)->service_time.kind == DIST_NONE) {
+        return &p->service_time;
+    }
+    return &response_of(c, job)->service_time;
+}
+
 static void serve(struct ctx *c, uint32_t slot)
 {
     const struct server_params *p = c->params;
     struct job *job = job_at(c, slot);
-    const struct dist *own = &response_of(c, job)->service_time;
-    const struct dist *law = own->kind == DIST_NONE ? &p->service_time : own;
+    const struct dist *law = law_of(c, job);
     sim_time service = dist_draw(law, &c->streams[STREAM_SERVICE]);
     double slow = sim_slowdown(c);
     unsigned flags = dist_is_constant(law) ? TIMER_CONSTANT : 0;
@@ -363,8 +405,11 @@ static void serve(struct ctx *c, uint32_t slot)
     }
     uint64_t timer = sim_timer(c, TIMER_SERVICE, service, token_of(c, slot), flags);
     job->state = JOB_SERVED;
-    job->of.work = slab_take(&c->slabs[SLAB_WORK]);
-    *work_of(c, job) = (struct work){.begun = c->now, .timer = timer, .owner = c->self};
+    job->begun = c->now;
+    job->of.step.site = 0;
+    if (p->gives_up) {
+        keep_alarms(c, slot, timer);
+    }
 }
 
 /* A worker takes the job. False: it is answered at once instead, as its deadline is too near. */
@@ -374,9 +419,8 @@ static bool start(struct ctx *c, uint32_t slot)
     struct server_state *state = c->state;
     struct server_stats *st = c->stats;
     struct job *job = job_at(c, slot);
-    bool heeds = p->middleware.kind == MIDDLEWARE_DEADLINE;
     sim_record(c, &st->wait_time, c->now - job->arrived);
-    if (heeds && !heed_deadline(c, &job->in.m)) {
+    if (p->middleware.kind == MIDDLEWARE_DEADLINE && !heed_deadline(c, &job->in.m)) {
         st->rejected_low_timeout++;
         reply(c, &job->in.m, job->arrived, (struct message){.status = STATUS_TIMEOUT});
         give_job(c, slot);
@@ -384,9 +428,6 @@ static bool start(struct ctx *c, uint32_t slot)
     }
     gauge_set(&st->busy_workers, c->now, ++state->busy);
     serve(c, slot);
-    if (heeds && p->middleware.cancel_on_timeout) {
-        set_alarm(c, slot);
-    }
     return true;
 }
 
@@ -429,7 +470,7 @@ static void on_request(struct ctx *c, const struct event *e)
     struct server_stats *st = c->stats;
     st->requests_received++;
     uint32_t response = mix_pick(&p->mix, &c->streams[STREAM_RESPONSES]);
-    if (p->responses.items[response].outcome == RESPONSE_REFUSE) {
+    if (p->refuses && p->responses.items[response].outcome == RESPONSE_REFUSE) {
         st->requests_refused++;
         reply(c, &e->msg, c->now,
               (struct message){.status = STATUS_NETWORK, .flags = REPLY_REFUSED});
@@ -449,11 +490,14 @@ static void on_request(struct ctx *c, const struct event *e)
 
 static void finish_job(struct ctx *c, uint32_t slot, const struct message *m)
 {
+    const struct server_params *p = c->params;
     struct server_stats *st = c->stats;
     const struct job *job = job_at(c, slot);
     st->requests_completed++;
     sim_record(c, &st->sojourn_time, c->now - job->arrived);
-    sim_cancel(c, work_of(c, job)->alarm);
+    if (p->gives_up) {
+        sim_cancel(c, alarms_of(c, job)->deadline);
+    }
     if (m) {
         st->error_responses += verdict_of(m->status) != OUTCOME_SUCCESS;
         reply(c, &job->in.m, job->arrived, *m);
@@ -464,30 +508,11 @@ static void finish_job(struct ctx *c, uint32_t slot, const struct message *m)
     release_worker(c);
 }
 
-/* The reply of a request whose service and calls went well. */
-static struct message message_of(const struct response *r)
-{
-    struct message m = {.status = (uint16_t)r->status, .bytes = (uint32_t)r->bytes};
-    m.flags = (uint8_t)((r->do_not_retry ? REPLY_NO_RETRY : 0) | (r->flaky ? REPLY_FLAKY : 0) |
-                        (r->processing ? REPLY_PROCESSING : 0));
-    if (r->retry_after != SIM_TIME_NEVER) {
-        m.flags |= REPLY_RETRY_AFTER;
-        m.deadline = r->retry_after;
-    } else if (r->retry_at != SIM_TIME_NEVER) {
-        m.flags |= REPLY_RETRY_AFTER | REPLY_RETRY_AT;
-        m.deadline = r->retry_at;
-    }
-    return m;
-}
-
+/* Service and calls went well. */
 static void answer(struct ctx *c, uint32_t slot)
 {
     const struct response *r = response_of(c, job_at(c, slot));
-    struct message m = message_of(r);
-    if (r->outcome == RESPONSE_RESET) {
-        m = (struct message){.status = STATUS_NETWORK};
-    }
-    finish_job(c, slot, r->outcome == RESPONSE_DROP ? NULL : &m);
+    finish_job(c, slot, r->outcome == RESPONSE_DROP ? NULL : &r->reply);
 }
 
 /* --- downstream calls -------------------------------------------------------------------- */
@@ -510,8 +535,7 @@ static void next_step(struct ctx *c, uint32_t slot)
 {
     const struct server_params *p = c->params;
     struct job *job = job_at(c, slot);
-    struct work *work = work_of(c, job);
-    uint32_t site = work->site;
+    uint32_t site = job->of.step.site;
     if (site == p->calls.count) {
         answer(c, slot);
         return;
@@ -520,7 +544,7 @@ static void next_step(struct ctx *c, uint32_t slot)
     const struct message *request = &job->in.m;
     bool knows = p->middleware.kind == MIDDLEWARE_DEADLINE;
     job->state = JOB_CALLING;
-    work->call = caller_start(
+    job->of.step.call = caller_start(
         &caller, &(struct call_request){.request = request->request,
                                         .cookie = slot,
                                         .deadline = knows ? request->deadline : SIM_TIME_NEVER,
@@ -535,7 +559,7 @@ static void on_service(struct ctx *c, const struct event *e)
     struct server_stats *st = c->stats;
     struct job *job = slab_find(&c->slabs[SLAB_JOBS], e->msg.token);
     CHECK(job, "the end of a service that nobody has");
-    st->total_service_time += (uint64_t)(c->now - work_of(c, job)->begun);
+    st->total_service_time += (uint64_t)(c->now - job->begun);
     next_step(c, (uint32_t)e->msg.token);
 }
 
@@ -553,7 +577,7 @@ static void on_call(struct ctx *c, const struct event *e)
     }
     uint32_t slot = (uint32_t)end.cookie;
     if (end.outcome == OUTCOME_SUCCESS) {
-        work_of(c, job_at(c, slot))->site++;
+        job_at(c, slot)->of.step.site++;
         next_step(c, slot);
         return;
     }
@@ -576,14 +600,13 @@ static void drop_job(struct ctx *c, uint32_t slot)
         give_job(c, slot);
         return;
     }
-    const struct work *work = work_of(c, job);
-    sim_cancel(c, work->alarm);
+    sim_cancel(c, alarms_of(c, job)->deadline);
     if (job->state == JOB_SERVED) {
-        sim_cancel(c, work->timer);
-        st->total_service_time += (uint64_t)(c->now - work->begun);
+        sim_cancel(c, alarms_of(c, job)->service);
+        st->total_service_time += (uint64_t)(c->now - job->begun);
     } else {
-        struct caller caller = caller_for(c, work->site);
-        caller_give_up(&caller, work->call);
+        struct caller caller = caller_for(c, job->of.step.site);
+        caller_give_up(&caller, job->of.step.call);
     }
     give_job(c, slot);
     release_worker(c);
@@ -624,7 +647,7 @@ static void crash(struct ctx *c)
     struct server_stats *st = c->stats;
     st->requests_lost +=
         slab_give_owned(&c->slabs[SLAB_JOBS], offsetof(struct job, owner), c->self);
-    slab_give_owned(&c->slabs[SLAB_WORK], offsetof(struct work, owner), c->self);
+    slab_give_owned(&c->slabs[SLAB_ALARMS], offsetof(struct alarms, owner), c->self);
     caller_abandon(c, &c->slabs[SLAB_CALLS], &st->calls);
     request_index_clear(&state->index, c);
     state->queue = (struct wait_queue){.count = 0};
@@ -693,7 +716,7 @@ const struct entity_type server_type = {
     .stats_size = sizeof(struct server_stats),
     .state_size = sizeof(struct server_state),
     .streams = streams,
-    .slabs = {sizeof(struct job), sizeof(struct work), sizeof(struct call)},
+    .slabs = {sizeof(struct job), sizeof(struct alarms), sizeof(struct call)},
     .handle = handle,
     .miss = miss,
     .traffic = traffic};

@@ -70,6 +70,11 @@ static void check_breaker(struct breaker *b, const struct node *at, struct diag 
     b->check = BREAKER_CHECK_ATTEMPT;
 }
 
+static bool is_sequential(const struct call_plan *plan)
+{
+    return plan->strategy.kind != STRATEGY_PARALLEL && !plan->retry.polls;
+}
+
 void call_params_derive(struct call_params *p, const struct node *at, struct diag *diag,
                         struct arena *arena)
 {
@@ -92,4 +97,8 @@ void call_params_derive(struct call_params *p, const struct node *at, struct dia
                !conditioner_does(&p->conditioner) && p->breaker.kind == BREAKER_NONE &&
                p->throttle.kind == THROTTLE_NONE;
     site_lay_out(p, arena);
+    p->swift = p->plain && !p->site.hears && is_sequential(&p->plan);
+    for (uint32_t i = 0; i < p->methods.count; i++) {
+        p->swift = p->swift && is_sequential(&p->methods.items[i].plan);
+    }
 }

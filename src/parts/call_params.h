@@ -71,7 +71,8 @@ struct call_params {
     uint32_t cancel; /* enum call_cancel */
     bool accept_late;
     /* derived */
-    bool plain;              /* nothing stands in the way of an attempt, or delays it */
+    bool plain; /* nothing stands in the way of an attempt, or delays it */
+    bool swift; /* ... and a success is the end of the request, of which nobody else is to hear */
     struct site_layout site; /* see parts/call_site.h */
 };
 

@@ -70,18 +70,23 @@ static void await_followers(const struct caller *c, struct call *call, uint32_t 
 
 static void begin_round(const struct caller *c, struct call *call)
 {
-    if (!c->params->accept_late) { /* else a late reply is to find its call by such a slot */
-        close_round(c, call);
-    }
     call->rounds++;
     call->has_failed = false;
     call->live = strategy_attempts(&attempt_plan(c, call)->strategy);
-    c->stats->retries += call->rounds > 1;
     attempt_begin(c, call, &call->lead);
     if (call->live > 1) {
         call->hedge_delay = 0;
         await_followers(c, call, 1);
     }
+}
+
+static void begin_next_round(const struct caller *c, struct call *call)
+{
+    if (!c->params->accept_late) { /* else a late reply is to find its call by such a slot */
+        close_round(c, call);
+    }
+    c->stats->retries++;
+    begin_round(c, call);
 }
 
 /* --- the beginning and the end of a call ------------------------------------------------- */
@@ -119,8 +124,7 @@ uint32_t caller_start(const struct caller *c, const struct call_request *q)
     call->lead.next = 0;
     call->lead.owner = c->ctx->self;
     call->lead.state = ATTEMPT_OVER;
-    call->attempts = call->rounds = call->live = 0;
-    call->has_failed = false;
+    call->attempts = call->rounds = 0;
     call->request = q->request;
     call->cookie = q->cookie;
     call->started = c->ctx->now;
@@ -311,12 +315,12 @@ static bool end_attempt(const struct caller *c, struct call *call, struct attemp
 {
     struct retry_verdict verdict = judge(c, call, how);
     enum outcome outcome = (enum outcome)verdict.outcome;
-    c->stats->errors += how->status != 0 && outcome != OUTCOME_SUCCESS;
     sim_outcome(c->ctx, OUTCOME_OF_ATTEMPTS, outcome != OUTCOME_SUCCESS);
     record_attempt(c, a, how);
     if (c->params->site.hears) {
         site_judge(c, call, a, how, outcome, c->ctx->now - a->sent);
     }
+    c->stats->errors += outcome != OUTCOME_SUCCESS && how->status != 0;
     if (how->error == ERROR_THROTTLED && !is_lead(call, a)) {
         return leave_out(c, call, end); /* it was not needed; the others go on */
     }
@@ -348,19 +352,47 @@ static bool hear_late(const struct caller *c, struct call *call, const struct me
     return true;
 }
 
+/* Whether a reply in time is a success of which nobody hears but the call itself: most are. */
+static bool is_swift(const struct caller *c, const struct message *m)
+{
+    return c->params->swift && !c->pooled && m->status >= 200 && m->status < 400 && m->flags == 0 &&
+           !c->ctx->has_budget && !c->ctx->has_trace && c->stats->attempt_latency.kept == 0;
+}
+
+/* What attempt_hears, end_attempt and end_call come to for such a reply. */
+static void end_swiftly(const struct caller *c, struct call *call, uint16_t status,
+                        struct call_end *end)
+{
+    struct ctx *x = c->ctx;
+    struct caller_stats *stats = c->stats;
+    sim_cancel(x, call->lead.timer);
+    --*sim_wire_load(x, call->lead.way.wire);
+    stats->responses_received++;
+    stats->successes++;
+    sim_record(x, &stats->response_time, x->now - call->lead.sent);
+    sim_record(x, &stats->request_latency, x->now - call->started);
+    gauge_add(&stats->in_flight, x->now, -1);
+    *end = (struct call_end){call->cookie, call->site, OUTCOME_SUCCESS, status};
+    slab_give(c->slab, call->lead.slot);
+}
+
 bool caller_handle(const struct caller *c, struct call *call, const struct event *e,
                    struct call_end *end)
 {
     struct attempt *a = attempt_in(c, (uint32_t)e->msg.token);
-    bool awaited = a->state == ATTEMPT_OVER || a->state == ATTEMPT_AWAITED;
-    if (e->kind == EVENT_REPLY && (awaited || a->number != e->msg.attempt)) {
-        return hear_late(c, call, &e->msg, end);
-    }
-    if (a->state == ATTEMPT_AWAITED && !is_lead(call, a)) {
-        return begin_hedge(c, call, a, end);
-    }
-    if (a->state == ATTEMPT_AWAITED) {
-        begin_round(c, call);
+    if (e->kind == EVENT_REPLY) {
+        if (a->state == ATTEMPT_OUT && a->number == e->msg.attempt && is_swift(c, &e->msg)) {
+            end_swiftly(c, call, e->msg.status, end);
+            return true;
+        }
+        if (a->state < ATTEMPT_QUEUED || a->number != e->msg.attempt) {
+            return hear_late(c, call, &e->msg, end);
+        }
+    } else if (a->state == ATTEMPT_AWAITED) {
+        if (!is_lead(call, a)) {
+            return begin_hedge(c, call, a, end);
+        }
+        begin_next_round(c, call);
         return false;
     }
     struct attempt_end how;

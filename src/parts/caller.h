@@ -22,7 +22,8 @@
 #include "parts/call_params.h"
 #include "parts/call_stats.h"
 
-/* What has become of an attempt. Zero is over: its slot waits for the next round. */
+/* What has become of an attempt. Zero is over: its slot waits for the next round. Those from
+ * ATTEMPT_QUEUED on may hear a reply. */
 enum attempt_state {
     ATTEMPT_OVER,
     ATTEMPT_AWAITED,    /* not begun: its time has not come */

@@ -51,7 +51,7 @@ static void await_arrival(const struct source *s)
     set_timer(s, TIMER_ARRIVAL, s->state->next);
 }
 
-static void think(const struct source *s)
+void source_think(const struct source *s)
 {
     uint32_t n;
     const struct rate_window *windows = sim_rate_windows(s->ctx, &n);
@@ -72,7 +72,7 @@ void source_begin(const struct source *s)
         return;
     }
     for (int64_t user = 0; user < s->params->arrivals.users; user++) {
-        think(s);
+        source_think(s);
     }
 }
 
@@ -98,13 +98,6 @@ struct call_request source_next(const struct source *s, const struct event *e)
                                  .priority = (uint8_t)k->priority,
                                  .method = (uint8_t)k->method,
                                  .bytes = (uint32_t)k->bytes};
-}
-
-void source_ended(const struct source *s)
-{
-    if (is_closed(s)) {
-        think(s);
-    }
 }
 
 const char *source_exempt(const struct source_params *p, enum action_kind kind)

@@ -79,7 +79,13 @@ void source_restart(const struct source *s);
 struct call_request source_next(const struct source *s, const struct event *e);
 
 /* A request has ended: in a closed loop its user begins to think. */
-void source_ended(const struct source *s);
+void source_think(const struct source *s);
+static inline void source_ended(const struct source *s)
+{
+    if (s->params->arrivals.kind == ARRIVALS_CLOSED) {
+        source_think(s);
+    }
+}
 
 /* For the owner's `exempt` and `traffic`. The rate [1/s] is that of the requests. */
 const char *source_exempt(const struct source_params *p, enum action_kind kind);
