@@ -23,8 +23,8 @@ void break_attempt_down(const struct caller *c, const struct attempt *a,
     break_down(c, &c->stats->attempt_latency, a->way.wire, how, c->ctx->now - a->sent);
 }
 
-void record_retry(const struct caller *c, const struct call *call, const struct attempt_end *how,
-                  sim_time wait)
+void write_retry(const struct caller *c, const struct call *call, const struct attempt_end *how,
+                 sim_time wait)
 {
     break_down(c, &c->stats->retry_reasons, call->lead.way.wire, how, wait);
     if (sim_traces(c->ctx)) {

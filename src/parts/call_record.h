@@ -31,8 +31,15 @@ static inline void record_attempt(const struct caller *c, const struct attempt *
 }
 
 /* After an attempt that ended so there is another one in `wait` [ns]. */
-void record_retry(const struct caller *c, const struct call *call, const struct attempt_end *how,
-                  sim_time wait);
+void write_retry(const struct caller *c, const struct call *call, const struct attempt_end *how,
+                 sim_time wait);
+static inline void record_retry(const struct caller *c, const struct call *call,
+                                const struct attempt_end *how, sim_time wait)
+{
+    if (__builtin_expect(c->stats->retry_reasons.kept != 0 || c->ctx->has_trace, 0)) {
+        write_retry(c, call, how, wait);
+    }
+}
 
 /* The request ends. */
 void write_end(const struct caller *c, const struct call *call, const struct attempt_end *how,

@@ -223,28 +223,21 @@ void site_end(const struct caller *c, struct call *call)
     }
 }
 
-bool site_pays(const struct caller *c, struct attempt *a, bool timeout)
+bool site_withdraws(const struct caller *c, struct attempt *a, bool timeout)
 {
     const struct call_params *p = c->params;
     a->held = 0;
-    if (p->retry_budget.kind == RETRY_BUDGET_NONE) {
-        return true;
-    }
     bool pays = retry_budget_withdraw(&p->retry_budget, budget_state(c), c->ctx->now, timeout,
                                       c->stats->in_flight.level, &a->held);
     c->stats->retries_denied += !pays;
     return pays;
 }
 
-sim_time site_quantile(const struct caller *c, const struct call *call, const struct delays *d)
+sim_time site_asks_window(const struct caller *c, const struct call *call, const struct delays *d)
 {
-    const struct latency_window *w = window_of(d);
-    if (!w) {
-        return SIM_TIME_NEVER;
-    }
     int which = d == delays_of(plan(c->params, call->plan), OF_RETRY) ? OF_RETRY : OF_STRATEGY;
     uint32_t at = c->params->site.windows[call->plan * WINDOWS_OF_PLAN + which];
-    return latency_quantile(w, memory(c, at), c->ctx->now);
+    return latency_quantile(window_of(d), memory(c, at), c->ctx->now);
 }
 
 sim_time *site_previous(const struct caller *c, const struct delays *d, sim_time *own)

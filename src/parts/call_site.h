@@ -31,11 +31,20 @@ void site_forget(const struct caller *c, struct attempt *a);
 void site_end(const struct caller *c, struct call *call);
 
 /* Whether the budget pays for `a`, another attempt of the call. `timeout`: after one timed out. */
-bool site_pays(const struct caller *c, struct attempt *a, bool timeout);
+bool site_withdraws(const struct caller *c, struct attempt *a, bool timeout);
+static inline bool site_pays(const struct caller *c, struct attempt *a, bool timeout)
+{
+    return c->params->retry_budget.kind == RETRY_BUDGET_NONE || site_withdraws(c, a, timeout);
+}
 
 /* The quantile of recent response times that these delays, of one of the call's plans, ask for
  * [ns]; SIM_TIME_NEVER without any. */
-sim_time site_quantile(const struct caller *c, const struct call *call, const struct delays *d);
+sim_time site_asks_window(const struct caller *c, const struct call *call, const struct delays *d);
+static inline sim_time site_quantile(const struct caller *c, const struct call *call,
+                                     const struct delays *d)
+{
+    return d->kind == DELAYS_PERCENTILE ? site_asks_window(c, call, d) : SIM_TIME_NEVER;
+}
 
 /* Where decorrelated jitter keeps the last delay: in the request's `own`, or with the site. */
 sim_time *site_previous(const struct caller *c, const struct delays *d, sim_time *own);

@@ -306,6 +306,9 @@ static struct retry_verdict judge(const struct caller *c, const struct call *cal
     if (how->error == ERROR_NONE && how->status < 400 && !retry->polls) {
         return (struct retry_verdict){.outcome = OUTCOME_SUCCESS};
     }
+    if (!retry->special) {
+        return retry_judge_plainly(retry, how);
+    }
     struct retry_question q = question(c, call, how);
     return retry_judge(retry, &q, c->stream);
 }

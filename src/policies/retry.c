@@ -284,12 +284,17 @@ static struct retry_verdict judge_specially(const struct retry *r, const struct 
     return (struct retry_verdict){(uint8_t)outcome, is_retried_on(r, outcome)};
 }
 
+struct retry_verdict retry_judge_plainly(const struct retry *r, const struct attempt_end *end)
+{
+    enum outcome outcome = verdict_of_end(end, NULL);
+    return (struct retry_verdict){(uint8_t)outcome, is_retried_on(r, outcome)};
+}
+
 struct retry_verdict retry_judge(const struct retry *r, const struct retry_question *q,
                                  struct rng_stream *stream)
 {
-    enum outcome outcome = verdict_of_end(&q->end, &r->verdicts);
-    return r->special ? judge_specially(r, q, outcome, stream)
-                      : (struct retry_verdict){(uint8_t)outcome, is_retried_on(r, outcome)};
+    return r->special ? judge_specially(r, q, verdict_of_end(&q->end, &r->verdicts), stream)
+                      : retry_judge_plainly(r, &q->end);
 }
 
 static struct retry_answer decide_specially(const struct retry *r, const struct retry_question *q,

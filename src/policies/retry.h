@@ -95,6 +95,10 @@ struct retry_verdict {
 
 extern const struct choice retry_choice;
 
+/* What a policy that is not `special` makes of an end: the same as retry_judge, with less to ask.
+ */
+struct retry_verdict retry_judge_plainly(const struct retry *r, const struct attempt_end *end);
+
 /* Judges the end of the question, which is that of one attempt. Draws from `stream` at most once
  * for each rule with a probability, in their order. */
 struct retry_verdict retry_judge(const struct retry *r, const struct retry_question *q,
