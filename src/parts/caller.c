@@ -153,7 +153,7 @@ struct call *caller_find(struct slab *slab, struct caller_stats *stats, const st
 {
     struct attempt *a = slab_find(slab, e->msg.token);
     if (!a) {
-        stats->late_responses += e->kind == EVENT_REPLY;
+        stats->late_responses += e->kind == EVENT_REPLY && status_is_last(e->msg.status);
         return NULL;
     }
     return slab_at(slab, a->call);
@@ -344,6 +344,9 @@ static bool end_attempt(const struct caller *c, struct call *call, struct attemp
 static bool hear_late(const struct caller *c, struct call *call, const struct message *m,
                       struct call_end *end)
 {
+    if (!status_is_last(m->status)) {
+        return false; /* the pool has a connection for what nobody waits for */
+    }
     c->stats->late_responses++;
     struct attempt_end how = {.status = m->status, .flags = m->flags};
     if (!c->params->accept_late ||

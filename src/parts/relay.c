@@ -57,16 +57,10 @@ void relay_send(const struct relay *r, struct relay_slot *s, const struct target
     relay_send_aimed(r, s);
 }
 
-/* False for a reply that says how the request is getting on, and that more is to come. */
-static bool is_final(const struct message *reply)
-{
-    return reply->status >= STATUS_OK;
-}
-
 static struct relay_slot *find_replied(const struct relay *r, const struct message *m)
 {
     struct relay_slot *s = slab_find(r->slab, m->token);
-    bool final = is_final(m);
+    bool final = status_is_last(m->status);
     r->stats->late_responses += !s && final;
     if (s && final) {
         r->stats->responses_received++;
@@ -100,7 +94,7 @@ static void forget(const struct relay *r, struct relay_slot *s)
 
 void relay_answer(const struct relay *r, struct relay_slot *s, const struct message *reply)
 {
-    bool final = is_final(reply);
+    bool final = status_is_last(reply->status);
     CHECK(!final || !s->out, "a request is answered whose target has not");
     struct message m = *reply;
     r->stats->replies_lost += !sim_reply(r->ctx, &s->in.m, &m);

@@ -29,6 +29,12 @@ enum status {
     STATUS_NO_CONNECTION = 597,   /* no connection of a pool came free in time */
 };
 
+/* False for a reply that says how a request is getting on, and that more is to come. */
+static inline bool status_is_last(unsigned status)
+{
+    return status >= STATUS_OK;
+}
+
 /* Why there was no answer. */
 enum attempt_error {
     ERROR_NONE,          /* there was one */

@@ -18,19 +18,26 @@
 
 #define S(x) ((sim_time)((x)*1e9 + 0.5)) /* seconds of at most nine decimals [ns] */
 
-/* Requests at these times, made as `call` says, through a pool of one connection. */
-static void run(struct trial *t, const char *times, const char *call, const char *pool,
-                const char *answers)
+/* Requests at these times, made as `call` says, through a pool of one connection, over `wires`. */
+static void run_over(struct trial *t, const char *wires, const char *times, const char *call,
+                     const char *pool, const char *answers)
 {
     trial_open(t,
                "squall: 1\n"
                "duration: 1000s\n"
+               "network: [%s]\n"
                "entities:\n"
                "  users: {type: pooled_client, target: pool, arrivals: {times: [%s]}, %s}\n"
                "  pool: {type: connection_pool, target: far, max_connections: 1, %s}\n"
                "  far: {type: probe, answers: [%s]}\n",
-               times, call, pool, answers);
+               wires, times, call, pool, answers);
     trial_run(t, 0);
+}
+
+static void run(struct trial *t, const char *times, const char *call, const char *pool,
+                const char *answers)
+{
+    run_over(t, "", times, call, pool, answers);
 }
 
 struct visit {
@@ -168,11 +175,32 @@ static void connections_that_fail(void **state)
     trial_close(&t);
 }
 
+/* Word of a connection that comes when the attempt was given up is no answer: also one that would
+ * accept late answers waits on. */
+static void word_that_comes_too_late(void **state)
+{
+    (void)state;
+    struct trial t;
+    /* It is given up at 0.15 s, and there is a connection at 0.11 s, which is known at 0.21 s. */
+    run_over(&t, "{from: users, to: pool, latency: 0.1s}", "0s",
+             "retry_on_connection_timeout: true, call: {accept_late: true, phases: {pool: 0.15s}, "
+             "retry: {kind: fixed, max_attempts: 2, delay: 1s}}",
+             "", "{after: 10s}");
+    assert_counts(&t, (struct counts){.waits = 2, .retries = 1, .failures = 1});
+    assert_int_equal(trial_counter(&t, "users.late_responses"), 0);
+    struct hist_counts h = {.total = 0};
+    trial_histogram(&t, "users.request_latency", &h);
+    assert_int_equal(h.sum, S(1.3));
+    trial_close(&t);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(time_begins_with_the_connection),
-        cmocka_unit_test(timeouts_free_the_connection), cmocka_unit_test(ties_with_the_timeout),
-        cmocka_unit_test(waits_that_are_too_long), cmocka_unit_test(connections_that_fail)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(time_begins_with_the_connection),
+                                       cmocka_unit_test(timeouts_free_the_connection),
+                                       cmocka_unit_test(ties_with_the_timeout),
+                                       cmocka_unit_test(waits_that_are_too_long),
+                                       cmocka_unit_test(connections_that_fail),
+                                       cmocka_unit_test(word_that_comes_too_late)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
