@@ -327,6 +327,13 @@ static void hold_connection(const struct caller *c, const struct call *call, str
     await_reply(c, a, phase_limit(&c->params->phases, limit, 0));
 }
 
+/* It is answered in time. */
+static void count_reply(const struct caller *c, const struct attempt *a)
+{
+    c->stats->responses_received++;
+    sim_record(c->ctx, &c->stats->response_time, c->ctx->now - a->sent);
+}
+
 static bool ends_in_pool(const struct caller *c, const struct call *call, struct attempt *a,
                          const struct message *m, struct attempt_end *end)
 {
@@ -337,10 +344,16 @@ static bool ends_in_pool(const struct caller *c, const struct call *call, struct
     sim_cancel(c->ctx, a->timer);
     --*sim_wire_load(c->ctx, a->way.wire);
     bool waited = m->status == STATUS_NO_CONNECTION;
-    c->stats->connection_wait_timeouts += waited;
-    c->stats->refused += !waited;
     *end = waited ? (struct attempt_end){.error = wait_error(c)}
                   : attempt_end_of_reply(m->status, m->flags, m->deadline);
+    if (waited) {
+        c->stats->connection_wait_timeouts++;
+    } else if (end->error == ERROR_REFUSED) {
+        c->stats->refused++;
+    } else { /* word of its connection was lost, or is still on its way */
+        c->stats->requests_sent++;
+        count_reply(c, a);
+    }
     return true;
 }
 
@@ -356,8 +369,7 @@ static bool ends_by_reply(const struct caller *c, const struct call *call, struc
     if (end->error == ERROR_REFUSED) {
         return !reconnects(c, call, a);
     }
-    c->stats->responses_received++;
-    sim_record(c->ctx, &c->stats->response_time, c->ctx->now - a->sent);
+    count_reply(c, a);
     return true;
 }
 

@@ -175,6 +175,28 @@ static void connections_that_fail(void **state)
     trial_close(&t);
 }
 
+/* An answer counts as one even when it overtakes the word of its connection, as on a wire with
+ * jitter. */
+static void answers_that_overtake_the_word(void **state)
+{
+    (void)state;
+    struct trial t;
+    run_over(&t, "{from: users, to: pool, jitter: {uniform: {low: 0s, high: 1s}}}", "0s",
+             "call: {timeout: 5s}", "", "{after: 0.1s}");
+    uint64_t overtaken = 0;
+    for (uint64_t replication = 0; replication < 20; replication++) {
+        trial_run(&t, replication);
+        assert_counts(&t, (struct counts){.sent = 1, .received = 1, .successes = 1});
+        assert_int_equal(trial_counter(&t, "users.refused"), 0);
+        struct hist_counts h = {.total = 0};
+        trial_histogram(&t, "users.response_time", &h);
+        assert_int_equal(h.total, 1);
+        overtaken += h.min > S(1); /* with the wait for the connection in it */
+    }
+    assert_in_range(overtaken, 1, 19);
+    trial_close(&t);
+}
+
 /* Word of a connection that comes when the attempt was given up is no answer: also one that would
  * accept late answers waits on. */
 static void word_that_comes_too_late(void **state)
@@ -201,6 +223,7 @@ int main(void)
                                        cmocka_unit_test(ties_with_the_timeout),
                                        cmocka_unit_test(waits_that_are_too_long),
                                        cmocka_unit_test(connections_that_fail),
+                                       cmocka_unit_test(answers_that_overtake_the_word),
                                        cmocka_unit_test(word_that_comes_too_late)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
