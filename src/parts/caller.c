@@ -235,7 +235,8 @@ static bool fail_round(const struct caller *c, struct call *call, struct call_en
     const struct delays *d = &plan->retry.delays;
     enum outcome outcome = (enum outcome)call->verdict.outcome;
     sim_time wait = SIM_TIME_NEVER;
-    if (plan->strategy.kind != STRATEGY_SINGLE) {
+    bool begun = call->attempts > 0; /* else the breaker that is asked once has held all of it */
+    if (begun && plan->strategy.kind != STRATEGY_SINGLE) {
         struct retry_question q = question(c, call, &call->failed);
         q.quantile = site_quantile(c, call, d);
         wait = decide(c, call, &q);

@@ -53,10 +53,10 @@ static const struct param_spec common_rows[] = {
     P_WORD(breaker, scope, scope_words, "call",
            "What shares one breaker: all that is sent from here (call), or what is sent to one and "
            "the same instance (endpoint)."),
-    P_WORD(
-        breaker, check, check_words, "request",
-        "When the breaker of a call is asked: once before the first attempt (request), or before "
-        "each (attempt)."),
+    P_WORD(breaker, check, check_words, "request",
+           "When the breaker of a call is asked: once before the first attempt (request), so that "
+           "what it "
+           "holds back is never tried again, or before each (attempt)."),
     P_WORDS(breaker, failure_on, failure_on_words, "[timeout, error]",
             "What counts as a failure: attempts without an answer in time (timeout), answers that "
             "report a passing failure (error: 408, 429, 489, 5xx) or another one (final)."),

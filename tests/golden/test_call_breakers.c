@@ -41,6 +41,25 @@ static void asked_once_a_request(void **state)
     trial_close(&t);
 }
 
+/* What it holds back it holds back for good: there is no way round it by a retry, whatever the
+ * rules of that say of attempts. */
+static void a_request_held_back_is_not_retried(void **state)
+{
+    (void)state;
+    struct trial t;
+    calls_at(&t, "0s, 1s",
+             "timeout: 5s, retry: {kind: fixed, max_attempts: 3, delay: 0.1s, "
+             "retry_if: [{error: circuit_open}, {status: 503, attempt: {to: 1}}]}, "
+             "breaker: {consecutive: {failure_threshold: 1, recovery_timeout: 10s}}",
+             ALWAYS_503, "");
+    probe_assert_times(&t, "service", 2, (sim_time[]){0, S(0.2)});
+    assert_users(&t, "logical_requests 2, requests_sent 2, responses_received 2, errors 2, "
+                     "retries 1, failures 2, circuit_broken 1, breaker_state_changes 1, "
+                     "breaker_times_opened 1");
+    assert_ended(&t, S(0.3));
+    trial_close(&t);
+}
+
 /* Asked before each attempt, it ends the request. */
 static void asked_before_each_attempt(void **state)
 {
@@ -352,6 +371,7 @@ static void throttles_do_not_hear_of_breakers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(asked_once_a_request),
+                                       cmocka_unit_test(a_request_held_back_is_not_retried),
                                        cmocka_unit_test(asked_before_each_attempt),
                                        cmocka_unit_test(every_failed_attempt_counts),
                                        cmocka_unit_test(results_while_open),
