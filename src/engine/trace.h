@@ -21,7 +21,7 @@ struct sim;
 
 /* Their places are written to files. */
 enum trace_kind {
-    TRACE_REQUEST, /* an attempt is sent */
+    TRACE_REQUEST, /* an attempt begins, be it sent or held back */
     TRACE_RETRY,   /* another one is decided upon */
     TRACE_SUCCESS, /* the request has ended well */
     TRACE_FAILURE, /* it was given up */

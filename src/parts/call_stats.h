@@ -4,7 +4,9 @@
  * a hedge: logical_requests + retries + hedges of them. Of these some were not sent
  * (circuit_broken, throttled, low_timeouts, dropped, connection_wait_timeouts), and of
  * requests_sent each has one end: responses_received, timeouts, refused, cancelled, or its request
- * was abandoned.
+ * was abandoned. Before a pool, requests_sent are those that got a connection of it; what it
+ * refused for want of one is also among refused, and what was given up before is only among
+ * unwritten.
  */
 #ifndef SQUALL_PARTS_CALL_STATS_H
 #define SQUALL_PARTS_CALL_STATS_H

@@ -48,12 +48,4 @@ static inline void chain_drop(struct chain *c, const struct chain_slots *in, uin
     c->count--;
 }
 
-/* Takes out the first slot; only when count > 0. */
-static inline uint32_t chain_pop(struct chain *c, const struct chain_slots *in)
-{
-    uint32_t slot = c->first - 1;
-    chain_drop(c, in, slot);
-    return slot;
-}
-
 #endif

@@ -15,9 +15,9 @@
  *   `break_duration`, whether the one before it came back or not. Results act on the phase they
  *   come back in, so a late one of a request sent before the break decides like a probe. A success
  *   that closes it is the first of a new sample.
- * - state_attributed: as consecutive, but results act on the phase they were sent in. A failure
- * sent while CLOSED counts whenever it comes and can open a HALF_OPEN breaker; a failed probe opens
- *   also a breaker that another probe has closed.
+ * - state_attributed: as consecutive, but results act on the phase they were sent in. What was
+ *   sent while CLOSED and fails counts whenever that comes and can open a HALF_OPEN breaker; a
+ *   failed probe opens also a breaker that another probe has closed.
  *
  * Results are kept for ratio in windows. One begins at the first result at least
  * sampling_duration / windows_count after the last one began, and is dropped whole when it began

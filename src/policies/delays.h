@@ -10,9 +10,9 @@
  *   polynomial           c0 + c1 * k + c2 * k^2 + ...
  *   table                the k-th of those written, then the last one again and again
  *   percentile           k * P, where P is a percentile of recent response times, which the caller
- *                        knows, between minimum and maximum; the minimum as long as nothing is
- * known decorrelated_jitter  U(base_delay, min(max_delay, 3 * previous delay)), where the first
- * one's previous delay is base_delay
+ *                        knows, between minimum and maximum; the minimum while nothing is known
+ *   decorrelated_jitter  U(base_delay, min(max_delay, 3 * the delay before)), where the one before
+ *                        the first is base_delay
  *
  * All but the first two and the last end at e = min(that, max_delay) and are then spread by jitter
  * (M. Brooker, "Exponential Backoff and Jitter", 2015), which so may exceed the cap:

@@ -33,11 +33,11 @@
  *   max(min_retry_concurrency, budget_percent * requests active or pending), rounded down.
  *
  * - rate: those of Google's "Site Reliability Engineering" (2016). A retry happens as long as, over
- *   the `window`, less than `max_share` of the attempts were retries (chapter 21, per client: 10
- * %), and fewer than `max_retries` were made (chapter 22, per process: 60 a minute, which is {rate:
- * {max_share: 100%, max_retries: 60}}). The window has 10 slices (policies/rolling.h), and the
- * request at hand counts even when it began before. The book states no window for the share; a
- * minute is ours.
+ *   the `window`, less than `max_share` of the attempts were retries (chapter 21, per client:
+ *   10 %), and fewer than `max_retries` were made (chapter 22, per process: 60 a minute, which is
+ *   {rate: {max_share: 100%, max_retries: 60}}). The window has 10 slices (policies/rolling.h), and
+ *   the request at hand counts even when it began before. The book states no window for the share;
+ *   a minute is ours.
  *
  * The caller says when a request begins, asks before each retry, and says how each attempt ended
  * BEFORE it asks for the next one.

@@ -4,9 +4,9 @@
  * itself, at random, before they are sent.
  *
  * - sre: "Site Reliability Engineering" (Google, 2016), chapter 21, equation "client request
- *   rejection probability". Over the last `window` (2 minutes), `requests` were begun, those
- * refused here included, and `accepts` of them were accepted by the target: P(refuse) = max(0,
- * (requests - multiplier * accepts) / (requests + 1)),  multiplier K = 2.
+ *   rejection probability". Over the last `window` (2 minutes), `requests` were begun, including
+ *   those refused here, and `accepts` of them were accepted by the target:
+ *     P(refuse) = max(0, (requests - multiplier * accepts) / (requests + 1)),  multiplier K = 2.
  * - failsafe: failsafe-go's adaptivethrottler. Over the last `window` (1 minute), `requests` were
  *   sent and have ended, and `accepts` of them ended well:
  *     P(refuse) = min(max_rejection_rate,

@@ -18,12 +18,13 @@
  *   /histograms/edges        lower edges of the buckets, and the upper edge of the last
  *   /breakdowns/TYPE/ROW/    a line for each (point, replication, entity, peer, status) that has
  *                            values: point, replication, entity, peer (the group dealt with),
- *                            status, total, sum, min, max, all along `line`; and compressed rows,
- * see below /breakdowns/group        names of the groups /trace/                  a line for each
- * row of the trace: point, replication, entity, time, kind, request, attempt, wait, total, status,
- * error, all along `line` /series/interval         dimension: starts of the intervals;
- * /series/interval_length /series/TYPE/ROW         [point, replication, entity, interval],
- * counters; gauges and histograms as groups, the latter's rows merged over replications
+ *                            status, total, sum, min, max, all along `line`; compressed rows
+ *   /breakdowns/group        names of the groups
+ *   /trace/                  a line for each row of the trace: point, replication, entity, time,
+ *                            kind, request, attempt, wait, total, status, error, all along `line`
+ *   /series/interval         dimension: starts of the intervals; /series/interval_length
+ *   /series/TYPE/ROW         [point, replication, entity, interval], counters; gauges and
+ *                            histograms as groups, the latter's rows merged over replications
  *
  * A group in which a dataset stands links to the dimensions of its datasets, so that each can be
  * opened by itself in software for netCDF-4 and has labels on all axes.
