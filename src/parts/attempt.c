@@ -207,7 +207,11 @@ static void connect_and_send(const struct caller *c, const struct call *call, st
     a->connects++;
     a->limit = sim_time_add(c->ctx->now, limit);
     ++*sim_wire_load(c->ctx, a->way.wire);
-    c->stats->requests_sent += a->connects == 1 && !c->pooled;
+    if (c->pooled) {
+        a->counted = a->connects > 1 && a->counted;
+    } else {
+        c->stats->requests_sent += a->connects == 1;
+    }
     if (!connected) {
         await_failure(c, a, sim_time_add(hold, p->phases.connect), limit);
     } else if (leaves == 0) {
@@ -316,6 +320,13 @@ static bool ends_by_timer(const struct caller *c, const struct call *call, struc
     CHECK(false, "a timer of an attempt in state %d", a->state);
 }
 
+/* It has got a connection of the pool, perhaps not for the first time. */
+static void count_sent(const struct caller *c, struct attempt *a)
+{
+    c->stats->requests_sent += !a->counted;
+    a->counted = true;
+}
+
 /* It holds a connection of the pool: now its clock starts. */
 static void hold_connection(const struct caller *c, const struct call *call, struct attempt *a)
 {
@@ -323,7 +334,7 @@ static void hold_connection(const struct caller *c, const struct call *call, str
     sim_time limit = time_limit(c, deadline_of(c, call, a));
     a->sent = c->ctx->now;
     a->state = ATTEMPT_OUT;
-    c->stats->requests_sent++;
+    count_sent(c, a);
     await_reply(c, a, phase_limit(&c->params->phases, limit, 0));
 }
 
@@ -351,7 +362,7 @@ static bool ends_in_pool(const struct caller *c, const struct call *call, struct
     } else if (end->error == ERROR_REFUSED) {
         c->stats->refused++;
     } else { /* word of its connection was lost, or is still on its way */
-        c->stats->requests_sent++;
+        count_sent(c, a);
         count_reply(c, a);
     }
     return true;

@@ -47,6 +47,7 @@ struct attempt {
     uint8_t state;    /* enum attempt_state */
     uint8_t error;    /* ATTEMPT_REFUSED: why; enum attempt_error */
     uint8_t connects; /* times that a connection was tried */
+    bool counted;     /* among requests_sent; set of pooled ones only */
     sim_time limit;   /* [ns] ATTEMPT_HELD, ATTEMPT_CONNECTING: when it is given up */
     /* Of parts/call_site.h, and not set where that is not asked. */
     int64_t held; /* what the retry budget is to have back */

@@ -216,6 +216,19 @@ static void word_that_comes_too_late(void **state)
     trial_close(&t);
 }
 
+/* An attempt that connects once more is still one. */
+static void attempts_that_connect_again(void **state)
+{
+    (void)state;
+    struct trial t;
+    run(&t, "0s", "call: {connection_attempts: 3}", "",
+        "{refuse: true}, {refuse: true}, {after: 1s}");
+    assert_visits(&t, 3, (struct visit[]){{0.01, 1, 1}, {0.01, 1, 1}, {0.01, 1, 1}});
+    assert_counts(&t, (struct counts){.sent = 1, .received = 1, .successes = 1});
+    assert_int_equal(trial_counter(&t, "users.reconnects"), 2);
+    trial_close(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(time_begins_with_the_connection),
@@ -224,6 +237,7 @@ int main(void)
                                        cmocka_unit_test(waits_that_are_too_long),
                                        cmocka_unit_test(connections_that_fail),
                                        cmocka_unit_test(answers_that_overtake_the_word),
-                                       cmocka_unit_test(word_that_comes_too_late)};
+                                       cmocka_unit_test(word_that_comes_too_late),
+                                       cmocka_unit_test(attempts_that_connect_again)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
