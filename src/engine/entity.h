@@ -53,6 +53,7 @@ struct traffic {
 struct entity_type {
     const char *name, *summary;
     bool answers;   /* takes requests; only such types can be targets */
+    bool connects;  /* says when a request holds a connection, or hands on who does */
     bool peers;     /* its targets may name its own group, and so itself */
     unsigned heeds; /* 1u << ACTION_SLOW, _RATE, _CONDITIONER: what changes how it behaves */
     /* Why one with these parameters does not heed such an action all the same, as the end of a

@@ -27,6 +27,7 @@ struct target {
     int64_t cells; /* into which both groups are divided, and an instance calls its own only */
     struct target_graph graph;
     bool apart;    /* each far end is to have a wire of its own; set by the owner's schema */
+    bool connects; /* they must say when a request holds a connection; likewise */
     uint16_t port; /* set by the graph */
 };
 #define TARGET_ALL INT64_MAX

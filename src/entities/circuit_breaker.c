@@ -259,6 +259,7 @@ static void traffic(const void *params, struct traffic *t)
 
 const struct entity_type circuit_breaker_type = {.name = "circuit_breaker",
                                                  .answers = true,
+                                                 .connects = true,
                                                  .params = &schema,
                                                  .stats = stats,
                                                  .stats_size = sizeof(struct circuit_breaker_stats),

@@ -222,6 +222,7 @@ static void traffic(const void *params, struct traffic *t)
 const struct entity_type connection_pool_type = {
     .name = "connection_pool",
     .answers = true,
+    .connects = true,
     .params = &schema,
     .stats = stats,
     .stats_size = sizeof(struct pool_stats),

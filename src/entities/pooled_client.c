@@ -39,6 +39,7 @@ static void derive(void *params, const struct node *at, struct diag *diag, struc
     struct pooled_client_params *p = params;
     source_derive(&p->source, at, diag, arena);
     p->target.apart = call_needs_endpoints(&p->call);
+    p->target.connects = true;
 }
 
 static const struct schema schema = {.name = "pooled_client",

@@ -259,6 +259,10 @@ static void visit_target(struct walk *w, struct target *target, const struct nod
                        to->type->name);
             continue;
         }
+        if (to->type && target->connects && !to->type->connects) {
+            diag_error(d->diag, ref->at, "'%s' is a %s, which has no connections to give", to->name,
+                       to->type->name);
+        }
         known = known && to->params;
         p->n_ranges++;
     }

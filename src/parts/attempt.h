@@ -11,8 +11,7 @@
 /* The strategy and retry policy of a call. */
 static inline const struct call_plan *attempt_plan(const struct caller *c, const struct call *call)
 {
-    const struct call_params *p = c->params;
-    return call->plan == 0 ? &p->plan : &p->methods.items[call->plan - 1].plan;
+    return call_plan_at(c->params, call->plan);
 }
 
 /* Begins the attempt: it is sent, or refused and ends in this instant. */

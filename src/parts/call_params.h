@@ -76,6 +76,12 @@ struct call_params {
     struct site_layout site; /* see parts/call_site.h */
 };
 
+/* The i-th plan: 0 is that for all methods. */
+static inline const struct call_plan *call_plan_at(const struct call_params *p, uint32_t i)
+{
+    return i == 0 ? &p->plan : &p->methods.items[i - 1].plan;
+}
+
 extern const struct schema call_schema;
 
 /* Checks what concerns several rows and fills in what is derived: the `derive` of call_schema, and

@@ -12,11 +12,6 @@ static uint32_t place(uint32_t *size, size_t bytes)
     return at;
 }
 
-static const struct call_plan *plan(const struct call_params *p, uint32_t i)
-{
-    return i == 0 ? &p->plan : &p->methods.items[i - 1].plan;
-}
-
 /* What a plan's delays, of its retries or of its strategy, ask a percentile of; NULL: nothing. */
 static const struct latency_window *window_of(const struct delays *d)
 {
@@ -39,14 +34,14 @@ void site_lay_out(struct call_params *p, struct arena *arena)
                              .budget = place(&size, retry_budget_state_size(&p->retry_budget)),
                              .throttle = place(&size, throttle_state_size(&p->throttle))};
     for (uint32_t i = 0; i < plans; i++) {
-        p->site.remembers_delay |= delays_of(plan(p, i), OF_RETRY)->shared_state ||
-                                   delays_of(plan(p, i), OF_STRATEGY)->shared_state;
+        p->site.remembers_delay |= delays_of(call_plan_at(p, i), OF_RETRY)->shared_state ||
+                                   delays_of(call_plan_at(p, i), OF_STRATEGY)->shared_state;
     }
     p->site.shared_delay = place(&size, p->site.remembers_delay ? sizeof(sim_time) : 0);
     p->site.windows = arena_take(arena, plans * WINDOWS_OF_PLAN * sizeof *p->site.windows);
     for (uint32_t i = 0; i < plans * WINDOWS_OF_PLAN; i++) {
         const struct latency_window *w =
-            window_of(delays_of(plan(p, i / WINDOWS_OF_PLAN), i % WINDOWS_OF_PLAN));
+            window_of(delays_of(call_plan_at(p, i / WINDOWS_OF_PLAN), i % WINDOWS_OF_PLAN));
         p->site.has_windows |= w != NULL;
         p->site.windows[i] = place(&size, w ? latency_state_size(w) : 0);
     }
@@ -154,7 +149,8 @@ enum attempt_error site_obstacle(const struct caller *c, struct attempt *a)
 static void observe(const struct caller *c, struct call *call, sim_time took)
 {
     for (int which = 0; which < WINDOWS_OF_PLAN; which++) {
-        const struct latency_window *w = window_of(delays_of(plan(c->params, call->plan), which));
+        const struct latency_window *w =
+            window_of(delays_of(call_plan_at(c->params, call->plan), which));
         if (w) {
             uint32_t at = c->params->site.windows[call->plan * WINDOWS_OF_PLAN + which];
             latency_observe(w, memory(c, at), c->ctx->now, took);
@@ -208,7 +204,7 @@ void site_forget(const struct caller *c, struct attempt *a)
     if (p->retry_budget.kind != RETRY_BUDGET_NONE) {
         retry_budget_drop(&p->retry_budget, budget_state(c), a->held);
     }
-    bool waits = a->state == ATTEMPT_OUT || a->state == ATTEMPT_HELD;
+    bool waits = a->state >= ATTEMPT_HELD;
     if (p->throttle.kind != THROTTLE_NONE && waits) {
         /* That another one was faster says nothing against the target. */
         throttle_ended(&p->throttle, memory(c, p->site.throttle), c->ctx->now, true);
@@ -235,7 +231,8 @@ bool site_withdraws(const struct caller *c, struct attempt *a, bool timeout)
 
 sim_time site_asks_window(const struct caller *c, const struct call *call, const struct delays *d)
 {
-    int which = d == delays_of(plan(c->params, call->plan), OF_RETRY) ? OF_RETRY : OF_STRATEGY;
+    int which =
+        d == delays_of(call_plan_at(c->params, call->plan), OF_RETRY) ? OF_RETRY : OF_STRATEGY;
     uint32_t at = c->params->site.windows[call->plan * WINDOWS_OF_PLAN + which];
     return latency_quantile(window_of(d), memory(c, at), c->ctx->now);
 }

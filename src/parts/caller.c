@@ -141,9 +141,10 @@ uint32_t caller_start(const struct caller *c, const struct call_request *q)
     if (error == ERROR_NONE) {
         begin_round(c, call);
     } else {
-        call->rounds = call->live = 1;
+        call->rounds = call->live = call->attempts = call->lead.number = 1;
         call->lead.sent = c->ctx->now;
         call->lead.way.wire = sim_port(c->ctx, c->target->port)->first_wire;
+        record_begin(c, call, &call->lead);
         attempt_refuse(c, &call->lead, error);
     }
     return slot;
@@ -235,8 +236,10 @@ static bool fail_round(const struct caller *c, struct call *call, struct call_en
     const struct delays *d = &plan->retry.delays;
     enum outcome outcome = (enum outcome)call->verdict.outcome;
     sim_time wait = SIM_TIME_NEVER;
-    bool begun = call->attempts > 0; /* else the breaker that is asked once has held all of it */
-    if (begun && plan->strategy.kind != STRATEGY_SINGLE) {
+    /* A breaker that is asked once has held back all of the request. */
+    bool held_back = call->failed.error == ERROR_CIRCUIT_OPEN &&
+                     c->params->breaker.check == BREAKER_CHECK_REQUEST;
+    if (!held_back && plan->strategy.kind != STRATEGY_SINGLE) {
         struct retry_question q = question(c, call, &call->failed);
         q.quantile = site_quantile(c, call, d);
         wait = decide(c, call, &q);
