@@ -129,12 +129,17 @@ static void refusals_of_breakers_are_an_end_of_their_own(void **state)
     assert_ends(&t, "users.outcome_latency", "far", 503, 1, MS(30));
     assert_ends(&t, "users.outcome_latency", "far", ERROR_CIRCUIT_OPEN, 1, 0);
     assert_rows(
-        &t, 4,
+        &t, 5,
         (struct trace_row[]){
             {.kind = TRACE_REQUEST, .time = MS(1000), .attempt = 1},
             {.kind = TRACE_STATE, .time = MS(1030), .status = BREAKER_OPEN},
             {.kind = TRACE_FAILURE, .time = MS(1030), .attempt = 1, .total = MS(30), .status = 503},
-            {.kind = TRACE_FAILURE, .time = MS(2000), .request = 1, .error = ERROR_CIRCUIT_OPEN}});
+            {.kind = TRACE_REQUEST, .time = MS(2000), .request = 1, .attempt = 1},
+            {.kind = TRACE_FAILURE,
+             .time = MS(2000),
+             .request = 1,
+             .attempt = 1,
+             .error = ERROR_CIRCUIT_OPEN}});
     trial_close(&t);
 }
 
