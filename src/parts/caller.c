@@ -143,7 +143,8 @@ uint32_t caller_start(const struct caller *c, const struct call_request *q)
     } else {
         call->rounds = call->live = call->attempts = call->lead.number = 1;
         call->lead.sent = c->ctx->now;
-        call->lead.way.wire = sim_port(c->ctx, c->target->port)->first_wire;
+        call->lead.way = (struct way){sim_port(c->ctx, c->target->port)->first_wire, 0};
+        call->has_failed = false;
         record_begin(c, call, &call->lead);
         attempt_refuse(c, &call->lead, error);
     }
