@@ -3,157 +3,30 @@
  * client: calls its target for each request that its source makes, be it an open loop of arrivals
  * or a closed one of users.
  */
-#include <stddef.h>
-
-#include "engine/entity.h"
-#include "parts/caller.h"
-#include "parts/source.h"
-
-enum { TIMER_SOURCE = EVENT_TIMER, TIMER_CALL = TIMER_SOURCE + SOURCE_TIMERS };
-enum { STREAM_SOURCE, STREAM_CALLS = STREAM_SOURCE + SOURCE_STREAMS };
-
-static const char *const streams[] = {SOURCE_STREAM_NAMES, "calls", NULL};
-
-struct client_params {
-    struct target target;
-    struct source_params source;
-    struct call_params call;
-};
+#include "parts/requester.h"
 
 static const struct param_spec rows[] = {
-    P_TARGET(client_params, target, NULL, "Who is called."), SOURCE_ROWS(client_params, source),
-    P_BLOCK(client_params, call, call_schema, "{}", "How requests are made."), P_END};
-
-static void derive(void *params, const struct node *at, struct diag *diag, struct arena *arena)
-{
-    struct client_params *p = params;
-    source_derive(&p->source, at, diag, arena);
-    p->target.apart = call_needs_endpoints(&p->call);
-}
+    P_TARGET(requester_params, target, NULL, "Who is called."),
+    SOURCE_ROWS(requester_params, source),
+    P_BLOCK(requester_params, call, call_schema, "{}", "How requests are made."), P_END};
 
 static const struct schema schema = {.name = "client",
                                      .summary = "Makes requests, with timeouts and retries.",
-                                     .size = sizeof(struct client_params),
+                                     .size = sizeof(struct requester_params),
                                      .rows = rows,
-                                     .derive = derive};
+                                     .derive = requester_derive};
 
-struct client_stats {
-    struct caller_stats calls;
-};
-
-static const struct stat_spec stats[] = {CALLER_STATS(client_stats, calls, "", ""), S_END};
-
-struct client_state {
-    struct source_state source;
-};
-
-static struct source source_for(struct ctx *c)
-{
-    const struct client_params *p = c->params;
-    struct client_state *state = c->state;
-    return (struct source){.ctx = c,
-                           .params = &p->source,
-                           .state = &state->source,
-                           .streams = &c->streams[STREAM_SOURCE],
-                           .timer_kind = TIMER_SOURCE};
-}
-
-static struct caller caller_for(struct ctx *c)
-{
-    const struct client_params *p = c->params;
-    struct client_stats *st = c->stats;
-    return (struct caller){.ctx = c,
-                           .target = &p->target,
-                           .params = &p->call,
-                           .stats = &st->calls,
-                           .slab = &c->slabs[0],
-                           .stream = &c->streams[STREAM_CALLS],
-                           .timer_kind = TIMER_CALL,
-                           .names = p->source.names};
-}
-
-static void init(struct ctx *c)
-{
-    struct source source = source_for(c);
-    source_begin(&source);
-}
-
-static void on_call(struct ctx *c, const struct event *e)
-{
-    struct client_stats *st = c->stats;
-    struct call *call = caller_find(&c->slabs[0], &st->calls, e);
-    if (!call) {
-        return;
-    }
-    struct caller caller = caller_for(c);
-    struct call_end end;
-    if (caller_handle(&caller, call, e, &end)) {
-        struct source source = source_for(c);
-        source_ended(&source);
-    }
-}
-
-static void on_action(struct ctx *c, const struct event *e)
-{
-    struct client_stats *st = c->stats;
-    if (e->msg.status == ACTION_CRASH) {
-        caller_abandon(c, &c->slabs[0], &st->calls);
-    } else if (e->msg.status == ACTION_RESTART) {
-        struct source source = source_for(c);
-        source_restart(&source);
-    }
-}
-
-static void on_source(struct ctx *c, const struct event *e)
-{
-    if (sim_sources_stopped(c)) {
-        return;
-    }
-    struct source source = source_for(c);
-    struct caller caller = caller_for(c);
-    struct call_request request = source_next(&source, e);
-    caller_start(&caller, &request);
-}
-
-static void handle(struct ctx *c, const struct event *e)
-{
-    switch (e->kind) {
-    case EVENT_REPLY:
-    case TIMER_CALL:
-        on_call(c, e);
-        break;
-    case EVENT_ACTION:
-        on_action(c, e);
-        break;
-    default:
-        on_source(c, e);
-        break;
-    }
-}
-
-static const char *exempt(const void *params, enum action_kind kind)
-{
-    const struct client_params *p = params;
-    return source_exempt(&p->source, kind);
-}
-
-static void traffic(const void *params, struct traffic *t)
-{
-    const struct client_params *p = params;
-    double rate = source_rate(&p->source);
-    t->out[p->target.port] = rate;
-    t->events = 2.0 * rate; /* an arrival and a reply each */
-}
+static const struct stat_spec stats[] = {CALLER_STATS(requester_stats, calls, "", ""), S_END};
 
 const struct entity_type client_type = {.name = "client",
-                                        .heeds = 1u << ACTION_RATE | 1u << ACTION_CONDITIONER,
-                                        .exempt = exempt,
+                                        .heeds = REQUESTER_HEEDS,
+                                        .exempt = requester_exempt,
                                         .params = &schema,
                                         .stats = stats,
-                                        .stats_size = sizeof(struct client_stats),
-                                        .state_size = sizeof(struct client_state),
-                                        .streams = streams,
+                                        .stats_size = sizeof(struct requester_stats),
+                                        .state_size = sizeof(struct requester_state),
+                                        .streams = requester_streams,
                                         .slabs = {sizeof(struct call)},
-                                        .init = init,
-                                        .handle = handle,
-                                        .traffic = traffic};
+                                        .init = requester_init,
+                                        .handle = requester_handle,
+                                        .traffic = requester_traffic};
