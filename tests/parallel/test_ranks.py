@@ -25,7 +25,39 @@ SHORTER = {"retry_storm": ["--set", "duration=75s"],
            "retry_growth": ["--set", "duration=5s"]}
 
 
-class Ranks(OutsideTest):
+class Divided(OutsideTest):
+    def check_divided(self, study, *more, status=0, few=SLOW):
+        """One model on several ranks, cut in every way, against the same on one. MPI looks at every
+        call, and at what is left at the end."""
+        self.environment |= {"OMPI_MCA_mpi_param_check": "1",
+                             "OMPI_MCA_mpi_show_handle_leaks": "1"}
+        self.squall("run", study, "--quiet", "--force", "--output", "1.h5", *more, status=status)
+        ways = [(2, "metis", "auto"), (3, "block", "reduced"), (2, "shuffle:1", "direct"),
+                (4, "shuffle:2", "auto"), (3, "shuffle:3", "direct"), (4, "metis", "reduced"),
+                (7, "shuffle:4", "auto"), (7, "metis", "direct"), (2, "shuffle:5", "reduced")]
+        for ranks, partition, exchange in ways[:4] if few else ways:
+            with self.subTest(ranks=ranks, partition=partition, exchange=exchange):
+                _, told = self.squall("run", study, "--output", "n.h5", "--force", "--partition",
+                                      partition, "--exchange", exchange,
+                                      "--ranks-per-replication", ranks, *more, ranks=ranks,
+                                      status=status)
+                self.assertIn(f"of {ranks} ranks", told)
+                self.assertNotIn("handle", told)
+                self.assert_same_results("1.h5", "n.h5")
+
+
+class Scenarios(Divided):
+    def test_divided(self):
+        """Each for as long as it takes for its trigger to be over, or a fitting part of it; in all
+        ways those that are about dividing, or have been here from the start."""
+        for scenario in sorted((SOURCE / "configs" / "scenarios").glob("*.yaml")):
+            more = SHORTER[scenario.stem]
+            few = SLOW or scenario.stem not in ("retry_storm", "mesh", "phold")
+            with self.subTest(scenario.stem):
+                self.check_divided(scenario, "--set", "replications=1", *more, few=few)
+
+
+class Ranks(Divided):
     def check(self, name, *more, status=0):
         study = HERE / f"{name}.yaml"
         self.squall("run", study, "--output", "1.h5", *more, status=status)
@@ -47,25 +79,6 @@ class Ranks(OutsideTest):
 
     def test_fewer_replications_than_ranks(self):
         self.check("closed", "--set", "replications=2", "--set", "duration=3s")
-
-    def check_divided(self, study, *more, status=0, few=SLOW):
-        """One model on several ranks, cut in every way, against the same on one. MPI looks at every
-        call, and at what is left at the end."""
-        self.environment |= {"OMPI_MCA_mpi_param_check": "1",
-                             "OMPI_MCA_mpi_show_handle_leaks": "1"}
-        self.squall("run", study, "--quiet", "--force", "--output", "1.h5", *more, status=status)
-        ways = [(2, "metis", "auto"), (3, "block", "reduced"), (2, "shuffle:1", "direct"),
-                (4, "shuffle:2", "auto"), (3, "shuffle:3", "direct"), (4, "metis", "reduced"),
-                (7, "shuffle:4", "auto"), (7, "metis", "direct"), (2, "shuffle:5", "reduced")]
-        for ranks, partition, exchange in ways[:3] if few else ways:
-            with self.subTest(ranks=ranks, partition=partition, exchange=exchange):
-                _, told = self.squall("run", study, "--output", "n.h5", "--force", "--partition",
-                                      partition, "--exchange", exchange,
-                                      "--ranks-per-replication", ranks, *more, ranks=ranks,
-                                      status=status)
-                self.assertIn(f"of {ranks} ranks", told)
-                self.assertNotIn("handle", told)
-                self.assert_same_results("1.h5", "n.h5")
 
     def test_divided_storm(self):
         self.check_divided(HERE / "storm.yaml", "--set", "replications=2")
@@ -114,13 +127,6 @@ class Ranks(OutsideTest):
     def test_many_events_at_the_ends_of_intervals_are_no_loop(self):
         self.squall("run", HERE / "lockstep.yaml", "--quiet", "--set", "duration=12s",
                     "--set", "cells.population=100")
-
-    def test_divided_scenarios(self):
-        """Each for as long as it takes for its trigger to be over, or a fitting part of it."""
-        for scenario in sorted((SOURCE / "configs" / "scenarios").glob("*.yaml")):
-            more = SHORTER[scenario.stem]
-            with self.subTest(scenario.stem):
-                self.check_divided(scenario, "--set", "replications=1", *more)
 
     def test_teams_side_by_side(self):
         self.squall("run", HERE / "storm.yaml", "--quiet", "--output", "1.h5")
