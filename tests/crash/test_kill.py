@@ -4,6 +4,7 @@ run again, and the results are those of a run that nobody disturbed."""
 import os
 import pathlib
 import random
+import re
 import shutil
 import signal
 import struct
@@ -56,6 +57,12 @@ def state(pid):
 def parent(pid):
     found = about(pid, 1)
     return found and int(found)
+
+
+def catches(pid, number):
+    """Whether a process has a handler for a signal, see proc(5)."""
+    text = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(r"^SigCgt:\s*(\w+)", text, re.M)[1], 16) >> (number - 1) & 1
 
 
 def ranks_of(process, ranks):
@@ -274,6 +281,7 @@ class Signals(Interrupted):
         self.assertEqual(process.wait(PATIENCE), 3)
         self.assertEqual(frames(self.journal), {})
         process = self.begin("resume", self.journal, ranks=1)
+        self.wait_until(process, lambda: catches(process.pid, signal.SIGTERM))
         time.sleep(0.5)
         self.assertIsNone(process.poll(), "was not resumed")
         kill(process.pid, signal.SIGTERM)
