@@ -5,9 +5,13 @@
 
 #include "base/check.h"
 
+enum { CACHE_LINE = 64 };
+
 void slab_open(struct slab *s, const char *what, size_t size, uint32_t most)
 {
-    size_t stride = (sizeof(struct slab_slot) + size + 7) & ~(size_t)7;
+    size_t stride = sizeof(struct slab_slot) + size;
+    size_t unit = stride > 2 * CACHE_LINE ? CACHE_LINE : 8; /* large slots begin with a line */
+    stride = (stride + unit - 1) / unit * unit;
     *s = (struct slab){.stride = stride, .free = SLAB_NONE};
     region_open(&s->memory, what, stride * most);
 }

@@ -41,6 +41,7 @@ struct ctx {
     struct rng_stream *streams; /* in the order of the type's `streams` */
     struct slab *slabs;         /* of the type: in the order of the type's `slabs` */
     bool has_budget, has_conditioners, has_trace; /* whether there are any in the whole model */
+    bool has_onlookers; /* whether a budget, a trace or breakdowns look at single outcomes */
 };
 
 /* What a flow of requests makes of itself at an entity; see entity_type.traffic. */

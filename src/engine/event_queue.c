@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/compiler.h"
 
 enum {
     WHOLE = 48,         /* a bucket up to this size goes to the front as it is */
@@ -82,8 +83,8 @@ static inline void range_add(struct range *r, uint64_t x)
 }
 
 /* Which of two events of one instant comes first. */
-static inline bool tie_before(const struct event_queue *q, const struct entry *a,
-                              const struct entry *b)
+static OUT_OF_LINE bool tie_before(const struct event_queue *q, const struct entry *a,
+                                   const struct entry *b)
 {
     if (__builtin_expect((a->tag ^ b->tag) >> SLOT_BITS == 0, 0)) {
         return evq_event(q, slot_of(a))->order < evq_event(q, slot_of(b))->order;
@@ -320,7 +321,7 @@ static inline struct evq_level *innermost(struct event_queue *q)
     return &q->levels[q->n_levels - 1];
 }
 
-static inline void far_insert(struct event_queue *q, struct entry e)
+static OUT_OF_LINE void far_insert(struct event_queue *q, struct entry e)
 {
     struct evq_level *l = innermost(q);
     while (e.key > l->end) {
@@ -481,7 +482,7 @@ static void refill_many(struct event_queue *q, struct evq_bucket b, enum field f
 
 /* Fills the empty front with the next bucket, having split it as long as it is large. A level that
  * was emptied makes room; the time that it had left belongs to what takes its place. */
-static void refill(struct event_queue *q)
+static OUT_OF_LINE void refill(struct event_queue *q)
 {
     while (innermost(q)->words == 0) {
         q->n_levels--;
@@ -517,7 +518,7 @@ static void refill(struct event_queue *q)
 
 /* Sends the later part of an overgrown front to the buckets; all of it, when the earliest instant
  * has so many, to be sorted at once when it comes. */
-static void spill(struct event_queue *q)
+static OUT_OF_LINE void spill(struct event_queue *q)
 {
     struct entry *h = front_of(q);
     uint32_t n = q->n_front, moved = 0;
@@ -688,28 +689,28 @@ static inline bool lane_append(struct event_queue *q, struct evq_lane *l, uint32
     return true;
 }
 
+static inline bool comes_last(const struct evq_lane *l, const struct event *e)
+{
+    return e->time > l->last_time || (e->time == l->last_time && e->order > l->last_order);
+}
+
+static OUT_OF_LINE void push_proper(struct event_queue *q, uint32_t slot)
+{
+    if (__builtin_expect(q->n_front >= q->spill_at, 0)) {
+        spill(q);
+    }
+    insert(q, entry_of(q, slot));
+}
+
 void evq_push(struct event_queue *q, uint32_t slot, uint16_t lane)
 {
     struct evq_link *link = evq_link(q, slot);
     link->generation++;
     q->n_pending++;
-    if (lane) {
-        struct evq_lane *l = &q->lanes[lane - 1];
-        const struct event *e = evq_event(q, slot);
-        if (e->time > l->last_time || (e->time == l->last_time && e->order > l->last_order)) {
-            link->lane = lane;
-            if (lane_append(q, l, slot)) {
-                return;
-            }
-        } else {
-            lane = 0;
-        }
+    link->lane = lane && comes_last(&q->lanes[lane - 1], evq_event(q, slot)) ? lane : 0;
+    if (!link->lane || !lane_append(q, &q->lanes[lane - 1], slot)) {
+        push_proper(q, slot);
     }
-    link->lane = lane;
-    if (__builtin_expect(q->n_front >= q->spill_at, 0)) {
-        spill(q);
-    }
-    insert(q, entry_of(q, slot));
 }
 
 void evq_push_now(struct event_queue *q, uint32_t slot)
@@ -764,30 +765,43 @@ static inline uint32_t lane_advance(struct event_queue *q, struct evq_lane *l)
     return next;
 }
 
-/* Takes the first event out; the next of its lane goes into the front. */
-static inline uint32_t take_first(struct event_queue *q)
+/* The event behind a lane's head has become it. */
+static inline void promote(struct event_queue *q, uint32_t slot)
 {
-    uint32_t slot = q->lanes[EVQ_LANES].head;
-    if (slot != EVQ_NONE) {
-        lane_advance(q, &q->lanes[EVQ_LANES]);
-        return slot;
+    insert(q, entry_of(q, slot));
+    uint32_t after = evq_link(q, slot)->next; /* will be wanted when this one is popped */
+    if (after != EVQ_NONE) {
+        __builtin_prefetch(evq_event(q, after));
+        __builtin_prefetch(evq_link(q, after));
     }
-    slot = slot_of(&front_of(q)[--q->n_front]);
-    uint16_t lane = evq_link(q, slot)->lane;
-    uint32_t next = lane ? lane_advance(q, &q->lanes[lane - 1]) : EVQ_NONE;
-    if (next != EVQ_NONE) {
-        insert(q, entry_of(q, next));
-        uint32_t after = evq_link(q, next)->next; /* will be wanted when `next` is popped */
-        if (after != EVQ_NONE) {
-            __builtin_prefetch(evq_event(q, after));
-            __builtin_prefetch(evq_link(q, after));
-        }
-    }
-    return slot;
 }
 
-/* The first event's slot, EVQ_NONE when there is none; cancelled ones are
- * cleared away. */
+/* Takes the first event, in `slot`, out; the next of its lane goes into the front. */
+static inline void take_first(struct event_queue *q, uint32_t slot)
+{
+    uint32_t lane = evq_link(q, slot)->lane;
+    if (lane == EVQ_LANES + 1) {
+        lane_advance(q, &q->lanes[EVQ_LANES]);
+        return;
+    }
+    q->n_front--;
+    uint32_t next = lane ? lane_advance(q, &q->lanes[lane - 1]) : EVQ_NONE;
+    if (next != EVQ_NONE) {
+        promote(q, next);
+    }
+}
+
+/* Clears a cancelled event away that is the first. */
+static OUT_OF_LINE void clear_first(struct event_queue *q, uint32_t slot)
+{
+    struct evq_link *link = evq_link(q, slot);
+    q->n_dead -= link->lane == 0;
+    take_first(q, slot);
+    link->dead = 0;
+    evq_give(q, slot);
+}
+
+/* The first event's slot, EVQ_NONE when there is none; cancelled ones are cleared away. */
 static inline uint32_t peek(struct event_queue *q)
 {
     for (;;) {
@@ -801,14 +815,10 @@ static inline uint32_t peek(struct event_queue *q)
             }
             slot = slot_of(&front_of(q)[q->n_front - 1]);
         }
-        struct evq_link *link = evq_link(q, slot);
-        if (__builtin_expect(!link->dead, 1)) {
+        if (__builtin_expect(!evq_link(q, slot)->dead, 1)) {
             return slot;
         }
-        q->n_dead -= link->lane == 0;
-        take_first(q);
-        link->dead = 0;
-        evq_give(q, slot);
+        clear_first(q, slot);
     }
 }
 
@@ -824,7 +834,7 @@ uint32_t evq_pop_before(struct event_queue *q, sim_time limit)
     if (slot == EVQ_NONE || evq_event(q, slot)->time >= limit) {
         return EVQ_NONE;
     }
-    take_first(q);
+    take_first(q, slot);
     if (__builtin_expect(q->n_front > WHOLE, 0)) {
         __builtin_prefetch(evq_event(q, slot_of(&front_of(q)[q->n_front - AHEAD])));
         __builtin_prefetch(evq_link(q, slot_of(&front_of(q)[q->n_front - AHEAD])));

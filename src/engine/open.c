@@ -91,6 +91,7 @@ static void open_record(struct sim *s, const struct group_plan *g, entity_id id)
     uint32_t n_streams = count_streams(g->type);
     *r = (struct record){.type = g->type,
                          .params = g->params,
+                         .slabs = s->groups[g - s->plan->groups].shared,
                          .group = (uint32_t)(g - s->plan->groups),
                          .first_port = g->first_port + (id - g->first) * g->ports};
     r->streams = region_take(&s->memory, n_streams * sizeof *r->streams, 64);
@@ -299,9 +300,9 @@ struct sim *sim_open(const struct blueprint *b, const struct sim_options *option
     kept_open(s);
     evq_open(&s->queue);
     hist_pool_open(&s->histograms);
+    open_slabs(s);
     open_entities(s);
     open_ties(s);
-    open_slabs(s);
     open_routes(s);
     open_wires(s);
     share_open(s);
@@ -313,6 +314,10 @@ struct sim *sim_open(const struct blueprint *b, const struct sim_options *option
     s->large = s->memory.used - s->untouched > LARGE;
     s->ctx.sim = s;
     s->ctx.has_budget = b->budget.policy != NULL;
+    s->ctx.has_onlookers = s->ctx.has_budget || s->ctx.has_trace;
+    for (uint32_t g = 0; g < b->n_groups; g++) {
+        s->ctx.has_onlookers |= b->groups[g].breakdowns;
+    }
     check_add_context(describe, s);
     return s;
 }

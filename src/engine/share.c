@@ -52,7 +52,10 @@ void share_close(struct sim *s)
 struct event *share_new(struct sim *s, entity_id target)
 {
     struct outbox *o = &s->outboxes[s->part_of[target]];
-    s->full |= o->n >= OUTBOX_FULL;
+    if (o->n >= OUTBOX_FULL) {
+        s->full = true;
+        s->stop_at = s->events;
+    }
     region_reach(&o->events, (o->n + (size_t)1) * sizeof(struct event));
     return (struct event *)(void *)o->events.base + o->n++;
 }

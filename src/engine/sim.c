@@ -28,7 +28,7 @@ void sim_enter(struct sim *s, struct record *r, entity_id id)
     s->ctx.state = r->state;
     s->ctx.stats = r->stats;
     s->ctx.streams = r->streams;
-    s->ctx.slabs = s->groups[r->group].shared;
+    s->ctx.slabs = r->slabs;
 }
 
 static void reset_stats(const struct sim *s, struct record *r)
@@ -209,12 +209,27 @@ static inline void look_ahead(const struct sim *s)
     __builtin_prefetch(r->streams);
 }
 
+/* Whoever brings this about while events run also sets stop_at. */
+static bool has_to_stop(const struct sim *s)
+{
+    return sim_stuck(s) || s->full;
+}
+
+/* Of events that take no time one sets off the other. */
+static inline void count_cascade(struct sim *s, bool goes_on)
+{
+    s->cascade = goes_on ? s->cascade + 1 : 0;
+    if (goes_on && sim_stuck(s)) {
+        s->stop_at = s->events;
+    }
+}
+
 /* True when no event before `limit` is left. */
 static bool run_events(struct sim *s, sim_time limit, uint64_t most)
 {
     struct event_queue *q = &s->queue;
-    s->stop_at = s->events + most;
-    while (s->events != s->stop_at && !sim_stuck(s) && !s->full) {
+    s->stop_at = has_to_stop(s) ? s->events : s->events + most;
+    while (s->events != s->stop_at) {
         uint32_t slot = evq_pop_before(q, limit);
         if (slot == EVQ_NONE) {
             return true;
@@ -224,13 +239,13 @@ static bool run_events(struct sim *s, sim_time limit, uint64_t most)
             look_ahead(s);
         }
         s->event = e;
-        s->cascade = evq_was_now(q, slot) ? s->cascade + 1 : 0;
         s->now = e->time;
         s->events++;
+        count_cascade(s, evq_was_now(q, slot));
         deliver(s, e);
         evq_give(q, slot);
     }
-    return !sim_stuck(s) && !s->full && evq_next_time(q) >= limit;
+    return !has_to_stop(s) && evq_next_time(q) >= limit;
 }
 
 static void end_warmup(struct sim *s)

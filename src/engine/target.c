@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/target.h"
 
+#include "base/compiler.h"
 #include "policies/balance.h"
 
 static const struct param_spec name_rows[] = {
@@ -82,15 +83,17 @@ static struct way way_to(const struct ctx *c, const struct port_plan *p, uint32_
     return (struct way){wire, i};
 }
 
+static OUT_OF_LINE struct way pick_among(struct ctx *c, const struct target *t,
+                                         const struct port_plan *p, struct rng_stream *stream)
+{
+    struct wires w = {c, p->first_wire};
+    uint32_t end = balance_pick((enum balance)t->balance, p->wires + p->more,
+                                sim_port_turn(c, t->port), load_of, &w, stream);
+    return way_to(c, p, end);
+}
+
 struct way target_pick(struct ctx *c, const struct target *t, struct rng_stream *stream)
 {
     const struct port_plan *p = sim_port(c, t->port);
-    uint32_t ends = p->wires + p->more;
-    if (ends == 1) {
-        return (struct way){p->first_wire, 0};
-    }
-    struct wires w = {c, p->first_wire};
-    uint32_t end = balance_pick((enum balance)t->balance, ends, sim_port_turn(c, t->port), load_of,
-                                &w, stream);
-    return way_to(c, p, end);
+    return p->wires + p->more == 1 ? (struct way){p->first_wire, 0} : pick_among(c, t, p, stream);
 }

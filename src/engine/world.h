@@ -22,8 +22,9 @@ struct record {
     unsigned char *state;
     unsigned char *stats;
     struct rng_stream *streams;
-    uint64_t digest; /* of the events handled */
-    uint32_t count;  /* events made; the low bits go into their order */
+    struct slab *slabs; /* of the type */
+    uint64_t digest;    /* of the events handled */
+    uint32_t count;     /* events made; the low bits go into their order */
     uint32_t first_port;
     uint32_t condition; /* in sim->conditions; 0: nothing ever happens to it */
     uint32_t group;
@@ -100,7 +101,8 @@ struct sim {
     sim_time boundary;              /* next end of an interval or of the warm-up */
     sim_time passed;                /* the one before; -1: none */
     sim_time reached;               /* everything before this has run */
-    uint64_t events, stop_at;       /* handled, and with how many of them to stop for now */
+    uint64_t events, stop_at;       /* handled, and with how many of them to stop for now; set to
+                                       the former when there is a reason to stop at once */
     uint64_t cascade, cascade_most; /* events that the one popped last but these has set off without
                                        any time passing, and where that is a loop */
     bool full;                      /* an outbox is; see sim_full */

@@ -41,8 +41,12 @@ static inline void gauge_set(struct gauge *g, sim_time now, int64_t level)
 {
     gauge_advance(g, now);
     g->level = level;
-    g->max = level > g->max ? level : g->max;
-    g->interval_max = level > g->interval_max ? level : g->interval_max;
+    if (__builtin_expect(level > g->max, 0)) {
+        g->max = level;
+    }
+    if (__builtin_expect(level > g->interval_max, 0)) {
+        g->interval_max = level;
+    }
 }
 
 static inline void gauge_add(struct gauge *g, sim_time now, int64_t change)

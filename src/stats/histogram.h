@@ -85,8 +85,12 @@ uint64_t *hist_grow(struct hist_pool *pool, struct histogram *h, uint32_t octave
 
 static inline void hist_record(struct hist_pool *pool, struct histogram *h, uint64_t value)
 {
-    h->min = h->total == 0 || value < h->min ? value : h->min;
-    h->max = value > h->max ? value : h->max;
+    if (__builtin_expect(h->total == 0 || value < h->min, 0)) {
+        h->min = value;
+    }
+    if (__builtin_expect(value > h->max, 0)) {
+        h->max = value;
+    }
     h->total++;
     CHECK(value <= INT64_MAX, "a negative value in a histogram");
     CHECK_LIMIT(!__builtin_add_overflow(h->sum, value, &h->sum),
