@@ -20,6 +20,7 @@
 enum { TIMER_SERVICE = EVENT_TIMER, TIMER_CALL, TIMER_DEADLINE };
 enum { STREAM_SERVICE, STREAM_RESPONSES, STREAM_CALLS };
 enum { SLAB_JOBS, SLAB_ALARMS, SLAB_CALLS };
+enum { MOST_RESPONSES = 1 << 16, MOST_CALLS = (1 << 14) - 1 }; /* see struct job */
 
 static const char *const streams[] = {"service", "responses", "calls", NULL};
 
@@ -134,6 +135,7 @@ static void derive_call(void *params, const struct node *at, struct diag *diag, 
 {
     struct server_call *call = params;
     call_params_derive(&call->call, at, diag, arena);
+    call_params_own(&call->call, &(struct call_owner){.timer_kind = TIMER_CALL});
     call->target.apart = call_needs_endpoints(&call->call);
 }
 
@@ -195,6 +197,12 @@ static void derive(void *params, const struct node *at, struct diag *diag, struc
     struct server_params *p = params;
     mix_make(&p->mix, p->responses.items, p->responses.count, sizeof *p->responses.items,
              offsetof(struct response, weight), "responses", at, diag, arena);
+    if (p->responses.count > MOST_RESPONSES) {
+        diag_error(diag, node_child(at, "responses"), "more than %d", MOST_RESPONSES);
+    }
+    if (p->calls.count > MOST_CALLS) {
+        diag_error(diag, node_child(at, "calls"), "more than %d", MOST_CALLS);
+    }
     p->gives_up = p->on_cancel == CANCEL_ABORTS || p->middleware.cancel_on_timeout;
     for (uint32_t i = 0; i < p->responses.count; i++) {
         p->refuses |= p->responses.items[i].outcome == RESPONSE_REFUSE;
@@ -260,19 +268,16 @@ enum job_state { JOB_WAITING, JOB_SERVED, JOB_CALLING };
 /* Those that wait may be very many: what only some servers need in service lies elsewhere. */
 struct job {
     union {
-        struct waiting link;
-        struct {
-            uint32_t site; /* downstream call under way, or to come */
-            uint32_t call; /* JOB_CALLING: its slot */
-        } step;
-    } of; /* a job that waits, or one in service; first, for the queue */
-    entity_id owner;
-    uint32_t alarms;           /* in service, where work may be given up: its slot */
+        struct waiting link;   /* JOB_WAITING */
+        sim_time begun;        /* [ns] JOB_SERVED: start of service */
+        uint32_t call;         /* JOB_CALLING: its slot */
+    } of;                      /* first, for the queue */
     struct indexed_request in; /* the request; its deadline is an instant once service has begun */
     sim_time arrived;          /* [ns] */
-    sim_time begun;            /* [ns] start of service */
-    uint16_t response;         /* which one it gets */
-    uint8_t state;             /* enum job_state */
+    uint32_t alarms;           /* in service, where work may be given up: its slot */
+    unsigned response : 16;    /* which one it gets */
+    unsigned site : 14;        /* downstream call under way, or to come */
+    unsigned state : 2;        /* enum job_state */
 };
 
 /* The timers of a job in service, where they may have to be cancelled. */
@@ -308,10 +313,10 @@ static uint32_t take_job(struct ctx *c, const struct message *request, uint32_t 
     struct server_state *state = c->state;
     uint32_t slot = slab_take(&c->slabs[SLAB_JOBS]);
     struct job *job = job_at(c, slot);
-    job->owner = c->self;
-    job->response = (uint16_t)response;
+    job->response = response & UINT16_MAX;
     job->state = JOB_WAITING;
     job->in.m = *request;
+    job->in.owner = c->self;
     job->arrived = c->now;
     if (p->on_cancel != CANCEL_IGNORED) {
         struct request_slots jobs = jobs_of(c);
@@ -405,8 +410,8 @@ static void serve(struct ctx *c, uint32_t slot)
     }
     uint64_t timer = sim_timer(c, TIMER_SERVICE, service, token_of(c, slot), flags);
     job->state = JOB_SERVED;
-    job->begun = c->now;
-    job->of.step.site = 0;
+    job->of.begun = c->now;
+    job->site = 0;
     if (p->gives_up) {
         keep_alarms(c, slot, timer);
     }
@@ -526,8 +531,7 @@ static struct caller caller_for(struct ctx *c, uint32_t site)
                            .params = &p->calls.items[site].call,
                            .stats = &st->calls,
                            .slab = &c->slabs[SLAB_CALLS],
-                           .stream = &c->streams[STREAM_CALLS],
-                           .timer_kind = TIMER_CALL};
+                           .stream = &c->streams[STREAM_CALLS]};
 }
 
 /* Makes the job's next downstream call, or answers when there is none left. */
@@ -535,7 +539,7 @@ static void next_step(struct ctx *c, uint32_t slot)
 {
     const struct server_params *p = c->params;
     struct job *job = job_at(c, slot);
-    uint32_t site = job->of.step.site;
+    uint32_t site = job->site;
     if (site == p->calls.count) {
         answer(c, slot);
         return;
@@ -544,7 +548,7 @@ static void next_step(struct ctx *c, uint32_t slot)
     const struct message *request = &job->in.m;
     bool knows = p->middleware.kind == MIDDLEWARE_DEADLINE;
     job->state = JOB_CALLING;
-    job->of.step.call = caller_start(
+    job->of.call = caller_start(
         &caller, &(struct call_request){.request = request->request,
                                         .cookie = slot,
                                         .deadline = knows ? request->deadline : SIM_TIME_NEVER,
@@ -559,7 +563,7 @@ static void on_service(struct ctx *c, const struct event *e)
     struct server_stats *st = c->stats;
     struct job *job = slab_find(&c->slabs[SLAB_JOBS], e->msg.token);
     CHECK(job, "the end of a service that nobody has");
-    st->total_service_time += (uint64_t)(c->now - job->begun);
+    st->total_service_time += (uint64_t)(c->now - job->of.begun);
     next_step(c, (uint32_t)e->msg.token);
 }
 
@@ -577,7 +581,7 @@ static void on_call(struct ctx *c, const struct event *e)
     }
     uint32_t slot = (uint32_t)end.cookie;
     if (end.outcome == OUTCOME_SUCCESS) {
-        job_at(c, slot)->of.step.site++;
+        job_at(c, slot)->site++;
         next_step(c, slot);
         return;
     }
@@ -603,10 +607,10 @@ static void drop_job(struct ctx *c, uint32_t slot)
     sim_cancel(c, alarms_of(c, job)->deadline);
     if (job->state == JOB_SERVED) {
         sim_cancel(c, alarms_of(c, job)->service);
-        st->total_service_time += (uint64_t)(c->now - job->begun);
+        st->total_service_time += (uint64_t)(c->now - job->of.begun);
     } else {
-        struct caller caller = caller_for(c, job->of.step.site);
-        caller_give_up(&caller, job->of.step.call);
+        struct caller caller = caller_for(c, job->site);
+        caller_give_up(&caller, job->of.call);
     }
     give_job(c, slot);
     release_worker(c);
@@ -646,7 +650,7 @@ static void crash(struct ctx *c)
     struct server_state *state = c->state;
     struct server_stats *st = c->stats;
     st->requests_lost +=
-        slab_give_owned(&c->slabs[SLAB_JOBS], offsetof(struct job, owner), c->self);
+        slab_give_owned(&c->slabs[SLAB_JOBS], offsetof(struct job, in.owner), c->self);
     slab_give_owned(&c->slabs[SLAB_ALARMS], offsetof(struct alarms, owner), c->self);
     caller_abandon(c, &c->slabs[SLAB_CALLS], &st->calls);
     request_index_clear(&state->index, c);

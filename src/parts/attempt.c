@@ -11,7 +11,7 @@ static uint64_t token_of(const struct caller *c, const struct attempt *a)
 
 static void set_timer(const struct caller *c, struct attempt *a, sim_time delay, unsigned flags)
 {
-    a->timer = sim_timer(c->ctx, c->timer_kind, delay, token_of(c, a), flags);
+    a->timer = sim_timer(c->ctx, c->params->owner.timer_kind, delay, token_of(c, a), flags);
 }
 
 /* --- what stands in the way -------------------------------------------------------------- */
@@ -46,7 +46,8 @@ static bool is_too_late(const struct caller *c, sim_time deadline)
 /* What a conditioner is told that the request is called. */
 static const char *name_of(const struct caller *c, const struct call *call, const struct attempt *a)
 {
-    return c->names ? c->names[call->class_] : sim_peer_name(c->ctx, a->way.wire);
+    return c->params->owner.names ? c->params->owner.names[call->class_]
+                                  : sim_peer_name(c->ctx, a->way.wire);
 }
 
 /* What the conditioners in force do to the attempt: false, they lose it; else they add to `hold`.
@@ -99,7 +100,7 @@ static struct message message_of(const struct caller *c, const struct call *call
                             .class_ = call->class_,
                             .attempt = a->number,
                             .priority = call->priority,
-                            .flags = c->pooled ? REQUEST_POOLED : 0,
+                            .flags = c->params->owner.pooled ? REQUEST_POOLED : 0,
                             .bytes = call->bytes};
 }
 
@@ -135,13 +136,14 @@ static sim_time phase_limit(const struct phase_limits *l, sim_time limit, sim_ti
     return earlier(limit, transit > l->write ? l->write : sim_time_add(transit, l->read));
 }
 
-/* The attempt is out, to be given up after `limit`. */
-static void await_reply(const struct caller *c, struct attempt *a, sim_time limit)
+/* The attempt, which has this token, is out, to be given up after `limit`. */
+static void await_reply(const struct caller *c, struct attempt *a, uint64_t token, sim_time limit)
 {
     const struct dist *timeout = &c->params->timeout;
     bool constant = timeout->kind == DIST_CONSTANT && timeout->constant == limit;
     a->state = ATTEMPT_OUT;
-    set_timer(c, a, limit, TIMER_FIRST | (constant ? TIMER_CONSTANT : 0));
+    a->timer = sim_timer(c->ctx, c->params->owner.timer_kind, limit, token,
+                         TIMER_FIRST | (constant ? TIMER_CONSTANT : 0));
 }
 
 /* Sends it without anything that could delay it, or that knows of deadlines. */
@@ -152,7 +154,7 @@ static void send_plainly(const struct caller *c, const struct call *call, struct
     ++*sim_wire_load(c->ctx, a->way.wire);
     c->stats->requests_sent++;
     c->stats->messages_lost += sim_send(c->ctx, a->way, &m) == SIM_TIME_NEVER;
-    await_reply(c, a, dist_draw(&c->params->timeout, c->stream));
+    await_reply(c, a, m.token, dist_draw(&c->params->timeout, c->stream));
 }
 
 /* Sends it to a pool, of which it is then to hear that it holds a connection. */
@@ -175,12 +177,12 @@ static void send_connected(const struct caller *c, const struct call *call, stru
     sim_time transit = sim_send(c->ctx, a->way, &m);
     c->stats->messages_lost += transit == SIM_TIME_NEVER;
     sim_time limit = deadline_left(a->limit, c->ctx->now);
-    await_reply(c, a, phase_limit(&c->params->phases, limit, transit));
+    await_reply(c, a, m.token, phase_limit(&c->params->phases, limit, transit));
 }
 
 static void send_now(const struct caller *c, const struct call *call, struct attempt *a)
 {
-    if (c->pooled) {
+    if (c->params->owner.pooled) {
         send_to_pool(c, call, a);
     } else {
         send_connected(c, call, a);
@@ -203,11 +205,12 @@ static void connect_and_send(const struct caller *c, const struct call *call, st
     sim_time connect = dist_draw(&p->connection_latency, c->stream);
     bool connected = connect <= p->phases.connect;
     sim_time leaves = sim_time_add(hold, connect);
-    sim_time limit = c->pooled ? deadline_left(deadline, c->ctx->now) : time_limit(c, deadline);
+    sim_time limit =
+        c->params->owner.pooled ? deadline_left(deadline, c->ctx->now) : time_limit(c, deadline);
     a->connects++;
     a->limit = sim_time_add(c->ctx->now, limit);
     ++*sim_wire_load(c->ctx, a->way.wire);
-    if (c->pooled) {
+    if (c->params->owner.pooled) {
         a->counted = a->connects > 1 && a->counted;
     } else {
         c->stats->requests_sent += a->connects == 1;
@@ -216,19 +219,12 @@ static void connect_and_send(const struct caller *c, const struct call *call, st
         await_failure(c, a, sim_time_add(hold, p->phases.connect), limit);
     } else if (leaves == 0) {
         send_now(c, call, a);
-    } else if (leaves < limit || c->pooled) {
+    } else if (leaves < limit || c->params->owner.pooled) {
         a->state = ATTEMPT_HELD;
         set_timer(c, a, leaves, 0);
     } else {
         await_failure(c, a, SIM_TIME_NEVER, limit);
     }
-}
-
-/* Whether nothing can stand in the attempt's way, or delay it, or wants to know its deadline. */
-static bool is_plain(const struct caller *c, const struct call *call)
-{
-    return c->params->plain && !c->pooled && call->deadline == SIM_TIME_NEVER &&
-           !c->ctx->has_conditioners;
 }
 
 void attempt_begin(const struct caller *c, struct call *call, struct attempt *a)
@@ -238,7 +234,7 @@ void attempt_begin(const struct caller *c, struct call *call, struct attempt *a)
     a->connects = 0;
     a->way = target_pick(c->ctx, c->target, c->stream);
     record_begin(c, call, a);
-    if (is_plain(c, call)) {
+    if (call->is_plain) {
         send_plainly(c, call, a);
         return;
     }
@@ -274,7 +270,7 @@ static bool reconnects(const struct caller *c, const struct call *call, struct a
 /* How an attempt ends that waited too long for a connection of the pool. */
 static uint8_t wait_error(const struct caller *c)
 {
-    return c->retry_waits ? ERROR_TIMEOUT : ERROR_NO_CONNECTION;
+    return c->params->owner.retry_waits ? ERROR_TIMEOUT : ERROR_NO_CONNECTION;
 }
 
 static bool ends_by_timer(const struct caller *c, const struct call *call, struct attempt *a,
@@ -309,7 +305,7 @@ static bool ends_by_timer(const struct caller *c, const struct call *call, struc
         --*sim_wire_load(c->ctx, a->way.wire);
         st->timeouts++;
         end->error = ERROR_TIMEOUT;
-        if (c->pooled || c->params->cancel & CANCEL_TIMEOUTS) {
+        if (c->params->owner.pooled || c->params->cancel & CANCEL_TIMEOUTS) {
             tell_receiver(c, call, a);
         }
         return true;
@@ -335,7 +331,7 @@ static void hold_connection(const struct caller *c, const struct call *call, str
     a->sent = c->ctx->now;
     a->state = ATTEMPT_OUT;
     count_sent(c, a);
-    await_reply(c, a, phase_limit(&c->params->phases, limit, 0));
+    await_reply(c, a, token_of(c, a), phase_limit(&c->params->phases, limit, 0));
 }
 
 /* It is answered in time. */
@@ -403,10 +399,10 @@ void attempt_abort(const struct caller *c, const struct call *call, struct attem
         --*sim_wire_load(c->ctx, a->way.wire);
         c->stats->unwritten += a->state != ATTEMPT_OUT;
     }
-    if (sent && (c->pooled || c->params->cancel & CANCEL_LOSERS)) {
+    if (sent && (c->params->owner.pooled || c->params->cancel & CANCEL_LOSERS)) {
         tell_receiver(c, call, a);
     }
-    if (a->state == ATTEMPT_OUT || (connects && !c->pooled)) {
+    if (a->state == ATTEMPT_OUT || (connects && !c->params->owner.pooled)) {
         c->stats->cancelled++;
         c->stats->wasted_time += (uint64_t)(c->ctx->now - a->sent);
     }

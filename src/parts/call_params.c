@@ -70,9 +70,16 @@ static void check_breaker(struct breaker *b, const struct node *at, struct diag 
     b->check = BREAKER_CHECK_ATTEMPT;
 }
 
-static bool is_sequential(const struct call_plan *plan)
+static bool is_swift(const struct call_plan *plan)
 {
-    return plan->strategy.kind != STRATEGY_PARALLEL && !plan->retry.polls;
+    return plan->strategy.kind == STRATEGY_SEQUENTIAL && !plan->retry.special && !plan->retry.polls;
+}
+
+void call_params_own(struct call_params *p, const struct call_owner *owner)
+{
+    p->owner = *owner;
+    p->plain = p->plain && !owner->pooled;
+    p->swift = p->swift && !owner->pooled;
 }
 
 void call_params_derive(struct call_params *p, const struct node *at, struct diag *diag,
@@ -97,8 +104,8 @@ void call_params_derive(struct call_params *p, const struct node *at, struct dia
                !conditioner_does(&p->conditioner) && p->breaker.kind == BREAKER_NONE &&
                p->throttle.kind == THROTTLE_NONE;
     site_lay_out(p, arena);
-    p->swift = p->plain && !p->site.hears && is_sequential(&p->plan);
+    p->swift = p->plain && !p->site.hears && !(p->cancel & CANCEL_TIMEOUTS) && is_swift(&p->plan);
     for (uint32_t i = 0; i < p->methods.count; i++) {
-        p->swift = p->swift && is_sequential(&p->methods.items[i].plan);
+        p->swift = p->swift && is_swift(&p->methods.items[i].plan);
     }
 }

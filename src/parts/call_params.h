@@ -51,7 +51,17 @@ struct site_layout {
     bool hears; /* of requests and attempts: it remembers something, here or of each instance */
 };
 
+/* What the owner of a call block makes of it. */
+struct call_owner {
+    uint16_t timer_kind; /* of its events that belong to calls */
+    bool pooled;         /* the target is a connection pool, which says when one is held */
+    bool retry_waits;    /* ... and waiting too long for it is tried again like a timeout */
+    const char *const
+        *names; /* of the kinds of requests, by class; ends with NULL. NULL: unknown */
+};
+
 struct call_params {
+    struct call_owner owner; /* see call_params_own */
     struct dist timeout;
     struct phase_limits phases;
     struct dist connection_latency;
@@ -72,7 +82,7 @@ struct call_params {
     bool accept_late;
     /* derived */
     bool plain; /* nothing stands in the way of an attempt, or delays it */
-    bool swift; /* ... and a success is the end of the request, of which nobody else is to hear */
+    bool swift; /* ... attempts come one at a time, and their ends are of no further consequence */
     struct site_layout site; /* see parts/call_site.h */
 };
 
@@ -88,6 +98,9 @@ extern const struct schema call_schema;
  * to be called by that of every schema with CALL_ROWS. */
 void call_params_derive(struct call_params *p, const struct node *at, struct diag *diag,
                         struct arena *arena);
+
+/* To be called by the owner's `derive`, when the block is derived. */
+void call_params_own(struct call_params *p, const struct call_owner *owner);
 
 /* Whether something is remembered of each instance that is called, so that each needs a wire. */
 static inline bool call_needs_endpoints(const struct call_params *p)

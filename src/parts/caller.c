@@ -52,7 +52,7 @@ static void await_hedge(const struct caller *c, struct call *call, uint32_t k)
                           .state = ATTEMPT_AWAITED};
     call->lead.next = slot + 1;
     sim_time delay = hedge_delay(c, call, k);
-    a->timer = sim_timer(c->ctx, c->timer_kind, delay, slab_token(c->slab, slot), 0);
+    a->timer = sim_timer(c->ctx, c->params->owner.timer_kind, delay, slab_token(c->slab, slot), 0);
 }
 
 /* The k-th attempt of the round has begun: those that count from it are awaited. */
@@ -72,12 +72,20 @@ static void begin_round(const struct caller *c, struct call *call)
 {
     call->rounds++;
     call->has_failed = false;
-    call->live = strategy_attempts(&attempt_plan(c, call)->strategy);
+    call->live = (uint16_t)strategy_attempts(&attempt_plan(c, call)->strategy);
     attempt_begin(c, call, &call->lead);
     if (call->live > 1) {
         call->hedge_delay = 0;
         await_followers(c, call, 1);
     }
+}
+
+/* There is another one in `wait` [ns]. */
+static void await_round(const struct caller *c, struct call *call, sim_time wait)
+{
+    uint64_t token = slab_token(c->slab, call->lead.slot);
+    call->lead.state = ATTEMPT_AWAITED;
+    call->lead.timer = sim_timer(c->ctx, c->params->owner.timer_kind, wait, token, 0);
 }
 
 static void begin_next_round(const struct caller *c, struct call *call)
@@ -135,6 +143,9 @@ uint32_t caller_start(const struct caller *c, const struct call_request *q)
     call->priority = choose_priority(c->params, q->priority);
     call->method = q->method;
     call->plan = choose_plan(c->params, q->method);
+    call->is_plain =
+        c->params->plain && call->deadline == SIM_TIME_NEVER && !c->ctx->has_conditioners;
+    call->is_swift = call->is_plain && c->params->swift && !c->ctx->has_onlookers;
     c->stats->logical_requests++;
     gauge_add(&c->stats->in_flight, c->ctx->now, 1);
     enum attempt_error error = c->params->site.hears ? site_begin(c, call) : ERROR_NONE;
@@ -153,6 +164,7 @@ uint32_t caller_start(const struct caller *c, const struct call_request *q)
 
 struct call *caller_find(struct slab *slab, struct caller_stats *stats, const struct event *e)
 {
+    slab_expect(slab, e->msg.token, sizeof(struct attempt)); /* wanted as soon as it is found */
     struct attempt *a = slab_find(slab, e->msg.token);
     if (!a) {
         stats->late_responses += e->kind == EVENT_REPLY && status_is_last(e->msg.status);
@@ -209,7 +221,7 @@ static struct retry_question question(const struct caller *c, const struct call 
                                       const struct attempt_end *how)
 {
     return (struct retry_question){.attempt = call->rounds,
-                                   .end = *how,
+                                   .end = how,
                                    .method = call->method,
                                    .now = c->ctx->now,
                                    .started = call->started};
@@ -252,9 +264,7 @@ static bool fail_round(const struct caller *c, struct call *call, struct call_en
         return true;
     }
     record_retry(c, call, &call->failed, wait);
-    call->lead.state = ATTEMPT_AWAITED;
-    call->lead.timer =
-        sim_timer(c->ctx, c->timer_kind, wait, slab_token(c->slab, call->lead.call), 0);
+    await_round(c, call, wait);
     return false;
 }
 
@@ -363,39 +373,12 @@ static bool hear_late(const struct caller *c, struct call *call, const struct me
     return true;
 }
 
-/* Whether a reply in time is a success of which nobody hears but the call itself: most are. */
-static bool is_swift(const struct caller *c, const struct message *m)
-{
-    return c->params->swift && !c->pooled && m->status >= 200 && m->status < 400 && m->flags == 0 &&
-           !c->ctx->has_budget && !c->ctx->has_trace && c->stats->attempt_latency.kept == 0;
-}
-
-/* What attempt_hears, end_attempt and end_call come to for such a reply. */
-static void end_swiftly(const struct caller *c, struct call *call, uint16_t status,
-                        struct call_end *end)
-{
-    struct ctx *x = c->ctx;
-    struct caller_stats *stats = c->stats;
-    sim_cancel(x, call->lead.timer);
-    --*sim_wire_load(x, call->lead.way.wire);
-    stats->responses_received++;
-    stats->successes++;
-    sim_record(x, &stats->response_time, x->now - call->lead.sent);
-    sim_record(x, &stats->request_latency, x->now - call->started);
-    gauge_add(&stats->in_flight, x->now, -1);
-    *end = (struct call_end){call->cookie, call->site, OUTCOME_SUCCESS, status};
-    slab_give(c->slab, call->lead.slot);
-}
-
-bool caller_handle(const struct caller *c, struct call *call, const struct event *e,
-                   struct call_end *end)
+/* The timer of an attempt, or of what it waits for, or a reply to it. */
+static bool go_on(const struct caller *c, struct call *call, const struct event *e,
+                  struct call_end *end)
 {
     struct attempt *a = attempt_in(c, (uint32_t)e->msg.token);
     if (e->kind == EVENT_REPLY) {
-        if (a->state == ATTEMPT_OUT && a->number == e->msg.attempt && is_swift(c, &e->msg)) {
-            end_swiftly(c, call, e->msg.status, end);
-            return true;
-        }
         if (a->state < ATTEMPT_QUEUED || a->number != e->msg.attempt) {
             return hear_late(c, call, &e->msg, end);
         }
@@ -408,4 +391,77 @@ bool caller_handle(const struct caller *c, struct call *call, const struct event
     }
     struct attempt_end how;
     return attempt_hears(c, call, a, e, &how) && end_attempt(c, call, a, &how, end);
+}
+
+/* --- the short way ----------------------------------------------------------------------- */
+
+/* Most calls of most models have nothing in their way, one attempt at a time and nobody who looks
+ * on. What all of the above comes to for the end of such an attempt is here once more, and takes
+ * half as long; tests hold one way against the other. */
+
+/* Whether the event is the end of the call's attempt, in a way that the status tells alone. */
+static bool ends_swiftly(const struct call *call, const struct event *e)
+{
+    const struct message *m = &e->msg;
+    bool is_plain = call->lead.number == m->attempt && m->flags == 0 && status_is_last(m->status);
+    return call->lead.state == ATTEMPT_OUT && (e->kind != EVENT_REPLY || is_plain);
+}
+
+/* How long to wait before the next attempt [ns]; SIM_TIME_NEVER: there is none. */
+static sim_time wait_swiftly(const struct caller *c, struct call *call, enum outcome outcome)
+{
+    const struct retry *retry = &attempt_plan(c, call)->retry;
+    if (!retry_wants(retry, outcome) || call->rounds >= retry->limit) {
+        return SIM_TIME_NEVER;
+    }
+    if (call->rounds == 1 && delays_remember(&retry->delays)) {
+        call->memory.previous = 0;
+    }
+    return delays_draw(&retry->delays, call->rounds, SIM_TIME_NEVER, &call->memory.previous,
+                       c->stream);
+}
+
+static enum outcome hear_swiftly(const struct caller *c, struct call *call, const struct event *e)
+{
+    struct ctx *x = c->ctx;
+    struct caller_stats *stats = c->stats;
+    --*sim_wire_load(x, call->lead.way.wire);
+    if (e->kind != EVENT_REPLY) {
+        stats->timeouts++;
+        return OUTCOME_TIMEOUT;
+    }
+    sim_cancel(x, call->lead.timer);
+    stats->responses_received++;
+    sim_record(x, &stats->response_time, x->now - call->lead.sent);
+    enum outcome outcome = verdict_of(e->msg.status);
+    stats->errors += outcome != OUTCOME_SUCCESS;
+    return outcome;
+}
+
+static bool go_on_swiftly(const struct caller *c, struct call *call, const struct event *e,
+                          struct call_end *end)
+{
+    struct ctx *x = c->ctx;
+    struct caller_stats *stats = c->stats;
+    enum outcome outcome = hear_swiftly(c, call, e);
+    sim_time wait = outcome == OUTCOME_SUCCESS ? SIM_TIME_NEVER : wait_swiftly(c, call, outcome);
+    if (wait != SIM_TIME_NEVER) {
+        await_round(c, call, wait);
+        return false;
+    }
+    stats->successes += outcome == OUTCOME_SUCCESS;
+    stats->failures += outcome != OUTCOME_SUCCESS;
+    sim_record(x, &stats->request_latency, x->now - call->started);
+    gauge_add(&stats->in_flight, x->now, -1);
+    uint16_t status = e->kind == EVENT_REPLY ? e->msg.status : 0;
+    *end = (struct call_end){call->cookie, call->site, outcome, status};
+    slab_give(c->slab, call->lead.slot);
+    return true;
+}
+
+bool caller_handle(const struct caller *c, struct call *call, const struct event *e,
+                   struct call_end *end)
+{
+    return call->is_swift && ends_swiftly(call, e) ? go_on_swiftly(c, call, e, end)
+                                                   : go_on(c, call, e, end);
 }

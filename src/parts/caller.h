@@ -55,28 +55,32 @@ struct attempt {
 };
 
 /* A call under way; a slot of the caller's slab. The slots of further attempts have a lead and
- * nothing else. */
+ * nothing else. What every attempt needs comes first, in two cache lines. */
 struct call {
     struct attempt lead;
     uint64_t request;
     uint64_t cookie;   /* the owner's own, handed back at the end */
     sim_time started;  /* [ns] */
-    sim_time deadline; /* [ns] SIM_TIME_NEVER: none */
     uint32_t attempts; /* begun */
     uint32_t rounds;   /* begun */
-    uint32_t live;     /* attempts of this round that have not failed */
     uint32_t bytes;
     uint16_t class_;
     uint16_t site; /* the owner's own: which of its call blocks */
+    uint16_t live; /* attempts of this round that have not failed */
     uint8_t priority;
     uint8_t method;  /* enum method */
     uint8_t plan;    /* which of the call's plans; 0: the one for all methods */
+    bool is_plain;   /* nothing stands in the way of its attempts, delays them, or wants to know
+                        their deadline */
+    bool is_swift;   /* ... and their ends are simple, see parts/caller.c */
     bool has_failed; /* an attempt of this round, ... */
+    struct attempt_end failed; /* ... the first one so */
     struct retry_verdict verdict;
-    struct attempt_end failed;  /* ... the first one so */
     struct retry_memory memory; /* since the first round failed */
+    sim_time deadline;          /* [ns] SIM_TIME_NEVER: none */
     sim_time hedge_delay;       /* [ns] the last one of this round, where its law remembers */
 };
+static_assert(offsetof(struct call, failed) + sizeof(struct slab_slot) == 128, "two cache lines");
 
 /* What the part needs of its owner; put together on the spot, never stored. */
 struct caller {
@@ -86,11 +90,6 @@ struct caller {
     struct caller_stats *stats;
     struct slab *slab;         /* of struct call */
     struct rng_stream *stream; /* timeouts, backoff, balancing */
-    uint16_t timer_kind;       /* of the owner's events that belong to calls */
-    bool pooled;               /* the target is a connection pool, which says when one is held */
-    bool retry_waits;          /* ... and waiting too long for it is tried again like a timeout */
-    const char *const
-        *names; /* of the kinds of requests, by class; ends with NULL. NULL: unknown */
 };
 
 struct call_request {

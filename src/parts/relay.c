@@ -13,7 +13,7 @@ struct relay_slot *relay_take(const struct relay *r, const struct event *e)
     uint32_t slot = slab_take(r->slab);
     struct relay_slot *s = slab_at(r->slab, slot);
     *s = (struct relay_slot){
-        .in.m = e->msg, .arrived = r->ctx->now, .owner = r->ctx->self, .slot = slot};
+        .in = {.m = e->msg, .owner = r->ctx->self}, .arrived = r->ctx->now, .slot = slot};
     struct request_slots in = slots_of(r);
     request_index_put(&r->state->index, &in, slot);
     r->stats->requests_received++;
@@ -118,7 +118,7 @@ void relay_drop(const struct relay *r, struct relay_slot *s, bool tell)
 void relay_crash(const struct relay *r)
 {
     r->stats->requests_lost +=
-        slab_give_owned(r->slab, offsetof(struct relay_slot, owner), r->ctx->self);
+        slab_give_owned(r->slab, offsetof(struct relay_slot, in.owner), r->ctx->self);
     request_index_clear(&r->state->index, r->ctx);
     gauge_set(&r->stats->in_progress, r->ctx->now, 0);
 }

@@ -19,10 +19,9 @@
 struct relay_slot {
     struct indexed_request in;
     sim_time arrived; /* [ns] */
-    entity_id owner;
-    uint32_t slot;  /* its own */
-    struct way way; /* by which it was sent on, if `out`, or is to be */
-    bool out;       /* sent on, and no final reply yet */
+    uint32_t slot;    /* its own */
+    struct way way;   /* by which it was sent on, if `out`, or is to be */
+    bool out;         /* sent on, and no final reply yet */
 };
 
 /* Held by value in the owner's state, zero at first. */

@@ -31,7 +31,7 @@ static bool is_same(const struct message *a, const struct message *b)
 static void chain(uint32_t *heads, uint32_t size, const struct request_slots *in, uint32_t slot)
 {
     struct indexed_request *r = at(in, slot);
-    uint32_t *head = &heads[r->hash & (size - 1)];
+    uint32_t *head = &heads[hash_of(&r->m) & (size - 1)];
     r->next = *head;
     *head = slot + 1;
 }
@@ -60,14 +60,13 @@ void request_index_put(struct request_index *x, const struct request_slots *in, 
     if (x->count == x->size) {
         grow(x, in);
     }
-    at(in, slot)->hash = hash_of(&at(in, slot)->m);
     chain(heads_of(x, in->ctx), x->size, in, slot);
     x->count++;
 }
 
 void request_index_drop(struct request_index *x, const struct request_slots *in, uint32_t slot)
 {
-    uint32_t *link = &heads_of(x, in->ctx)[at(in, slot)->hash & (x->size - 1)];
+    uint32_t *link = &heads_of(x, in->ctx)[hash_of(&at(in, slot)->m) & (x->size - 1)];
     while (*link != slot + 1) {
         CHECK(*link, "a request that is not in the index of those in hand");
         link = &at(in, *link - 1)->next;
@@ -82,11 +81,10 @@ uint32_t request_index_find(const struct request_index *x, const struct request_
     if (x->count == 0) {
         return SLAB_NONE;
     }
-    uint32_t hash = hash_of(m);
-    uint32_t next = heads_of(x, in->ctx)[hash & (x->size - 1)];
+    uint32_t next = heads_of(x, in->ctx)[hash_of(m) & (x->size - 1)];
     while (next) {
         const struct indexed_request *r = at(in, next - 1);
-        if (r->hash == hash && is_same(&r->m, m)) {
+        if (is_same(&r->m, m)) {
             return next - 1;
         }
         next = r->next;

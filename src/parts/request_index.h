@@ -14,7 +14,7 @@
 struct indexed_request {
     struct message m; /* as it came */
     uint32_t next;    /* in its chain: 1-based slot, 0: last */
-    uint32_t hash;    /* of what it is found by */
+    entity_id owner;  /* who has it in hand; set by that one, for slab_give_owned */
 };
 
 /* Held by value in the entity's state; zero is an empty index. */

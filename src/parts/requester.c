@@ -14,6 +14,10 @@ void requester_derive(void *params, const struct node *at, struct diag *diag, st
     source_derive(&p->source, at, diag, arena);
     p->target.apart = call_needs_endpoints(&p->call);
     p->target.connects = p->pooled;
+    call_params_own(&p->call, &(struct call_owner){.timer_kind = TIMER_CALL,
+                                                   .pooled = p->pooled,
+                                                   .retry_waits = p->retry_on_connection_timeout,
+                                                   .names = p->source.names});
 }
 
 static struct source source_for(struct ctx *c)
@@ -36,11 +40,7 @@ static struct caller caller_for(struct ctx *c)
                            .params = &p->call,
                            .stats = &st->calls,
                            .slab = &c->slabs[0],
-                           .stream = &c->streams[STREAM_CALLS],
-                           .timer_kind = TIMER_CALL,
-                           .pooled = p->pooled,
-                           .retry_waits = p->retry_on_connection_timeout,
-                           .names = p->source.names};
+                           .stream = &c->streams[STREAM_CALLS]};
 }
 
 void requester_init(struct ctx *c)

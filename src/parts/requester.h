@@ -19,7 +19,7 @@ struct requester_params {
     struct source_params source;
     struct call_params call;
     bool pooled; /* the target is a connection pool; set by the owner's schema */
-    bool retry_on_connection_timeout; /* with `pooled`: see caller.retry_waits */
+    bool retry_on_connection_timeout; /* with `pooled`: see call_owner.retry_waits */
 };
 
 struct requester_stats {

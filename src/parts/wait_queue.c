@@ -57,6 +57,10 @@ uint32_t wait_pop(struct wait_queue *q, struct slab *slab)
     }
     uint32_t link = q->head[lane];
     take_out(q, slab, lane, link);
+    if (q->head[lane]) { /* long lines lie in no cache */
+        slab_expect(slab, q->head[lane] - 1, 0);
+        slab_expect(slab, q->head[lane] - 1, 64);
+    }
     return link - 1;
 }
 

@@ -85,6 +85,12 @@ struct delays {
     struct dist delay;                              /* DELAYS_FIXED, DELAYS_CONSTANT */
 };
 
+/* Whether the next delay depends on the one before. */
+static inline bool delays_remember(const struct delays *d)
+{
+    return d->kind == DELAYS_DECORRELATED;
+}
+
 /* Its bare value is a fixed delay. */
 extern const struct choice delays_choice;
 

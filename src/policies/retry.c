@@ -194,26 +194,12 @@ static struct retry_answer no(enum retry_reason reason)
     return (struct retry_answer){SIM_TIME_NEVER, (uint8_t)reason};
 }
 
-static bool is_retried_on(const struct retry *r, enum outcome outcome)
-{
-    switch (outcome) {
-    case OUTCOME_TIMEOUT:
-        return r->retry_on & RETRY_ON_TIMEOUT;
-    case OUTCOME_ERROR:
-        return r->retry_on & RETRY_ON_ERROR;
-    case OUTCOME_SUCCESS:
-    case OUTCOME_FINAL:
-        break;
-    }
-    return false;
-}
-
 /* What an answer asks for [ns]. */
 static sim_time asked_wait(const struct retry *r, const struct retry_question *q,
                            struct rng_stream *stream)
 {
-    sim_time asked = q->end.retry_after;
-    if (q->end.flags & REPLY_RETRY_AT) {
+    sim_time asked = q->end->retry_after;
+    if (q->end->flags & REPLY_RETRY_AT) {
         asked = asked > q->now ? asked - q->now : 0;
     }
     asked = asked < 0 ? 0 : asked < LONGEST_RETRY_AFTER ? asked : LONGEST_RETRY_AFTER;
@@ -228,7 +214,7 @@ static sim_time asked_wait(const struct retry *r, const struct retry_question *q
 static sim_time wait_of(const struct retry *r, const struct retry_question *q,
                         struct retry_memory *memory, struct rng_stream *stream)
 {
-    bool asked = q->end.error == ERROR_NONE && q->end.flags & REPLY_RETRY_AFTER;
+    bool asked = q->end->error == ERROR_NONE && q->end->flags & REPLY_RETRY_AFTER;
     if (asked && r->retry_after == RETRY_AFTER_HONOUR) {
         return asked_wait(r, q, stream);
     }
@@ -273,35 +259,29 @@ static struct retry_verdict judge_specially(const struct retry *r, const struct 
         return (struct retry_verdict){(uint8_t)outcome_by(wanted, outcome), wanted};
     }
     if (r->kind == RETRY_ADAPTIVE) {
-        enum failure_class class_ = class_of(r, &q->end, outcome);
+        enum failure_class class_ = class_of(r, q->end, outcome);
         wanted = class_ != FAILURE_CLASSES;
         return (struct retry_verdict){(uint8_t)outcome_by(wanted, outcome),
                                       wanted && r->budget[class_] > 0};
     }
-    if (r->status_forcelist.count && q->end.error == ERROR_NONE && q->end.status >= 400) {
-        outcome = outcome_by(status_is_among(&r->status_forcelist, q->end.status), outcome);
+    if (r->status_forcelist.count && q->end->error == ERROR_NONE && q->end->status >= 400) {
+        outcome = outcome_by(status_is_among(&r->status_forcelist, q->end->status), outcome);
     }
-    return (struct retry_verdict){(uint8_t)outcome, is_retried_on(r, outcome)};
-}
-
-struct retry_verdict retry_judge_plainly(const struct retry *r, const struct attempt_end *end)
-{
-    enum outcome outcome = verdict_of_end(end, NULL);
-    return (struct retry_verdict){(uint8_t)outcome, is_retried_on(r, outcome)};
+    return (struct retry_verdict){(uint8_t)outcome, retry_wants(r, outcome)};
 }
 
 struct retry_verdict retry_judge(const struct retry *r, const struct retry_question *q,
                                  struct rng_stream *stream)
 {
-    return r->special ? judge_specially(r, q, verdict_of_end(&q->end, &r->verdicts), stream)
-                      : retry_judge_plainly(r, &q->end);
+    return r->special ? judge_specially(r, q, verdict_of_end(q->end, &r->verdicts), stream)
+                      : retry_judge_plainly(r, q->end);
 }
 
 static struct retry_answer decide_specially(const struct retry *r, const struct retry_question *q,
                                             enum outcome outcome, struct retry_memory *memory,
                                             struct rng_stream *stream)
 {
-    enum failure_class class_ = class_of(r, &q->end, outcome);
+    enum failure_class class_ = class_of(r, q->end, outcome);
     bool budgeted = class_ != FAILURE_CLASSES;
     if (budgeted && memory->used[class_] >= r->budget[class_]) {
         return no(RETRY_EXHAUSTED);

@@ -95,9 +95,21 @@ struct retry_verdict {
 
 extern const struct choice retry_choice;
 
+/* Whether an outcome is one of `retry_on`. */
+static inline bool retry_wants(const struct retry *r, enum outcome outcome)
+{
+    return (outcome == OUTCOME_TIMEOUT && r->retry_on & RETRY_ON_TIMEOUT) ||
+           (outcome == OUTCOME_ERROR && r->retry_on & RETRY_ON_ERROR);
+}
+
 /* What a policy that is not `special` makes of an end: the same as retry_judge, with less to ask.
  */
-struct retry_verdict retry_judge_plainly(const struct retry *r, const struct attempt_end *end);
+static inline struct retry_verdict retry_judge_plainly(const struct retry *r,
+                                                       const struct attempt_end *end)
+{
+    enum outcome outcome = verdict_of_end(end, NULL);
+    return (struct retry_verdict){(uint8_t)outcome, retry_wants(r, outcome)};
+}
 
 /* Judges the end of the question, which is that of one attempt. Draws from `stream` at most once
  * for each rule with a probability, in their order. */

@@ -109,7 +109,7 @@ static bool matches(const struct end_match *m, const struct attempt_end *end, en
 static bool applies(const struct retry_rule *r, const struct retry_question *q,
                     enum outcome outcome, struct rng_stream *stream)
 {
-    return matches(&r->match, &q->end, outcome) && (!r->method || r->method & 1u << q->method) &&
+    return matches(&r->match, q->end, outcome) && (!r->method || r->method & 1u << q->method) &&
            q->attempt >= r->attempt.from && q->attempt <= r->attempt.to &&
            q->now - q->started >= r->elapsed && r->probability > 0.0 &&
            (r->probability >= 1.0 || rng_unit(stream) < r->probability);

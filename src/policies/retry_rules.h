@@ -17,7 +17,7 @@
 struct retry_question {
     uint32_t attempt; /* its number, from 1 */
     int method;       /* enum method */
-    struct attempt_end end;
+    const struct attempt_end *end;
     sim_time now, started; /* [ns] started: when the first attempt began */
     sim_time quantile;     /* [ns] see delays_draw */
 };

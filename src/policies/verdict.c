@@ -115,31 +115,8 @@ enum outcome verdict_of(unsigned status)
     return OUTCOME_FINAL;
 }
 
-static enum outcome verdict_of_error(enum attempt_error error)
+enum outcome verdict_of_answer(const struct attempt_end *end, const status_verdicts *own)
 {
-    switch (error) {
-    case ERROR_TIMEOUT:
-        return OUTCOME_TIMEOUT;
-    case ERROR_REFUSED:
-    case ERROR_RESET:
-    case ERROR_DROPPED:
-        return OUTCOME_ERROR;
-    case ERROR_CIRCUIT_OPEN:
-    case ERROR_NO_CONNECTION:
-    case ERROR_THROTTLED:
-    case ERROR_DEADLINE:
-        return OUTCOME_FINAL;
-    case ERROR_NONE:
-        break;
-    }
-    CHECK(false, "no such error: %d", (int)error);
-}
-
-enum outcome verdict_of_end(const struct attempt_end *end, const status_verdicts *own)
-{
-    if (end->error != ERROR_NONE) {
-        return verdict_of_error(end->error);
-    }
     for (uint32_t i = 0; own && i < own->count; i++) {
         if (status_is_among(&own->items[i].status, end->status)) {
             return (enum outcome)own->items[i].verdict;

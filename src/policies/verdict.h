@@ -132,13 +132,33 @@ extern const struct schema status_verdict_schema;
  * on error, but for STATUS_NO_CONNECTION; the others final. */
 enum outcome verdict_of(unsigned status);
 
+/* Likewise, but `own`, which may be NULL, goes before, and REPLY_NO_RETRY makes a final end of what
+ * is no success. */
+enum outcome verdict_of_answer(const struct attempt_end *end, const status_verdicts *own);
+
 /* The outcome of an attempt, by the first of these that applies:
  * - without an answer: a timeout; an error when it got lost on the way (refused, reset, dropped);
  *   final when the caller itself did not let it go;
- * - `own`, which may be NULL;
- * - REPLY_NO_RETRY makes a final end of what is no success;
- * - verdict_of the status. */
-enum outcome verdict_of_end(const struct attempt_end *end, const status_verdicts *own);
+ * - verdict_of_answer. */
+static inline enum outcome verdict_of_end(const struct attempt_end *end, const status_verdicts *own)
+{
+    switch ((enum attempt_error)end->error) {
+    case ERROR_NONE:
+        return verdict_of_answer(end, own);
+    case ERROR_TIMEOUT:
+        return OUTCOME_TIMEOUT;
+    case ERROR_REFUSED:
+    case ERROR_RESET:
+    case ERROR_DROPPED:
+        return OUTCOME_ERROR;
+    case ERROR_CIRCUIT_OPEN:
+    case ERROR_NO_CONNECTION:
+    case ERROR_THROTTLED:
+    case ERROR_DEADLINE:
+        break;
+    }
+    return OUTCOME_FINAL;
+}
 
 /* "ok", "limited", "bad_gateway", ...; NULL for a status that enum status does not name. */
 const char *status_name(unsigned status);

@@ -13,6 +13,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "support/draft.h"
 #include "support/random_mesh.h"
 #include "support/storm.h"
 #include "support/trial.h"
@@ -195,6 +196,49 @@ static void what_is_kept_changes_nothing(void **state)
     trial_close(&sampled);
 }
 
+/* Where somebody looks on, calls go another way, in which each of their ends is told. */
+static void nor_does_who_looks_on(void **state)
+{
+    (void)state;
+    enum { STUDIES = 400 };
+    uint64_t retries = 0, late = 0;
+    for (uint64_t n = 0; n < STUDIES; n++) {
+        char text[4096];
+        struct draft d;
+        draft_begin(&d, n, 1, text, sizeof text);
+        draft_add(&d, "squall: 1\nduration: 3s\nentities:\n"
+                      "  users: {type: client, target: web, arrivals: {poisson: 400/s},\n    ");
+        draft_requests(&d);
+        draft_add(&d, ",\n    call: {");
+        draft_plain_call(&d);
+        draft_add(&d, "}}\n  web: {type: server, concurrency: 4, service_time: {exponential: 9ms},"
+                      " queue: {capacity: 20},\n    ");
+        draft_answers(&d);
+        draft_add(&d, ",\n    calls: [{target: db, ");
+        draft_plain_call(&d);
+        draft_add(&d, "}]}\n  db: {type: server, service_time: 1ms, ");
+        draft_answers(&d);
+        draft_add(&d, "}\n  watched: {type: client, target: db, arrivals: {poisson: 10/s}}\n");
+        struct trial alone, watched;
+        trial_open(&alone, "%s", text);
+        trial_open(&watched, "%soutput: {breakdowns: [watched]}\n", text);
+        trial_run(&alone, 1);
+        trial_run(&watched, 1);
+        if (sim_digest(alone.sim) != sim_digest(watched.sim) ||
+            !trial_same(&alone, &watched, "users", true) ||
+            !trial_same(&alone, &watched, "web", true)) {
+            puts(text);
+            fail_msg("study %" PRIu64 " differs", n);
+        }
+        retries += trial_counter(&alone, "users.retries");
+        late += trial_counter(&alone, "users.late_successes");
+        trial_close(&alone);
+        trial_close(&watched);
+    }
+    assert_true(retries > 10000);
+    assert_true(late > 100);
+}
+
 static uint64_t requests(const char *name, uint64_t seed, uint64_t replication)
 {
     struct trial t;
@@ -302,6 +346,7 @@ int main(void)
                                        cmocka_unit_test(interruptions_change_nothing),
                                        cmocka_unit_test(strangers_change_nothing),
                                        cmocka_unit_test(what_is_kept_changes_nothing),
+                                       cmocka_unit_test(nor_does_who_looks_on),
                                        cmocka_unit_test(chance_has_its_keys),
                                        cmocka_unit_test(the_order_of_entities_changes_nothing),
                                        cmocka_unit_test(series_add_up)};

@@ -202,15 +202,21 @@ static void add_phases(struct draft *d)
     }
 }
 
+static const char *const timeouts[] = {
+    "20ms", "40ms", "40ms", "100ms", "{exponential: 60ms}", "{uniform: {low: 10ms, high: 200ms}}",
+    "0s"};
+
+void draft_plain_call(struct draft *d)
+{
+    draft_add(d, "timeout: %s, ", DRAFT_ONE_OF(d, timeouts));
+    add_retry(d);
+    if (draft_once_in(d, 3)) {
+        draft_add(d, ", accept_late: true");
+    }
+}
+
 void draft_call(struct draft *d)
 {
-    static const char *const timeouts[] = {"20ms",
-                                           "40ms",
-                                           "40ms",
-                                           "100ms",
-                                           "{exponential: 60ms}",
-                                           "{uniform: {low: 10ms, high: 200ms}}",
-                                           "0s"};
     static const char *const cancels[] = {"[]", "timeouts", "[losers, timeouts]"};
     static const char *const priorities[] = {"high", "normal", "low"};
     static void (*const rows[])(struct draft *) = {add_methods,  add_breaker,  add_budget,

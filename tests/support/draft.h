@@ -36,6 +36,9 @@ enum { DRAFT_MOST_ATTEMPTS = 4 }; /* of a request at a time */
 /* The keys of a call block, beginning with `timeout`. Every attempt ends some time. */
 void draft_call(struct draft *d);
 
+/* Keys of one that has nothing in its way: timeout, retry and accept_late. */
+void draft_plain_call(struct draft *d);
+
 /* A client's kinds of requests, of all priorities and several methods. */
 void draft_requests(struct draft *d);
 

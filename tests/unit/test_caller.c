@@ -64,8 +64,7 @@ static struct caller caller_of(struct ctx *c)
                            .params = &p->call,
                            .stats = &st->calls,
                            .slab = &c->slabs[0],
-                           .stream = &c->streams[0],
-                           .timer_kind = TIMER_CALL};
+                           .stream = &c->streams[0]};
 }
 
 static void owner_begin(struct ctx *c, uint64_t which)
@@ -214,8 +213,10 @@ static void set_stage(struct stage *s)
 {
     memset(s, 0, sizeof *s);
     for (uint32_t i = 0; i < 2; i++) {
-        s->owners[i].call = (struct call_params){
-            .timeout = dist_constant(100), .deadline = SIM_TIME_NEVER, .plain = true};
+        s->owners[i].call = (struct call_params){.owner = {.timer_kind = TIMER_CALL},
+                                                 .timeout = dist_constant(100),
+                                                 .deadline = SIM_TIME_NEVER,
+                                                 .plain = true};
         s->owners[i].call.plan.retry =
             (struct retry){.delays = {.kind = DELAYS_FIXED, .delay = dist_constant(10)},
                            .retry_on = RETRY_ON_TIMEOUT | RETRY_ON_ERROR,

@@ -45,7 +45,7 @@ static struct answer answer_at(const struct retry *r, uint32_t k, struct attempt
 {
     struct rng_stream s = stream_of(1);
     struct retry_memory memory = {0};
-    struct retry_question q = {.attempt = k, .end = end, .now = now, .quantile = SIM_TIME_NEVER};
+    struct retry_question q = {.attempt = k, .end = &end, .now = now, .quantile = SIM_TIME_NEVER};
     struct answer a = decide(r, &q, &memory, &s);
     assert_int_equal(s.drawn, 0);
     assert_int_equal(a.reason == RETRY_AGAIN, a.wait != SIM_TIME_NEVER);
@@ -201,7 +201,7 @@ static void the_kth_retry_waits_for_the_kth_delay(void **state)
     }
     r = policy("retry: {kind: percentile, max_attempts: 5}");
     struct rng_stream s = stream_of(1);
-    struct retry_question q = {.attempt = 2, .end = timed_out, .quantile = 70 * SIM_TIME_MS};
+    struct retry_question q = {.attempt = 2, .end = &timed_out, .quantile = 70 * SIM_TIME_MS};
     struct answer a = decide(&r, &q, &(struct retry_memory){0}, &s);
     assert_int_equal(a.wait, 140 * SIM_TIME_MS);
 }
@@ -214,14 +214,15 @@ static void decorrelated_jitter_remembers_the_delay_before(void **state)
     struct rng_stream s = stream_of(2);
     struct retry_memory memory = {0};
     for (uint32_t k = 1; k <= 8; k++) {
-        struct retry_question q = {.attempt = k, .end = timed_out};
+        struct retry_question q = {.attempt = k, .end = &timed_out};
         struct answer a = decide(&r, &q, &memory, &s);
         assert_int_equal(memory.previous, a.wait);
         assert_int_equal(s.drawn, k);
     }
     /* What an answer asks for is no delay of the law. */
     sim_time before = memory.previous;
-    struct retry_question q = {.attempt = 1, .end = retry_after(SIM_TIME_S)};
+    struct attempt_end end = retry_after(SIM_TIME_S);
+    struct retry_question q = {.attempt = 1, .end = &end};
     assert_int_equal(decide(&r, &q, &memory, &s).wait, SIM_TIME_S);
     assert_int_equal(memory.previous, before);
     assert_int_equal(s.drawn, 8);
@@ -304,7 +305,7 @@ static void rules_look_at_method_attempt_and_time(void **state)
         for (int method = METHOD_GET; method <= METHOD_OTHER; method++) {
             for (sim_time t = SIM_TIME_S; t <= 3 * SIM_TIME_S; t += SIM_TIME_S) {
                 struct retry_question q = {.attempt = k,
-                                           .end = timed_out,
+                                           .end = &timed_out,
                                            .method = method,
                                            .now = t + SIM_TIME_S,
                                            .started = SIM_TIME_S};
@@ -325,7 +326,7 @@ static void a_rule_may_apply_by_chance(void **state)
     struct rng_stream s = stream_of(21);
     int again = 0;
     for (int i = 0; i < 20000; i++) {
-        struct retry_question q = {.attempt = 1, .end = timed_out};
+        struct retry_question q = {.attempt = 1, .end = &timed_out};
         again += decide(&r, &q, &(struct retry_memory){0}, &s).reason == RETRY_AGAIN;
     }
     assert_int_equal(s.drawn, 20000);
@@ -390,7 +391,7 @@ static void assert_waits(const char *text, struct attempt_end end, double low, d
     struct rng_stream s = stream_of(31);
     double least = 1e18, most = 0.0, near = 1e-3 * (high - low);
     for (uint64_t i = 1; i <= 20000; i++) {
-        struct retry_question q = {.attempt = 1, .end = end};
+        struct retry_question q = {.attempt = 1, .end = &end};
         sim_time wait = decide(&r, &q, &(struct retry_memory){0}, &s).wait;
         double ms = (double)wait / (double)SIM_TIME_MS;
         least = ms < least ? ms : least;
@@ -445,7 +446,7 @@ static void the_total_time_is_checked_before_the_wait(void **state)
 static struct answer ask(const struct retry *r, uint32_t k, struct attempt_end end,
                          struct retry_memory *memory, struct rng_stream *s)
 {
-    struct retry_question q = {.attempt = k, .end = end};
+    struct retry_question q = {.attempt = k, .end = &end};
     return decide(r, &q, memory, s);
 }
 
