@@ -29,14 +29,21 @@ static inline struct chain_link *chain_at(const struct chain_slots *in, uint32_t
     return (void *)((unsigned char *)slab_at(in->slab, link - 1) + in->offset);
 }
 
+/* Puts a slot in before the one that `behind`, a link, leads to; 0: at the end. */
+static inline void chain_insert(struct chain *c, const struct chain_slots *in, uint32_t slot,
+                                uint32_t behind)
+{
+    uint32_t link = slot + 1, *back = behind ? &chain_at(in, behind)->prev : &c->last;
+    *chain_at(in, link) = (struct chain_link){.next = behind, .prev = *back};
+    *(*back ? &chain_at(in, *back)->next : &c->first) = link;
+    *back = link;
+    c->count++;
+}
+
 /* Appends a slot. */
 static inline void chain_push(struct chain *c, const struct chain_slots *in, uint32_t slot)
 {
-    uint32_t link = slot + 1;
-    *chain_at(in, link) = (struct chain_link){.prev = c->last};
-    *(c->last ? &chain_at(in, c->last)->next : &c->first) = link;
-    c->last = link;
-    c->count++;
+    chain_insert(c, in, slot, 0);
 }
 
 /* Takes out a slot that is in the list. */
