@@ -66,6 +66,12 @@ static bool per_request(const struct breaker *b)
     return b->scope == BREAKER_PER_CALL && b->check == BREAKER_CHECK_REQUEST;
 }
 
+/* Whether what was let through last stands for the request, until that ends. */
+static bool counts_requests(const struct breaker *b)
+{
+    return b->kind != BREAKER_NONE && b->counts == BREAKER_COUNTS_REQUESTS;
+}
+
 static struct breaker_state *breaker_state(const struct caller *c, const struct attempt *a)
 {
     const struct breaker *b = &c->params->breaker;
@@ -128,6 +134,7 @@ enum attempt_error site_begin(const struct caller *c, struct call *call)
         retry_budget_request(&p->retry_budget, budget_state(c), c->ctx->now);
         call->lead.held = 0;
     }
+    call->lead.ticket = (struct breaker_ticket){0};
     bool asks = p->breaker.kind != BREAKER_NONE && per_request(&p->breaker);
     return asks && !breaker_passes(c, &call->lead) ? ERROR_CIRCUIT_OPEN : ERROR_NONE;
 }
@@ -135,6 +142,9 @@ enum attempt_error site_begin(const struct caller *c, struct call *call)
 enum attempt_error site_obstacle(const struct caller *c, struct attempt *a)
 {
     const struct call_params *p = c->params;
+    if (counts_requests(&p->breaker) && !per_request(&p->breaker)) {
+        release_breaker(c, a); /* of the round before */
+    }
     if (p->breaker.kind != BREAKER_NONE && !per_request(&p->breaker) && !breaker_passes(c, a)) {
         return ERROR_CIRCUIT_OPEN;
     }
@@ -158,11 +168,16 @@ static void observe(const struct caller *c, struct call *call, sim_time took)
     }
 }
 
+/* False when a breaker or throttle kept the attempt back. */
+static bool was_tried(const struct attempt_end *end)
+{
+    return end->error != ERROR_CIRCUIT_OPEN && end->error != ERROR_THROTTLED;
+}
+
 /* False when the caller kept the attempt back itself, which says nothing about the target. */
 static bool was_let_go(const struct attempt_end *end)
 {
-    return end->error != ERROR_CIRCUIT_OPEN && end->error != ERROR_THROTTLED &&
-           end->error != ERROR_DEADLINE;
+    return was_tried(end) && end->error != ERROR_DEADLINE;
 }
 
 /* An answer that shows that the backend took the request on, whatever came of it. */
@@ -176,12 +191,16 @@ void site_judge(const struct caller *c, struct call *call, struct attempt *a,
                 const struct attempt_end *end, enum outcome outcome, sim_time took)
 {
     const struct call_params *p = c->params;
-    bool tried = end->error != ERROR_CIRCUIT_OPEN && end->error != ERROR_THROTTLED;
-    if (p->breaker.kind != BREAKER_NONE && tried) {
-        tell_breaker(c, call, a, outcome, took);
-    } else if (end->error == ERROR_THROTTLED) {
+    if (end->error == ERROR_THROTTLED) {
         site_forget(c, a);
         return;
+    }
+    if (counts_requests(&p->breaker)) {
+        if (a != &call->lead && !per_request(&p->breaker)) {
+            release_breaker(c, a);
+        }
+    } else if (p->breaker.kind != BREAKER_NONE && was_tried(end)) {
+        tell_breaker(c, call, a, outcome, took);
     }
     if (p->retry_budget.kind != RETRY_BUDGET_NONE) {
         retry_budget_attempt_end(&p->retry_budget, budget_state(c), outcome, a->held);
@@ -211,10 +230,18 @@ void site_forget(const struct caller *c, struct attempt *a)
     }
 }
 
+void site_conclude(const struct caller *c, struct call *call, const struct attempt_end *end,
+                   enum outcome outcome)
+{
+    if (counts_requests(&c->params->breaker) && was_tried(end)) {
+        tell_breaker(c, call, &call->lead, outcome, c->ctx->now - call->started);
+    }
+}
+
 void site_end(const struct caller *c, struct call *call)
 {
     const struct breaker *b = &c->params->breaker;
-    if (b->kind != BREAKER_NONE && per_request(b)) {
+    if ((b->kind != BREAKER_NONE && per_request(b)) || counts_requests(b)) {
         release_breaker(c, &call->lead);
     }
 }

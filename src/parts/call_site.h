@@ -27,7 +27,11 @@ void site_judge(const struct caller *c, struct call *call, struct attempt *a,
  * when it was paid for. */
 void site_forget(const struct caller *c, struct attempt *a);
 
-/* A request ends. */
+/* How a request ended, of which an attempt that ended like this decided. */
+void site_conclude(const struct caller *c, struct call *call, const struct attempt_end *end,
+                   enum outcome outcome);
+
+/* A request is over, concluded or given up. */
 void site_end(const struct caller *c, struct call *call);
 
 /* Whether the budget pays for `a`, another attempt of the call. `timeout`: after one timed out. */

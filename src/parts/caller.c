@@ -198,6 +198,9 @@ static void end_call(const struct caller *c, struct call *call, const struct att
     sim_record(c->ctx, &stats->request_latency, c->ctx->now - call->started);
     sim_outcome(c->ctx, OUTCOME_OF_REQUESTS, outcome != OUTCOME_SUCCESS);
     record_end(c, call, how, outcome);
+    if (c->params->site.hears) {
+        site_conclude(c, call, how, outcome);
+    }
     close_call(c, call);
 }
 

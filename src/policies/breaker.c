@@ -12,6 +12,7 @@ enum { MOST_ROOMS = 1000 };
 /* In the order of the enums. */
 static const char *const scope_words[] = {"call", "endpoint", NULL};
 static const char *const check_words[] = {"request", "attempt", NULL};
+static const char *const counts_words[] = {"attempts", "requests", NULL};
 static const char *const failure_on_words[] = {"timeout", "error", "final", NULL};
 static const char *const while_open_words[] = {"ignored", "counted", NULL};
 
@@ -55,8 +56,10 @@ static const struct param_spec common_rows[] = {
            "the same instance (endpoint)."),
     P_WORD(breaker, check, check_words, "request",
            "When the breaker of a call is asked: once before the first attempt (request), so that "
-           "what it "
-           "holds back is never tried again, or before each (attempt)."),
+           "what it holds back is never tried again, or before each (attempt)."),
+    P_WORD(breaker, counts, counts_words, "attempts",
+           "Whose ends the breaker of a call is told: those of all attempts, or those of requests, "
+           "when nothing follows any more."),
     P_WORDS(breaker, failure_on, failure_on_words, "[timeout, error]",
             "What counts as a failure: attempts without an answer in time (timeout), answers that "
             "report a passing failure (error: 408, 429, 489, 5xx) or another one (final)."),
@@ -86,6 +89,11 @@ static void derive(void *value, const struct node *at, struct diag *diag, struct
     const struct breaker *b = value;
     if (b->kind == BREAKER_RATIO && !(b->failure_ratio > 0.0 && b->failure_ratio < 1.0)) {
         diag_error(diag, at, "failure_threshold must be above 0 and below 1");
+    }
+    if (b->scope == BREAKER_PER_ENDPOINT && b->counts == BREAKER_COUNTS_REQUESTS) {
+        diag_error(diag, node_child(at, "counts"),
+                   "a breaker for each endpoint counts attempts: those of one request may go to "
+                   "several");
     }
 }
 

@@ -47,9 +47,10 @@ enum breaker_kind {
     BREAKER_STATE_ATTRIBUTED,
 };
 
-/* What shares one state, and when it is asked: for whoever holds breakers. */
+/* What shares one state, when it is asked, and what it is told of: for whoever holds breakers. */
 enum breaker_scope { BREAKER_PER_CALL, BREAKER_PER_ENDPOINT };
 enum breaker_check { BREAKER_CHECK_REQUEST, BREAKER_CHECK_ATTEMPT };
+enum breaker_counts_of { BREAKER_COUNTS_ATTEMPTS, BREAKER_COUNTS_REQUESTS };
 
 /* The outcomes that are failures, as bits of `failure_on`. */
 enum breaker_failure_on {
@@ -64,6 +65,7 @@ struct breaker {
     int kind;                       /* enum breaker_kind */
     int scope;                      /* enum breaker_scope */
     int check;                      /* enum breaker_check */
+    int counts;                     /* enum breaker_counts_of */
     uint32_t failure_on;            /* enum breaker_failure_on */
     sim_time slow_call_duration;    /* [ns] what took longer has failed; SIM_TIME_NEVER: nothing */
     sim_time open_duration;         /* [ns] OPEN at least so long; also how long a probe has */

@@ -77,6 +77,51 @@ static void asked_before_each_attempt(void **state)
     trial_close(&t);
 }
 
+#define DEAD "type: probe, answers: [{after: none}]"
+
+/* The vector of happysimulator's Sidecar: only requests count that have no retry left. It opens at
+ * 4.5 s, lets all through from 20 s on, and again nothing from 24.5 s on, when the first of these
+ * has failed; the others end with their next attempt. */
+static void requests_may_count_in_place_of_attempts(void **state)
+{
+    (void)state;
+    static const char call[] =
+        "timeout: 1s, retry: {kind: exponential, max_retries: 2, initial_delay: 0.5s, max_delay: "
+        "none}, "
+        "breaker: {kind: consecutive, failure_threshold: 1, success_threshold: 2, "
+        "recovery_timeout: 5s, half_open_max_requests: unlimited, check: attempt, "
+        "counts: requests}";
+    struct trial t;
+    calls_at(&t, "0s, 20s, 21s, 22s", call, DEAD, "");
+    probe_assert_times(
+        &t, "service", 10,
+        (sim_time[]){0, S(1.5), S(3.5), S(20), S(21), S(21.5), S(22), S(22.5), S(23.5), S(23.5)});
+    assert_users(&t, "logical_requests 4, requests_sent 10, timeouts 10, retries 8, failures 4, "
+                     "circuit_broken 2, breaker_state_changes 3, breaker_times_opened 2");
+    trial_close(&t);
+}
+
+/* What a probe holds it holds through all of its attempts, and until its request is given up. */
+static void a_probe_is_a_request_if_these_count(void **state)
+{
+    (void)state;
+    static const char call[] =
+        "timeout: 1s, retry: {kind: fixed, max_attempts: 2, delay: 1s}, "
+        "breaker: {kind: state_attributed, failure_threshold: 1, success_threshold: 1, "
+        "timeout: 10s, check: attempt, counts: requests}";
+    struct trial t;
+    /* Opens at 3 s; the probe of 13 s fails once, at 14.1 s nobody else is let through, and closes
+     * it at 15.5 s. */
+    calls_at(&t, "0s, 13s, 14.1s, 16s", call,
+             "type: probe, answers: [{after: none}, {after: none}, {after: none}, {after: 0.5s}]",
+             "");
+    probe_assert_times(&t, "service", 5, (sim_time[]){0, S(2), S(13), S(15), S(16)});
+    assert_users(&t, "logical_requests 4, requests_sent 5, timeouts 3, retries 2, failures 2, "
+                     "successes 2, responses_received 2, circuit_broken 1, "
+                     "breaker_state_changes 3, breaker_times_opened 1, breaker_times_closed 1");
+    trial_close(&t);
+}
+
 /* Each failed attempt counts, whether it timed out or was answered, the last one included. */
 static void every_failed_attempt_counts(void **state)
 {
@@ -373,6 +418,8 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(asked_once_a_request),
                                        cmocka_unit_test(a_request_held_back_is_not_retried),
                                        cmocka_unit_test(asked_before_each_attempt),
+                                       cmocka_unit_test(requests_may_count_in_place_of_attempts),
+                                       cmocka_unit_test(a_probe_is_a_request_if_these_count),
                                        cmocka_unit_test(every_failed_attempt_counts),
                                        cmocka_unit_test(results_while_open),
                                        cmocka_unit_test(a_probe_closes),

@@ -138,7 +138,8 @@ static void add_breaker(struct draft *d)
         ("state_attributed, failure_threshold: 3, success_threshold: 1, timeout: 50ms,\n"
          "      half_open_max_requests: 3")};
     static const char *const scopes[] = {"scope: call, check: request",
-                                         "scope: call, check: attempt", "scope: endpoint"};
+                                         "scope: call, check: attempt", "scope: endpoint",
+                                         "counts: requests", "check: attempt, counts: requests"};
     static const char *const more[] = {"", ", failure_on: [timeout, error, final]",
                                        ", failure_on: timeout", ", slow_call_duration: 30ms"};
     draft_add(d, ",\n      breaker: {kind: %s, ", DRAFT_ONE_OF(d, kinds));
