@@ -318,6 +318,7 @@ static void traffic(const void *params, struct traffic *t)
 
 const struct entity_type outbox_relay_type = {.name = "outbox_relay",
                                               .answers = true,
+                                              .heeds = 1u << ACTION_CONDITIONER,
                                               .params = &schema,
                                               .stats = stats,
                                               .stats_size = sizeof(struct outbox_relay_stats),

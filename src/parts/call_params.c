@@ -102,7 +102,7 @@ void call_params_derive(struct call_params *p, const struct node *at, struct dia
     check_breaker(&p->breaker, node_child(at, "breaker"), diag);
     p->plain = p->deadline == SIM_TIME_NEVER && !has_phases(p) &&
                !conditioner_does(&p->conditioner) && p->breaker.kind == BREAKER_NONE &&
-               p->throttle.kind == THROTTLE_NONE;
+               p->throttle.kind == THROTTLE_NONE && p->rate_limit.kind == LIMITER_NONE;
     site_lay_out(p, arena);
     p->swift = p->plain && !p->site.hears && !(p->cancel & CANCEL_TIMEOUTS) && is_swift(&p->plan);
     for (uint32_t i = 0; i < p->methods.count; i++) {

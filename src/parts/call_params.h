@@ -10,6 +10,7 @@
 #include "policies/conditioner.h"
 #include "policies/deadline.h"
 #include "policies/latency_window.h"
+#include "policies/limiter.h"
 #include "policies/retry.h"
 #include "policies/retry_budget.h"
 #include "policies/strategy.h"
@@ -45,7 +46,7 @@ enum call_priority { /* enum priority + 1, or: */ CALL_PRIORITY_INHERIT };
 /* Where what a call site remembers lies in its memory [B]. The windows are those of the plans, two
  * each, in the order of struct call's `plan`. */
 struct site_layout {
-    uint32_t size, breaker, budget, throttle, shared_delay;
+    uint32_t size, limiter, breaker, budget, throttle, shared_delay;
     uint32_t *windows;
     bool has_windows, remembers_delay;
     bool hears; /* of requests and attempts: it remembers something, here or of each instance */
@@ -74,6 +75,7 @@ struct call_params {
     int priority;            /* enum call_priority */
     struct call_plan plan;
     LIST_OF(struct method_plan) methods;
+    struct limiter rate_limit;
     struct breaker breaker;
     struct retry_budget retry_budget;
     struct throttle throttle;
@@ -195,6 +197,9 @@ extern const char *const deadline_accounting_words[],
                 "one decides."}, \
         CALL_CHOICE(tag, at, retry_budget, struct retry_budget, retry_budget_choice, "none", \
                     .doc = "How many retries and hedges all requests may make together."), \
+        CALL_CHOICE(tag, at, rate_limit, struct limiter, limiter_choice, "none", \
+                    .doc = "How many attempts are sent in which time; what would be more fails " \
+                           "here."), \
         CALL_CHOICE(tag, at, breaker, struct breaker, breaker_choice, "none", \
                     .doc = "When a target that keeps failing is left alone for a while."), \
         CALL_CHOICE(tag, at, throttle, struct throttle, throttle_choice, "none", \

@@ -30,7 +30,8 @@ void site_lay_out(struct call_params *p, struct arena *arena)
     uint32_t size = 0, plans = 1 + p->methods.count;
     bool shared = p->breaker.scope == BREAKER_PER_CALL;
     p->site =
-        (struct site_layout){.breaker = place(&size, shared ? breaker_state_size(&p->breaker) : 0),
+        (struct site_layout){.limiter = place(&size, limiter_state_size(&p->rate_limit)),
+                             .breaker = place(&size, shared ? breaker_state_size(&p->breaker) : 0),
                              .budget = place(&size, retry_budget_state_size(&p->retry_budget)),
                              .throttle = place(&size, throttle_state_size(&p->throttle))};
     for (uint32_t i = 0; i < plans; i++) {
@@ -145,6 +146,11 @@ enum attempt_error site_obstacle(const struct caller *c, struct attempt *a)
     if (counts_requests(&p->breaker) && !per_request(&p->breaker)) {
         release_breaker(c, a); /* of the round before */
     }
+    if (p->rate_limit.kind != LIMITER_NONE &&
+        !limiter_take(&p->rate_limit, memory(c, p->site.limiter), c->ctx->now)) {
+        c->stats->rate_limited++;
+        return ERROR_THROTTLED;
+    }
     if (p->breaker.kind != BREAKER_NONE && !per_request(&p->breaker) && !breaker_passes(c, a)) {
         return ERROR_CIRCUIT_OPEN;
     }
@@ -204,6 +210,10 @@ void site_judge(const struct caller *c, struct call *call, struct attempt *a,
     }
     if (p->retry_budget.kind != RETRY_BUDGET_NONE) {
         retry_budget_attempt_end(&p->retry_budget, budget_state(c), outcome, a->held);
+    }
+    if (p->rate_limit.kind != LIMITER_NONE && was_let_go(end)) {
+        limiter_ended(&p->rate_limit, memory(c, p->site.limiter), c->ctx->now,
+                      outcome == OUTCOME_SUCCESS);
     }
     if (p->throttle.kind != THROTTLE_NONE && was_let_go(end)) {
         throttle_ended(&p->throttle, memory(c, p->site.throttle), c->ctx->now, is_accept(end));

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a call site (a `call` block of one entity) remembers from one request to the next: circuit
- * breakers, the retry budget, the throttle, and how long answers have taken. It lies in memory of
- * the port that the calls leave by, and for breakers of single endpoints in that of their wires, is
- * taken when it is first needed, and forgotten when the entity crashes.
+ * What a call site (a `call` block of one entity) remembers from one request to the next: the rate
+ * limiter, circuit breakers, the retry budget, the throttle, and how long answers have taken. It
+ * lies in memory of the port that the calls leave by, and for breakers of single endpoints in that
+ * of their wires, is taken when it is first needed, and forgotten when the entity crashes.
  */
 #ifndef SQUALL_PARTS_CALL_SITE_H
 #define SQUALL_PARTS_CALL_SITE_H

@@ -2,10 +2,10 @@
  *
  * What is counted of the calls that an entity makes. Every attempt begun is a first try, a retry or
  * a hedge: logical_requests + retries + hedges of them. Of these some were not sent
- * (circuit_broken, throttled, low_timeouts, dropped, connection_wait_timeouts), and of
- * requests_sent each has one end: responses_received, timeouts, refused, cancelled, or its request
- * was abandoned. Before a pool, requests_sent are those that got a connection of it; what it
- * refused for want of one is also among refused, and what was given up before is only among
+ * (rate_limited, circuit_broken, throttled, low_timeouts, dropped, connection_wait_timeouts), and
+ * of requests_sent each has one end: responses_received, timeouts, refused, cancelled, or its
+ * request was abandoned. Before a pool, requests_sent are those that got a connection of it; what
+ * it refused for want of one is also among refused, and what was given up before is only among
  * unwritten.
  */
 #ifndef SQUALL_PARTS_CALL_STATS_H
@@ -22,7 +22,8 @@ struct caller_stats {
     struct histogram response_time, request_latency;
     uint64_t failures, abandoned, refused, messages_lost, retries_denied;
     uint64_t hedges, hedge_wins, cancelled, wasted_time, late_successes;
-    uint64_t circuit_broken, throttled, low_timeouts, dropped, connection_wait_timeouts;
+    uint64_t rate_limited, circuit_broken, throttled, low_timeouts, dropped;
+    uint64_t connection_wait_timeouts;
     uint64_t reconnects, connect_failures, unwritten;
     struct breaker_counts breakers;
     struct breakdown attempt_latency, outcome_latency, retry_reasons; /* by callee and status */
@@ -68,6 +69,8 @@ struct caller_stats {
                        "Replies to attempts that had been given up."), \
         CALLER_COUNTER(tag, at, p, d, late_successes, "Requests that such a reply ended well."), \
         CALLER_COUNTER(tag, at, p, d, messages_lost, "Attempts lost on the wire."), \
+        CALLER_COUNTER(tag, at, p, d, rate_limited, \
+                       "Attempts that would have been more than the rate limit allows."), \
         CALLER_COUNTER(tag, at, p, d, circuit_broken, \
                        "Attempts that a circuit breaker did not let through."), \
         CALLER_COUNTER(tag, at, p, d, throttled, "Attempts that the throttle held back."), \

@@ -192,7 +192,7 @@ static void end_call(const struct caller *c, struct call *call, const struct att
                      enum outcome outcome, struct call_end *end)
 {
     struct caller_stats *stats = c->stats;
-    *end = (struct call_end){call->cookie, call->site, outcome, how->status};
+    *end = (struct call_end){call->cookie, call->site, outcome, *how};
     stats->successes += outcome == OUTCOME_SUCCESS;
     stats->failures += outcome != OUTCOME_SUCCESS;
     sim_record(c->ctx, &stats->request_latency, c->ctx->now - call->started);
@@ -456,8 +456,9 @@ static bool go_on_swiftly(const struct caller *c, struct call *call, const struc
     stats->failures += outcome != OUTCOME_SUCCESS;
     sim_record(x, &stats->request_latency, x->now - call->started);
     gauge_add(&stats->in_flight, x->now, -1);
-    uint16_t status = e->kind == EVENT_REPLY ? e->msg.status : 0;
-    *end = (struct call_end){call->cookie, call->site, outcome, status};
+    struct attempt_end how = e->kind == EVENT_REPLY ? attempt_end_of_reply(e->msg.status, 0, 0)
+                                                    : (struct attempt_end){.error = ERROR_TIMEOUT};
+    *end = (struct call_end){call->cookie, call->site, outcome, how};
     slab_give(c->slab, call->lead.slot);
     return true;
 }

@@ -7,7 +7,7 @@
  * `parallel` several side by side. An attempt that is accepted ends the call; a round of which all
  * attempts have failed is followed by another one if the retry policy, the deadline and the budget
  * allow it. Before an attempt is sent it is held against what may stand in its way, in this order:
- * circuit breaker, throttle, deadline, conditioner.
+ * rate limit, circuit breaker, throttle, deadline, conditioner.
  *
  * A call lives in a slot of a slab, which also holds the first attempt of each of its rounds; the
  * others take a slot each. The token of an attempt's slot travels with it and comes back with the
@@ -104,8 +104,8 @@ struct call_request {
 struct call_end {
     uint64_t cookie;
     uint16_t site;
-    enum outcome outcome; /* of the attempt that decided */
-    uint16_t status;      /* likewise; 0: it was not answered */
+    enum outcome outcome;    /* of the attempt that decided */
+    struct attempt_end last; /* how that one ended */
 };
 
 /* Begins a call and returns its slot. Even when no attempt can be made the call ends later, if in

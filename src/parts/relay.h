@@ -42,18 +42,22 @@ struct relay_stats {
         .offset = offsetof(struct tag, at) + offsetof(struct relay_stats, member) \
     }
 #define RELAY_STATS(tag, at) \
-    RELAY_STAT(tag, at, requests_received, STAT_COUNTER, "Requests that arrived."), \
+    RELAY_INWARD_STATS(tag, at), \
         RELAY_STAT(tag, at, requests_sent, STAT_COUNTER, "Requests sent on."), \
         RELAY_STAT(tag, at, responses_received, STAT_COUNTER, \
                    "Final replies to requests that were sent on and not given up since."), \
         RELAY_STAT(tag, at, late_responses, STAT_COUNTER, \
                    "Replies to requests that had been given up, or lost in a crash."), \
+        RELAY_STAT(tag, at, messages_lost, STAT_COUNTER, "Requests lost on the wire.")
+
+/* Those of an owner that takes requests in and answers them, but sends none on by this part. */
+#define RELAY_INWARD_STATS(tag, at) \
+    RELAY_STAT(tag, at, requests_received, STAT_COUNTER, "Requests that arrived."), \
         RELAY_STAT(tag, at, cancels_received, STAT_COUNTER, \
                    "Requests in hand that their callers gave up."), \
         RELAY_STAT(tag, at, requests_lost, STAT_COUNTER, "Requests in hand lost in a crash."), \
         RELAY_STAT(tag, at, requests_missed, STAT_COUNTER, \
                    "Requests that arrived while it was down, and vanished."), \
-        RELAY_STAT(tag, at, messages_lost, STAT_COUNTER, "Requests lost on the wire."), \
         RELAY_STAT(tag, at, replies_lost, STAT_COUNTER, "Replies lost on the wire."), \
         RELAY_STAT(tag, at, in_progress, STAT_GAUGE, \
                    "Requests taken in and not yet answered or given up.")

@@ -170,9 +170,9 @@ static uint64_t times(const struct trial *t, const char *entity, const char *sta
 /* Attempts that were begun and not sent. */
 static uint64_t held_back(const struct trial *t, const char *name)
 {
-    return count(t, name, "circuit_broken") + count(t, name, "throttled") +
-           count(t, name, "low_timeouts") + count(t, name, "dropped") +
-           count(t, name, "connection_wait_timeouts");
+    return count(t, name, "rate_limited") + count(t, name, "circuit_broken") +
+           count(t, name, "throttled") + count(t, name, "low_timeouts") +
+           count(t, name, "dropped") + count(t, name, "connection_wait_timeouts");
 }
 
 /* Of the attempts of a caller, at any time. */
@@ -389,23 +389,12 @@ static int show_study(void **state)
 static const struct {
     const char *stat;
     uint64_t least;
-} happenings[] = {{"logical_requests", 100},
-                  {"timeouts", 50},
-                  {"retries", 50},
-                  {"retries_denied", 10},
-                  {"hedges", 50},
-                  {"hedge_wins", 10},
-                  {"cancelled", 10},
-                  {"late_responses", 10},
-                  {"late_successes", 1},
-                  {"circuit_broken", 10},
-                  {"throttled", 10},
-                  {"low_timeouts", 10},
-                  {"dropped", 1},
-                  {"refused", 1},
-                  {"reconnects", 1},
-                  {"abandoned", 1},
-                  {"breaker_times_opened", 1},
+} happenings[] = {{"logical_requests", 100},  {"timeouts", 50},       {"retries", 50},
+                  {"retries_denied", 10},     {"hedges", 50},         {"hedge_wins", 10},
+                  {"cancelled", 10},          {"late_responses", 10}, {"late_successes", 1},
+                  {"circuit_broken", 10},     {"rate_limited", 10},   {"throttled", 10},
+                  {"low_timeouts", 10},       {"dropped", 1},         {"refused", 1},
+                  {"reconnects", 1},          {"abandoned", 1},       {"breaker_times_opened", 1},
                   {"breaker_times_closed", 1}};
 
 enum { HAPPENINGS = sizeof happenings / sizeof happenings[0] };

@@ -112,6 +112,7 @@ class Ranks(Divided):
         told, _ = self.squall("inspect", "1.h5")
         for happened in ("retries_denied", "hedge_wins", "cancelled", "wasted_time", "refused",
                          "late_successes", "circuit_broken", "throttled", "low_timeouts", "dropped",
+                         "rate_limited",
                          "reconnects", "breaker_times_opened", "breaker_times_closed", "abandoned",
                          "requests_cancelled", "rejected_low_timeout", "deadline_exceeded",
                          "requests_refused", "requests_rejected", "replies_dropped"):

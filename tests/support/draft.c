@@ -161,6 +161,16 @@ static void add_budget(struct draft *d)
     draft_add(d, ",\n      retry_budget: %s", DRAFT_ONE_OF(d, budgets));
 }
 
+static void add_rate_limit(struct draft *d)
+{
+    static const char *const limits[] = {
+        "token_bucket: {capacity: 20, refill_rate: 200/s}", "leaky_bucket: {leak_rate: 400/s}",
+        "sliding_window: {max_requests: 30, window: 100ms}",
+        "fixed_window: {requests_per_window: 30, window: 100ms}",
+        "aimd: {initial_rate: 200/s, min_rate: 50/s, window: 200ms}"};
+    draft_add(d, ",\n      rate_limit: {%s}", DRAFT_ONE_OF(d, limits));
+}
+
 static void add_throttle(struct draft *d)
 {
     static const char *const throttles[] = {
@@ -220,8 +230,9 @@ void draft_call(struct draft *d)
 {
     static const char *const cancels[] = {"[]", "timeouts", "[losers, timeouts]"};
     static const char *const priorities[] = {"high", "normal", "low"};
-    static void (*const rows[])(struct draft *) = {add_methods,  add_breaker,  add_budget,
-                                                   add_throttle, add_deadline, add_phases};
+    static void (*const rows[])(struct draft *) = {add_methods,   add_breaker,  add_budget,
+                                                   add_throttle,  add_deadline, add_phases,
+                                                   add_rate_limit};
     draft_add(d, "timeout: %s, ", DRAFT_ONE_OF(d, timeouts));
     add_plan(d);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {

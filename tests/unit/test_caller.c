@@ -233,7 +233,7 @@ static void assert_end(const struct stage *s, uint32_t i, sim_time at, struct ca
     assert_int_equal(st->ends[i].cookie, end.cookie);
     assert_int_equal(st->ends[i].site, end.site);
     assert_int_equal(st->ends[i].outcome, end.outcome);
-    assert_int_equal(st->ends[i].status, end.status);
+    assert_int_equal(st->ends[i].last.status, end.last.status);
 }
 
 /* The end of a call says whose it was and how it went. */
@@ -257,11 +257,11 @@ static void ends_are_told(void **state)
     tell(&s, 0, begins, 5);
     play(&s, answers);
     assert_int_equal(owner_of(&s, 0)->n_ends, 5);
-    assert_end(&s, 0, 1040, (struct call_end){70, 3, OUTCOME_SUCCESS, 200});
-    assert_end(&s, 1, 2040, (struct call_end){71, 4, OUTCOME_FINAL, 404});
-    assert_end(&s, 2, 3100, (struct call_end){72, 5, OUTCOME_SUCCESS, 201});
-    assert_end(&s, 3, 4140, (struct call_end){73, 6, OUTCOME_ERROR, 500});
-    assert_end(&s, 4, 5140, (struct call_end){74, 7, OUTCOME_TIMEOUT, 0});
+    assert_end(&s, 0, 1040, (struct call_end){70, 3, OUTCOME_SUCCESS, {.status = 200}});
+    assert_end(&s, 1, 2040, (struct call_end){71, 4, OUTCOME_FINAL, {.status = 404}});
+    assert_end(&s, 2, 3100, (struct call_end){72, 5, OUTCOME_SUCCESS, {.status = 201}});
+    assert_end(&s, 3, 4140, (struct call_end){73, 6, OUTCOME_ERROR, {.status = 500}});
+    assert_end(&s, 4, 5140, (struct call_end){74, 7, OUTCOME_TIMEOUT, {.status = 0}});
     const struct caller_stats *c = &owner_of(&s, 0)->calls;
     assert_int_equal(c->logical_requests, 5);
     assert_int_equal(c->successes, 2);
@@ -353,7 +353,7 @@ static void forgetting_is_private(void **state)
     assert_int_equal(c->timeouts, 0);
     assert_int_equal(c->in_flight.level, 0);
     assert_int_equal(owner_of(&s, 0)->n_ends, 1);
-    assert_end(&s, 0, 1150, (struct call_end){3, 0, OUTCOME_SUCCESS, 200});
+    assert_end(&s, 0, 1150, (struct call_end){3, 0, OUTCOME_SUCCESS, {.status = 200}});
     assert_int_equal(owner_of(&s, 1)->n_ends, 1);
     assert_int_equal(owner_of(&s, 1)->ends[0].cookie, 4);
     assert_int_equal(owner_of(&s, 1)->at[0], 1100);
