@@ -91,6 +91,13 @@ struct param_spec {
     const struct choice *choice; /* CHOICE */
 };
 
+/* What the structs of a schema have to do with kinds of requests; see engine/kind.h. */
+enum schema_kinds {
+    KINDS_NONE,
+    KINDS_GIVEN,  /* each begins with a kind, of which there are requests */
+    KINDS_SOUGHT, /* ... which somebody else is to give */
+};
+
 /* Rows of one struct. */
 struct schema {
     const char *name;    /* for the reference: "server", "call", "wire" */
@@ -99,6 +106,7 @@ struct schema {
     const struct param_spec *rows;
     bool shorthand;  /* a value that is no mapping is that of the first row: `target: web` */
     bool positional; /* a sequence gives the rows in order: `[0s, 500/s]` */
+    enum schema_kinds kinds;
     /* Checks relations between parameters and fills members derived from them; NULL: nothing to
      * do. Called after all rows were read without error. `at` is NULL for a default. */
     void (*derive)(void *params, const struct node *at, struct diag *diag, struct arena *arena);

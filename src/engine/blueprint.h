@@ -103,6 +103,8 @@ struct blueprint {
     const struct action_plan *actions;
     uint32_t n_actions;
     struct budget_plan budget;
+    const char *const *kinds; /* names of the kinds of requests, by number */
+    uint32_t n_kinds;
 };
 
 /* The least time that a message of this kind of wire takes [ns]. */

@@ -221,6 +221,11 @@ const struct conditioner_window *sim_conditioners(const struct ctx *c, uint32_t 
     return c->sim->conditioners + k->first_conditioner;
 }
 
+const char *sim_kind_name(const struct ctx *c, uint16_t number)
+{
+    return c->sim->plan->kinds[number];
+}
+
 const char *sim_peer_name(const struct ctx *c, wire_id wire)
 {
     return blueprint_group(c->sim->plan, c->sim->wires[wire].to)->name;

@@ -186,6 +186,9 @@ struct conditioner_window {
 };
 const struct conditioner_window *sim_conditioners(const struct ctx *, uint32_t *n);
 
+/* The name of a kind of request. */
+const char *sim_kind_name(const struct ctx *, uint16_t number);
+
 /* What who is called over a wire is called; of an instance, the name of its group. */
 const char *sim_peer_name(const struct ctx *, wire_id wire);
 

@@ -24,7 +24,7 @@ struct message {
                           was sent; SIM_TIME_NEVER without one. Reply: when to try again, if its
                           flags say so */
     wire_id wire;      /* over which the request went, and its reply comes back */
-    uint16_t class_;   /* kind of request, by its place in the client's mix */
+    uint16_t class_;   /* kind of request, by its number; see engine/kind.h */
     uint16_t status;   /* reply: as HTTP (200, 503, ...); action: enum action_kind; timer: the
                           epoch of its entity */
     uint16_t attempt;  /* from 1, modulo 2^16 */

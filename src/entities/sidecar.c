@@ -4,14 +4,12 @@
  * to its target, with the rate limit, circuit breaker, timeout and retries of its `call` block,
  * which by default are those of happysimulator's Sidecar. Every attempt passes all of them, so a
  * retry that the limit or the breaker holds back ends the request.
- *
- * Whoever asked gets the reply that decided. Without one it gets 504 after a timeout, 429 from the
- * rate limit and 502 else, and is not to try again what the sidecar held back itself.
  */
 #include <stddef.h>
 
 #include "engine/entity.h"
 #include "engine/target.h"
+#include "parts/call_reply.h"
 #include "parts/caller.h"
 #include "parts/relay.h"
 #include "policies/verdict.h"
@@ -126,29 +124,6 @@ static void on_request(struct ctx *c, const struct event *e)
                                                      .bytes = m->bytes});
 }
 
-/* What whoever asked is told. */
-static struct message reply_of(const struct attempt_end *last)
-{
-    switch ((enum attempt_error)last->error) {
-    case ERROR_NONE:
-        return (struct message){
-            .status = last->status, .flags = last->flags, .deadline = last->retry_after};
-    case ERROR_TIMEOUT:
-        return (struct message){.status = STATUS_GATEWAY_TIMEOUT};
-    case ERROR_THROTTLED:
-        return (struct message){.status = STATUS_LIMITED, .flags = REPLY_NO_RETRY};
-    case ERROR_CIRCUIT_OPEN:
-    case ERROR_DEADLINE:
-        return (struct message){.status = STATUS_BAD_GATEWAY, .flags = REPLY_NO_RETRY};
-    case ERROR_REFUSED:
-    case ERROR_RESET:
-    case ERROR_DROPPED:
-    case ERROR_NO_CONNECTION:
-        break;
-    }
-    return (struct message){.status = STATUS_BAD_GATEWAY};
-}
-
 static void on_call(struct ctx *c, const struct event *e)
 {
     struct sidecar_stats *st = c->stats;
@@ -164,7 +139,7 @@ static void on_call(struct ctx *c, const struct event *e)
     st->successful_requests += well;
     st->failed_requests += !well;
     sim_record(c, &st->latency, c->now - s->arrived);
-    struct message reply = reply_of(&end.last);
+    struct message reply = call_reply(&end.last);
     relay_answer(&relay, s, &reply);
 }
 

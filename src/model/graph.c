@@ -286,6 +286,9 @@ static void walk_schema(struct walk *w, const struct schema *schema, void *base,
                         const struct node *at, bool required)
 {
     struct form form = {.rows = schema->rows};
+    if (schema->kinds != KINDS_NONE) {
+        draft_add_kind(w->draft, base, at, schema->kinds == KINDS_GIVEN);
+    }
     if (schema == &target_schema) {
         visit_target(w, base, at, required);
     } else {
@@ -613,6 +616,9 @@ void graph_draw(struct study *s, bool bound, struct diag *diag)
     choose_observed(&d);
     draft_check_patterns(&d);
     if (bound && diag->errors == errors) {
+        draft_number_kinds(&d);
+    }
+    if (bound && diag->errors == errors) {
         draft_open_rules(&d);
         draft_count_wires(&d);
     }
@@ -624,5 +630,6 @@ void graph_draw(struct study *s, bool bound, struct diag *diag)
     }
     draft_close_rules(&d);
     draft_drop_edges(&d);
+    free(d.kinds);
     arena_close(&d.scratch);
 }

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Inside of graph_draw; for the files of the graph only. graph.c places entities and ports;
- * graph_edges.c reads tables of edges; graph_wires.c lays the wires; graph_rules.c finds the rule
- * of the network for each of them; graph_cycles.c looks at the whole.
+ * graph_kinds.c numbers the kinds of requests; graph_edges.c reads tables of edges; graph_wires.c
+ * lays the wires; graph_rules.c finds the rule of the network for each of them; graph_cycles.c
+ * looks at the whole.
  */
 #ifndef SQUALL_MODEL_GRAPH_DRAFT_H
 #define SQUALL_MODEL_GRAPH_DRAFT_H
 
+#include "engine/kind.h"
 #include "engine/target.h"
 #include "model/study.h"
 
@@ -58,6 +60,13 @@ struct rule_choice {
     unsigned char from, to; /* enum match */
 };
 
+/* A struct kind in the parameters of some group. */
+struct kind_draft {
+    struct kind *kind;
+    const struct node *at;
+    bool given; /* else sought */
+};
+
 struct draft {
     struct study *study;
     struct diag *diag;
@@ -66,7 +75,9 @@ struct draft {
     size_t slots;
     struct group_plan *groups;
     struct port_draft **ports; /* of each group */
-    bool *named, *called;      /* of each group: by the timeline, by a target */
+    struct kind_draft *kinds;  /* malloced */
+    size_t n_kinds, most_kinds;
+    bool *named, *called; /* of each group: by the timeline, by a target */
     uint64_t n_entities, n_ports, n_wires;
     struct port_plan *port_plans;
     struct wire_plan *wires;
@@ -93,6 +104,12 @@ bool draft_find(struct draft *d, const struct name_ref *ref, struct name_range *
 void draft_read_edges(struct draft *d, struct port_draft *p, struct target *target, uint32_t group,
                       const struct node *at);
 void draft_drop_edges(struct draft *d);
+
+/* Adds one. */
+void draft_add_kind(struct draft *d, struct kind *kind, const struct node *at, bool given);
+
+/* Numbers all kinds that are given, and finds those that are sought. */
+void draft_number_kinds(struct draft *d);
 
 /* Warns of patterns that match nobody. */
 void draft_check_patterns(struct draft *d);

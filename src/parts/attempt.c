@@ -46,8 +46,8 @@ static bool is_too_late(const struct caller *c, sim_time deadline)
 /* What a conditioner is told that the request is called. */
 static const char *name_of(const struct caller *c, const struct call *call, const struct attempt *a)
 {
-    return c->params->owner.names ? c->params->owner.names[call->class_]
-                                  : sim_peer_name(c->ctx, a->way.wire);
+    return c->params->owner.by_kind ? sim_kind_name(c->ctx, call->class_)
+                                    : sim_peer_name(c->ctx, a->way.wire);
 }
 
 /* What the conditioners in force do to the attempt: false, they lose it; else they add to `hold`.

@@ -57,8 +57,7 @@ struct call_owner {
     uint16_t timer_kind; /* of its events that belong to calls */
     bool pooled;         /* the target is a connection pool, which says when one is held */
     bool retry_waits;    /* ... and waiting too long for it is tried again like a timeout */
-    const char *const
-        *names; /* of the kinds of requests, by class; ends with NULL. NULL: unknown */
+    bool by_kind;        /* its requests are called by their kinds, others by whom they go to */
 };
 
 struct call_params {

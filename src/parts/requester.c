@@ -17,7 +17,7 @@ void requester_derive(void *params, const struct node *at, struct diag *diag, st
     call_params_own(&p->call, &(struct call_owner){.timer_kind = TIMER_CALL,
                                                    .pooled = p->pooled,
                                                    .retry_waits = p->retry_on_connection_timeout,
-                                                   .names = p->source.names});
+                                                   .by_kind = true});
 }
 
 static struct source source_for(struct ctx *c)

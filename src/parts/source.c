@@ -7,7 +7,7 @@ enum { STREAM_ARRIVALS, STREAM_MIX };
 static const char *const priority_words[] = {"high", "normal", "low", NULL};
 
 static const struct param_spec request_rows[] = {
-    P_KEY(request_kind, name, "Name of the kind of request."),
+    KIND_KEY(request_kind, kind, "Name of the kind of request."),
     MIX_WEIGHT(request_kind, weight),
     P_WORD(request_kind, priority, priority_words, "normal", "Priority that servers may heed."),
     P_WORD(request_kind, method, method_words, "GET",
@@ -18,6 +18,7 @@ static const struct param_spec request_rows[] = {
 const struct schema request_schema = {.name = "request",
                                       .summary = "A kind of request in a client's mix.",
                                       .size = sizeof(struct request_kind),
+                                      .kinds = KINDS_GIVEN,
                                       .rows = request_rows};
 
 void source_derive(struct source_params *p, const struct node *at, struct diag *diag,
@@ -25,11 +26,6 @@ void source_derive(struct source_params *p, const struct node *at, struct diag *
 {
     mix_make(&p->mix, p->requests.items, p->requests.count, sizeof *p->requests.items,
              offsetof(struct request_kind, weight), "requests", at, diag, arena);
-    const char **names = arena_take(arena, (p->requests.count + 1) * sizeof *names);
-    for (uint32_t i = 0; i < p->requests.count; i++) {
-        names[i] = p->requests.items[i].name;
-    }
-    p->names = names;
 }
 
 static void set_timer(const struct source *s, int which, sim_time at)
@@ -90,11 +86,11 @@ struct call_request source_next(const struct source *s, const struct event *e)
     if (e->kind == s->timer_kind + TIMER_ARRIVAL) {
         await_arrival(s);
     }
-    uint32_t kind = mix_pick(&s->params->mix, &s->streams[STREAM_MIX]);
-    const struct request_kind *k = &s->params->requests.items[kind];
+    uint32_t which = mix_pick(&s->params->mix, &s->streams[STREAM_MIX]);
+    const struct request_kind *k = &s->params->requests.items[which];
     uint64_t number = (uint32_t)++s->state->requests;
     return (struct call_request){.request = (uint64_t)s->ctx->self << 32 | number,
-                                 .class_ = (uint16_t)kind,
+                                 .class_ = k->kind.number,
                                  .priority = (uint8_t)k->priority,
                                  .method = (uint8_t)k->method,
                                  .bytes = (uint32_t)k->bytes};

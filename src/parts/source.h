@@ -9,12 +9,13 @@
 #define SQUALL_PARTS_SOURCE_H
 
 #include "engine/entity.h"
+#include "engine/kind.h"
 #include "parts/caller.h"
 #include "policies/arrivals.h"
 #include "policies/mix.h"
 
 struct request_kind {
-    const char *name;
+    struct kind kind;
     double weight; /* [1] */
     int priority;  /* enum priority */
     int method;    /* enum method */
@@ -25,8 +26,7 @@ extern const struct schema request_schema;
 struct source_params {
     struct arrivals arrivals;
     LIST_OF(struct request_kind) requests;
-    struct mix mix;           /* derived: of requests */
-    const char *const *names; /* derived: theirs; ends with NULL */
+    struct mix mix; /* derived: of requests */
 };
 
 /* Rows of a source_params that is the member `at` of struct `tag`. Whose schema has them calls

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A kind of request. Clients name the kinds of requests that they make; whoever treats some kinds
+ * otherwise names them, too. One name is the same kind wherever it stands, so all names that are
+ * given in a study are numbered, in alphabetical order, and messages carry the number.
+ *
+ * A schema whose structs begin with a struct kind, the name being their key, says in `kinds` which
+ * of both it does; model/graph_kinds.c fills in the numbers.
+ */
+#ifndef SQUALL_ENGINE_KIND_H
+#define SQUALL_ENGINE_KIND_H
+
+#include <stdint.h>
+
+#include "base/schema.h"
+
+struct kind {
+    const char *name;
+    uint16_t number; /* filled in by the graph */
+};
+
+/* The key of a struct `tag` that begins with the kind `member`. */
+#define KIND_KEY(tag, member, doc_) \
+    { \
+        .name = "name", .doc = doc_, .unit = "", .fallback = "", .kind = PARAM_KEY, \
+        .offset = SCHEMA_OFFSET(struct kind, tag, member) + offsetof(struct kind, name) \
+    }
+
+#endif
