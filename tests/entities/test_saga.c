@@ -11,10 +11,12 @@
 #include <cmocka.h>
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 
 #include "rng/stream.h"
 #include "support/asker.h"
+#include "support/claim.h"
 #include "support/probe.h"
 #include "support/trial.h"
 
@@ -685,6 +687,97 @@ static void crashes_lose_what_they_count(void **state)
     assert_true(lost > 300 && undone > 50 && missed > 300);
 }
 
+/* --- the scenario ------------------------------------------------------------------------- */
+
+#define SCENARIO "configs/scenarios/saga.yaml"
+enum { SCENARIO_SECONDS = 150 };
+
+/* Orders that come to shipping in the 20 s between its trigger and that of the payment service, and
+ * those that time out there: a message takes 5 ms each way, and shipping a second on average. */
+static const double SLOW_ORDERS = 20.0 * 20.0, TIMED_OUT = 0.371577; /* exp(-0.99) */
+
+/* Charges that find the payment service down, and those under way in it when it went down. */
+static const double UNPAID = 20.0 * 10.0 + 20.0 * 0.05;
+
+/* Each order has one end; what was shipped was paid, or is known to have been late; and what was
+ * done and not completed was undone. */
+static void orders_are_completed_or_compensated(void **state)
+{
+    (void)state;
+    struct trial t;
+    trial_load(&t, SCENARIO, NULL);
+    for (uint64_t replication = 0; replication < 5; replication++) {
+        trial_run(&t, replication);
+        uint64_t completed = count(&t, "sagas_completed"),
+                 late = count(&t, "late_step_completions");
+        uint64_t compensated = count(&t, "sagas_compensated");
+        assert_balance(&t);
+        assert_int_equal(level(&t, "active_instances"), 0);
+        assert_int_equal(trial_counter(&t, "users.successes"), completed);
+        assert_int_equal(trial_counter(&t, "users.failures"), compensated);
+        assert_int_equal(trial_counter(&t, "shipping.requests_completed"), completed + late);
+        assert_int_equal(count(&t, "compensations_completed"), compensated + late);
+        assert_true(late > 100 && compensated > 300);
+        for (uint32_t second = 82; second < 90; second++) {
+            assert_int_equal(trial_in_interval(&t, "orders.sagas_completed", second), 0);
+        }
+    }
+    trial_close(&t);
+}
+
+static void orders_are_shipped_and_refunded(void **state)
+{
+    (void)state;
+    const double orphans = SLOW_ORDERS * TIMED_OUT;
+    struct trial t;
+    trial_load(&t, SCENARIO, NULL);
+    claims_hold(
+        "order saga", &t,
+        (struct claim[]){CLAIM_RATE("users.logical_requests", 20.0 * 120 / SCENARIO_SECONDS, 0.01),
+                         CLAIM(MEASURE_RATE, "orders.late_step_completions",
+                               orphans / SCENARIO_SECONDS, 0.02, .slack = 0.002),
+                         CLAIM(MEASURE_RATE, "orders.sagas_compensated",
+                               (orphans + UNPAID) / SCENARIO_SECONDS, 0.02, .slack = 0.002),
+                         CLAIMS_END});
+    trial_close(&t);
+    /* A longer time leaves fewer behind. */
+    trial_load(&t, SCENARIO, (const char *const[]){"orders.steps[2].action.timeout=4s", NULL});
+    claims_hold(
+        "order saga, patient", &t,
+        (struct claim[]){CLAIM(MEASURE_RATE, "orders.late_step_completions",
+                               SLOW_ORDERS * exp(-3.99) / SCENARIO_SECONDS, 0.1, .slack = 0.01),
+                         CLAIMS_END});
+    trial_close(&t);
+}
+
+/* Those that are due in the second after the payment service went down, and those under way in it
+ * then, unless they are tried again. */
+static void refunds_are_lost_without_retries(void **state)
+{
+    (void)state;
+    struct trial t;
+    trial_load(&t, SCENARIO,
+               (const char *const[]){"orders.steps[1].compensation.retry=none", NULL});
+    claims_hold(
+        "order saga, refunds once", &t,
+        (struct claim[]){CLAIM(MEASURE_RATE, "orders.sagas_failed",
+                               20.0 * TIMED_OUT * 1.05 / SCENARIO_SECONDS, 0.1, .slack = 0.02),
+                         CLAIMS_END});
+    trial_close(&t);
+}
+
+static void without_a_timeout_sagas_hang(void **state)
+{
+    (void)state;
+    struct trial t;
+    trial_load(&t, SCENARIO, (const char *const[]){"orders.steps[1].action.timeout=none", NULL});
+    trial_run(&t, 0);
+    assert_balance(&t);
+    assert_in_range(level(&t, "active_instances"), (uint64_t)UNPAID - 50, (uint64_t)UNPAID + 50);
+    assert_int_equal(level(&t, "compensating_instances"), 0);
+    trial_close(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -703,6 +796,10 @@ int main(void)
         cmocka_unit_test(cancels_turn_a_saga_back),
         cmocka_unit_test(a_crash_forgets_all_instances),
         cmocka_unit_test(every_saga_ends_as_its_steps_do),
-        cmocka_unit_test(crashes_lose_what_they_count)};
+        cmocka_unit_test(crashes_lose_what_they_count),
+        cmocka_unit_test(orders_are_completed_or_compensated),
+        cmocka_unit_test(orders_are_shipped_and_refunded),
+        cmocka_unit_test(refunds_are_lost_without_retries),
+        cmocka_unit_test(without_a_timeout_sagas_hang)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

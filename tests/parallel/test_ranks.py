@@ -22,7 +22,8 @@ SHORTER = {"retry_storm": ["--set", "duration=75s"],
            "hedging": ["--set", "duration=10s"],
            "redundancy": ["--set", "duration=40s"],
            "retry_budget": [],
-           "retry_growth": ["--set", "duration=5s"]}
+           "retry_growth": ["--set", "duration=5s"],
+           "saga": ["--set", "duration=100s"]}
 
 
 # Ranks, partition and exchange: the first few are as different as can be.
