@@ -84,11 +84,19 @@ struct relay_slot *relay_find(const struct relay *r, const struct event *e)
     return slab_at(r->slab, slot);
 }
 
-static void forget(const struct relay *r, struct relay_slot *s)
+/* No cancel can be about it any more. */
+static void let_go(const struct relay *r, const struct relay_slot *s)
 {
     struct request_slots in = slots_of(r);
     request_index_drop(&r->state->index, &in, s->slot);
     gauge_add(&r->stats->in_progress, r->ctx->now, -1);
+}
+
+static void forget(const struct relay *r, struct relay_slot *s)
+{
+    if (!s->detached) {
+        let_go(r, s);
+    }
     slab_give(r->slab, s->slot);
 }
 
@@ -96,11 +104,20 @@ void relay_answer(const struct relay *r, struct relay_slot *s, const struct mess
 {
     bool final = status_is_last(reply->status);
     CHECK(!final || !s->out, "a request is answered whose target has not");
-    struct message m = *reply;
-    r->stats->replies_lost += !sim_reply(r->ctx, &s->in.m, &m);
+    if (!s->detached) {
+        struct message m = *reply;
+        r->stats->replies_lost += !sim_reply(r->ctx, &s->in.m, &m);
+    }
     if (final) {
         forget(r, s);
     }
+}
+
+void relay_detach(const struct relay *r, struct relay_slot *s)
+{
+    CHECK(s->out && !s->detached, "a request is detached for whose reply nobody waits");
+    let_go(r, s);
+    s->detached = true;
 }
 
 void relay_drop(const struct relay *r, struct relay_slot *s, bool tell)
@@ -117,8 +134,8 @@ void relay_drop(const struct relay *r, struct relay_slot *s, bool tell)
 
 void relay_crash(const struct relay *r)
 {
-    r->stats->requests_lost +=
-        slab_give_owned(r->slab, offsetof(struct relay_slot, in.owner), r->ctx->self);
+    r->stats->requests_lost += (uint64_t)r->stats->in_progress.level; /* without those detached */
+    slab_give_owned(r->slab, offsetof(struct relay_slot, in.owner), r->ctx->self);
     request_index_clear(&r->state->index, r->ctx);
     gauge_set(&r->stats->in_progress, r->ctx->now, 0);
 }

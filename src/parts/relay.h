@@ -22,6 +22,7 @@ struct relay_slot {
     uint32_t slot;    /* its own */
     struct way way;   /* by which it was sent on, if `out`, or is to be */
     bool out;         /* sent on, and no final reply yet */
+    bool detached;    /* see relay_detach */
 };
 
 /* Held by value in the owner's state, zero at first. */
@@ -89,6 +90,10 @@ struct relay_slot *relay_find(const struct relay *r, const struct event *e);
 /* Answers the caller with status, flags, deadline and bytes of `reply`. The request is then gone,
  * unless the status is below 200: then this is not the last of it. */
 void relay_answer(const struct relay *r, struct relay_slot *s, const struct message *reply);
+
+/* Its caller gives up a request that was sent on, but the owner goes on waiting for the reply: the
+ * slot stays until relay_answer, which then answers nobody, or relay_drop. */
+void relay_detach(const struct relay *r, struct relay_slot *s);
 
 /* Forgets a request without an answer. `tell` its target, if it was sent on, that nobody waits. */
 void relay_drop(const struct relay *r, struct relay_slot *s, bool tell);

@@ -90,6 +90,7 @@ static const struct entity_type asker = {.name = "asker",
 struct proxy_params {
     struct target target;
     bool tell;
+    bool detach;   /* what is cancelled, instead of dropping it */
     sim_time hold; /* [ns] from taking a request in to sending it on */
 };
 
@@ -134,7 +135,9 @@ static void proxy_step(struct ctx *c, const struct relay *r, const struct event 
         break;
     case EVENT_CANCEL:
         s = relay_find(r, e);
-        if (s) {
+        if (s && p->detach) {
+            relay_detach(r, s);
+        } else if (s) {
             relay_drop(r, s, p->tell);
         }
         break;
@@ -468,11 +471,48 @@ static void a_crash_forgets_its_own(void **state)
     sim_close(s.sim);
 }
 
+/* What the owner waits for without a caller is no request in hand: no cancel finds it, its replies
+ * go to nobody and are not late, and a crash does not count it. */
+static void an_owner_may_wait_by_itself(void **state)
+{
+    (void)state;
+    static const struct ask asks[] = {
+        ASK(10, .token = 1, .attempt = 1),    CANCEL(20, .token = 1, .attempt = 1),
+        CANCEL(30, .token = 1, .attempt = 1), ASK(200, .token = 2, .attempt = 1),
+        ASK(200, .token = 3, .attempt = 1),   CANCEL(210, .token = 2, .attempt = 1)};
+    static const struct answer answers[] = {{50, 100}}, later[] = {{100, 200}, {100, 200}};
+    struct stage s = {
+        .proxy.detach = true,
+        .crash = {.kind = ACTION_CRASH, .from = 250, .to = 260, .first = PROXY, .count = 1}};
+    play(&s, asks, 3, answers);
+    assert_int_equal(events_of(&s, ASKER), 0);
+    const struct relay_stats *r = relay_of(&s, PROXY);
+    assert_int_equal(r->cancels_received, 1);
+    assert_int_equal(r->responses_received, 1);
+    assert_int_equal(r->late_responses, 0);
+    assert_int_equal(r->replies_lost, 0);
+    assert_int_equal(r->in_progress.level, 0);
+    assert_int_equal(r->in_progress.integral, 21 - 11);
+    static const uint32_t loads[] = {1, 1, 1, 1, 0};
+    const struct proxy_stats *st = sim_stats(s.sim, PROXY);
+    assert_memory_equal(st->loads, loads, sizeof loads);
+    sim_close(s.sim);
+    play(&s, asks + 3, 3, later);
+    r = relay_of(&s, PROXY);
+    assert_int_equal(r->cancels_received, 1);
+    assert_int_equal(r->requests_lost, 1);
+    assert_int_equal(r->late_responses, 2);
+    assert_int_equal(r->in_progress.level, 0);
+    sim_close(s.sim);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(requests_pass_there_and_back),
-        cmocka_unit_test(answers_of_its_own_and_interim_ones), cmocka_unit_test(time_left_goes_on),
-        cmocka_unit_test(cancels_find_what_they_cancel), cmocka_unit_test(a_crash_forgets_its_own)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(requests_pass_there_and_back),
+                                       cmocka_unit_test(answers_of_its_own_and_interim_ones),
+                                       cmocka_unit_test(time_left_goes_on),
+                                       cmocka_unit_test(cancels_find_what_they_cancel),
+                                       cmocka_unit_test(a_crash_forgets_its_own),
+                                       cmocka_unit_test(an_owner_may_wait_by_itself)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
