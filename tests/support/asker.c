@@ -18,6 +18,7 @@ struct step {
     sim_time at; /* [ns] */
     int64_t number;
     int what;
+    int64_t attempt, kind;
 };
 
 struct asker_params {
@@ -28,7 +29,10 @@ struct asker_params {
 static const struct param_spec step_rows[] = {
     P_DURATION(step, at, NULL, 0, 1e18, "When."),
     P_COUNT(step, number, NULL, 0, 1e9, "Of the request."),
-    P_WORD(step, what, what_words, "ask", "To send the request, or its cancel."), P_END};
+    P_WORD(step, what, what_words, "ask", "To send the request, or its cancel."),
+    P_COUNT(step, attempt, "1", 1, UINT16_MAX, "Which one of the request."),
+    P_COUNT(step, kind, "0", 0, UINT16_MAX, "As if by its place in a mix."),
+    P_END};
 
 static const struct schema step_schema = {.name = "step",
                                           .summary = "What an asker does.",
@@ -70,7 +74,8 @@ static void take(struct ctx *c, const struct step *step)
     struct message m = {.request = (uint64_t)c->self << 32 | (uint32_t)step->number,
                         .token = (uint64_t)step->number,
                         .deadline = SIM_TIME_NEVER,
-                        .attempt = 1,
+                        .class_ = (uint16_t)step->kind,
+                        .attempt = (uint16_t)step->attempt,
                         .flags = step->what == WHAT_ASK_POOLED ? REQUEST_POOLED : 0};
     if (step->what == WHAT_CANCEL) {
         sim_send_cancel(c, way, &m);
