@@ -9,9 +9,6 @@ __extension__ typedef __int128 wide;
 /* Denominators of rates at most, so that the parts of a token fit 63 bits. */
 #define MOST_PIECES INT64_C(1000000000)
 
-/* Steps in which aimd counts its rate, per 1/s. */
-#define AIMD_STEPS INT64_C(1000000)
-
 #define RATE(member, fallback, doc)      P_REAL(limiter, member, fallback, 1e-9, 1e12, "1/s", doc)
 #define AIMD_RATE(member, fallback, doc) P_REAL(limiter, member, fallback, 1e-3, 1e9, "1/s", doc)
 #define WINDOW(doc)                      P_DURATION(limiter, window, "1s", 1, 1e15, doc)
@@ -113,13 +110,13 @@ static void derive_tokens(struct limiter *l, const struct node *at, struct diag 
     l->exact.initial = sim_time_round(l->capacity * l->initial_share * 1000.0);
     double exact = l->capacity * 1000.0, off = exact - (double)l->exact.full;
     if (off > 1e-9 * exact || off < -1e-9 * exact) {
-        diag_error(diag, node_child(at, "capacity"), "capacity must be a multiple of 0.001");
+        diag_error(diag, at, "capacity must be a multiple of 0.001");
     }
 }
 
 static int64_t steps_of(double rate)
 {
-    return sim_time_round(rate * (double)AIMD_STEPS);
+    return sim_time_round(rate * (double)LIMITER_STEPS);
 }
 
 static void derive_aimd(struct limiter *l, const struct node *at, struct diag *diag)
@@ -127,14 +124,13 @@ static void derive_aimd(struct limiter *l, const struct node *at, struct diag *d
     if (!(l->increase_step > 0.0)) {
         l->increase_step = 0.1 * l->initial_rate;
     }
-    l->exact.token = AIMD_STEPS * SIM_TIME_S;
+    l->exact.token = LIMITER_STEPS * SIM_TIME_S;
     l->exact.start = steps_of(l->initial_rate);
     l->exact.least = steps_of(l->min_rate);
     l->exact.most = steps_of(l->max_rate);
     l->exact.step = steps_of(l->increase_step);
     if (l->exact.start < l->exact.least || l->exact.start > l->exact.most) {
-        diag_error(diag, node_child(at, "initial_rate"),
-                   "initial_rate must lie between min_rate and max_rate");
+        diag_error(diag, at, "initial_rate must lie between min_rate and max_rate");
     }
     if ((wide)l->exact.least * l->window < l->exact.token) {
         diag_error(diag, at,
@@ -205,7 +201,8 @@ static wide lacking_at_start(const struct limiter *l)
     return (wide)(l->exact.full - l->exact.initial) * (l->exact.token / 1000);
 }
 
-/* What is missing in the bucket [parts]. */
+/* What is missing in the bucket [parts]. What has no room is lost here, be it that too much came
+ * back or that the bucket has become smaller. */
 static wide missing(const struct limiter *l, const struct limiter_state *s, sim_time now)
 {
     wide parts = lacking_at_start(l) + (wide)s->tokens * l->exact.token + s->parts -
@@ -242,8 +239,7 @@ void limiter_ended(const struct limiter *l, struct limiter_state *s, sim_time no
         rate = rate > l->exact.least ? rate : l->exact.least;
     }
     s->change = rate - l->exact.start;
-    wide lacks = size_of(l, s) - left;
-    set_missing(l, s, now, lacks > 0 ? lacks : 0);
+    set_missing(l, s, now, size_of(l, s) - left);
 }
 
 /* --- what is asked ----------------------------------------------------------------------- */

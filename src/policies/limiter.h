@@ -40,6 +40,9 @@ enum limiter_kind {
     LIMITER_AIMD,
 };
 
+/* Steps of aimd's rate per 1/s. */
+#define LIMITER_STEPS INT64_C(1000000)
+
 /* Zero is the kind `none`, which lets everything through. */
 struct limiter {
     int kind; /* enum limiter_kind */
@@ -91,7 +94,7 @@ sim_time limiter_wait(const struct limiter *l, const struct limiter_state *s, si
 /* Something that was let through has ended. Only aimd heeds it. */
 void limiter_ended(const struct limiter *l, struct limiter_state *s, sim_time now, bool success);
 
-/* The rate of aimd [1e-6/s]; 0 for the others. */
+/* The rate of aimd in steps, of which LIMITER_STEPS make 1/s; 0 for the others. */
 int64_t limiter_rate(const struct limiter *l, const struct limiter_state *s);
 
 #endif

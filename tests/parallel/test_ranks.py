@@ -105,6 +105,13 @@ class Ranks(Divided):
                          "late_responses", "requests_lost", "requests_missed", "cancels_received"):
             self.assertRegex(told, rf"\n +{happened} ")
 
+    def test_divided_limit(self):
+        self.check_divided(HERE / "limit.yaml", "--set", "replications=1")
+        told, _ = self.squall("inspect", "1.h5")
+        for happened in ("queued", "dropped", "timed_out", "withdrawn", "queue_lost",
+                         "rate_increases", "rate_decreases", "late_responses", "requests_missed"):
+            self.assertRegex(told, rf"\n +{happened} ")
+
     def test_trips_side_by_side(self):
         self.check("trip", status=4)
 
