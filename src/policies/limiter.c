@@ -27,7 +27,7 @@ static const struct param_spec sliding_rows[] = {
     WINDOW("The time looked back on."), P_END};
 
 static const struct param_spec fixed_rows[] = {
-    P_COUNT(limiter, requests_per_window, "10", 1, 1e15, "Requests in each window at most."),
+    P_COUNT(limiter, requests_per_window, NULL, 1, 1e15, "Requests in each window at most."),
     WINDOW("Length of the windows, of which the first begins at time 0."), P_END};
 
 static const struct param_spec aimd_rows[] = {

@@ -17,7 +17,7 @@
  *   and `max_rate`. The tokens that there are stay, as far as they still have room; what came back
  *   until then came at the old rate. Rates are rounded to 1e-6/s.
  *
- * Names and defaults are those of happysimulator's rate limiter policies. Rates are used as
+ * Defaults are those of happysimulator's rate limiter policies. Rates are used as
  * fractions of at most nine digits below: 1/m is one in sixty seconds, to the nanosecond. A wait
  * that ends between two nanoseconds ends at the later one.
  */

@@ -94,6 +94,7 @@ static void mistakes_are_refused(void **state)
         "l: {leaky_bucket: 0/s}",
         "l: {sliding_window: {max_requests: 0}}",
         "l: {sliding_window: {window: 0s}}",
+        "l: fixed_window",
         "l: {fixed_window: {requests_per_window: 0}}",
         "l: {fixed_window: {window: 0s}}",
         "l: {aimd: {initial_rate: 0.5/s}}",
@@ -261,7 +262,7 @@ static void others_do_not_heed_it(void **state)
 {
     (void)state;
     static const char *const kinds[] = {"l: token_bucket", "l: leaky_bucket", "l: sliding_window",
-                                        "l: fixed_window"};
+                                        "l: {fixed_window: 10}"};
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         begin(kinds[i]);
         size_t size = limiter_state_size(&limiter);
