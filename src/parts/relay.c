@@ -120,14 +120,21 @@ void relay_detach(const struct relay *r, struct relay_slot *s)
     s->detached = true;
 }
 
+void relay_give_up(const struct relay *r, struct relay_slot *s, bool tell)
+{
+    CHECK(s->out, "a request is given up that is not at the target");
+    s->out = false;
+    --*sim_wire_load(r->ctx, s->way.wire);
+    if (tell) {
+        struct message m = onward(r, s);
+        sim_send_cancel(r->ctx, s->way, &m);
+    }
+}
+
 void relay_drop(const struct relay *r, struct relay_slot *s, bool tell)
 {
     if (s->out) {
-        --*sim_wire_load(r->ctx, s->way.wire);
-    }
-    if (s->out && tell) {
-        struct message m = onward(r, s);
-        sim_send_cancel(r->ctx, s->way, &m);
+        relay_give_up(r, s, tell);
     }
     forget(r, s);
 }

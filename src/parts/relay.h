@@ -95,6 +95,10 @@ void relay_answer(const struct relay *r, struct relay_slot *s, const struct mess
  * slot stays until relay_answer, which then answers nobody, or relay_drop. */
 void relay_detach(const struct relay *r, struct relay_slot *s);
 
+/* Waits no longer for the target's answer to a request that was sent on, so that the owner may
+ * answer it. `tell` the target that nobody waits. */
+void relay_give_up(const struct relay *r, struct relay_slot *s, bool tell);
+
 /* Forgets a request without an answer. `tell` its target, if it was sent on, that nobody waits. */
 void relay_drop(const struct relay *r, struct relay_slot *s, bool tell);
 
