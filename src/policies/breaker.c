@@ -13,7 +13,6 @@ enum { MOST_ROOMS = 1000 };
 static const char *const scope_words[] = {"call", "endpoint", NULL};
 static const char *const check_words[] = {"request", "attempt", NULL};
 static const char *const counts_words[] = {"attempts", "requests", NULL};
-static const char *const failure_on_words[] = {"timeout", "error", "final", NULL};
 static const char *const while_open_words[] = {"ignored", "counted", NULL};
 
 #define FAILURES "Failures without a success between them that open the breaker."
@@ -60,7 +59,7 @@ static const struct param_spec common_rows[] = {
     P_WORD(breaker, counts, counts_words, "attempts",
            "Whose ends the breaker of a call is told: those of all attempts, or those of requests, "
            "when nothing follows any more."),
-    P_WORDS(breaker, failure_on, failure_on_words, "[timeout, error]",
+    P_WORDS(breaker, failure_on, failure_kind_words, "[timeout, error]",
             "What counts as a failure: attempts without an answer in time (timeout), answers that "
             "report a passing failure (error: 408, 429, 489, 5xx) or another one (final)."),
     P_MAYBE_DURATION(breaker, slow_call_duration, "none", 1, 1e18,
@@ -374,20 +373,7 @@ static bool still_counts(const struct breaker *b, struct breaker_state *s,
 
 bool breaker_is_failure(const struct breaker *b, enum outcome outcome, sim_time took)
 {
-    if (took > b->slow_call_duration) {
-        return true;
-    }
-    switch (outcome) {
-    case OUTCOME_SUCCESS:
-        return false;
-    case OUTCOME_ERROR:
-        return b->failure_on & BREAKER_ON_ERROR;
-    case OUTCOME_FINAL:
-        return b->failure_on & BREAKER_ON_FINAL;
-    case OUTCOME_TIMEOUT:
-        return b->failure_on & BREAKER_ON_TIMEOUT;
-    }
-    CHECK(false, "no such outcome: %d", (int)outcome);
+    return took > b->slow_call_duration || outcome_is_among(b->failure_on, outcome);
 }
 
 void breaker_judge(const struct breaker *b, struct breaker_state *s, sim_time now,

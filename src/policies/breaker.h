@@ -52,13 +52,6 @@ enum breaker_scope { BREAKER_PER_CALL, BREAKER_PER_ENDPOINT };
 enum breaker_check { BREAKER_CHECK_REQUEST, BREAKER_CHECK_ATTEMPT };
 enum breaker_counts_of { BREAKER_COUNTS_ATTEMPTS, BREAKER_COUNTS_REQUESTS };
 
-/* The outcomes that are failures, as bits of `failure_on`. */
-enum breaker_failure_on {
-    BREAKER_ON_TIMEOUT = 1,
-    BREAKER_ON_ERROR = 2,
-    BREAKER_ON_FINAL = 4,
-};
-
 enum breaker_while_open { BREAKER_OPEN_IGNORES, BREAKER_OPEN_COUNTS };
 
 struct breaker {
@@ -66,7 +59,7 @@ struct breaker {
     int scope;                      /* enum breaker_scope */
     int check;                      /* enum breaker_check */
     int counts;                     /* enum breaker_counts_of */
-    uint32_t failure_on;            /* enum breaker_failure_on */
+    uint32_t failure_on;            /* enum failure_kind */
     sim_time slow_call_duration;    /* [ns] what took longer has failed; SIM_TIME_NEVER: nothing */
     sim_time open_duration;         /* [ns] OPEN at least so long; also how long a probe has */
     int64_t failure_threshold;      /* consecutive, state_attributed, with the next two */

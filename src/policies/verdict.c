@@ -28,6 +28,23 @@ const char *const method_words[] = {
     [METHOD_OPTIONS] = "OPTIONS", [METHOD_OTHER] = "OTHER", NULL,
 };
 
+const char *const failure_kind_words[] = {"timeout", "error", "final", NULL};
+
+bool outcome_is_among(uint32_t kinds, enum outcome outcome)
+{
+    switch (outcome) {
+    case OUTCOME_SUCCESS:
+        return false;
+    case OUTCOME_ERROR:
+        return kinds & FAILURE_ERROR;
+    case OUTCOME_FINAL:
+        return kinds & FAILURE_FINAL;
+    case OUTCOME_TIMEOUT:
+        return kinds & FAILURE_TIMEOUT;
+    }
+    CHECK(false, "no such outcome: %d", (int)outcome);
+}
+
 /* Reads a status at `*p`, which moves on; -1 unless there are three digits. */
 static int read_status(const char **p)
 {

@@ -105,6 +105,14 @@ enum outcome {
     OUTCOME_TIMEOUT, /* no answer in time */
 };
 
+/* Outcomes that are failures, as bits, in the order of failure_kind_words for a row. */
+enum failure_kind { FAILURE_TIMEOUT = 1, FAILURE_ERROR = 2, FAILURE_FINAL = 4 };
+
+extern const char *const failure_kind_words[];
+
+/* Whether an outcome is one of the failures that `kinds`, bits of enum failure_kind, name. */
+bool outcome_is_among(uint32_t kinds, enum outcome outcome);
+
 /* Statuses from `low` to `high`, both included, written "503" or "500-599". */
 struct status_range {
     const char *written;

@@ -574,7 +574,7 @@ static void draw_script(struct script *s, struct rng_stream *r)
 {
     sim_time at = 0;
     *s = (struct script){.breaker = {.kind = BREAKER_STATE_ATTRIBUTED,
-                                     .failure_on = BREAKER_ON_TIMEOUT | BREAKER_ON_ERROR,
+                                     .failure_on = FAILURE_TIMEOUT | FAILURE_ERROR,
                                      .slow_call_duration = SIM_TIME_NEVER,
                                      .open_duration = 1 + below(r, S(0.05)),
                                      .failure_threshold = 1 + below(r, 2),

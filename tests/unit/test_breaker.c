@@ -87,7 +87,7 @@ static void forms_are_read(void **unused)
     assert_int_equal(breaker.while_open, BREAKER_OPEN_IGNORES);
     assert_int_equal(breaker.scope, BREAKER_PER_CALL);
     assert_int_equal(breaker.check, BREAKER_CHECK_REQUEST);
-    assert_int_equal(breaker.failure_on, BREAKER_ON_TIMEOUT | BREAKER_ON_ERROR);
+    assert_int_equal(breaker.failure_on, FAILURE_TIMEOUT | FAILURE_ERROR);
     assert_true(breaker.slow_call_duration == SIM_TIME_NEVER);
     begin("breaker: state_attributed");
     assert_int_equal(breaker.failure_threshold, 5);
@@ -103,7 +103,7 @@ static void forms_are_read(void **unused)
     assert_int_equal(breaker.windows_count, 10);
     assert_int_equal(breaker.scope, BREAKER_PER_ENDPOINT);
     assert_int_equal(breaker.check, BREAKER_CHECK_ATTEMPT);
-    assert_int_equal(breaker.failure_on, BREAKER_ON_TIMEOUT | BREAKER_ON_FINAL);
+    assert_int_equal(breaker.failure_on, FAILURE_TIMEOUT | FAILURE_FINAL);
 }
 
 static void mistakes_are_refused(void **unused)
