@@ -3,7 +3,7 @@
  * api_gateway: lets requests of some kinds in and calls for each kind the backends of its route.
  * Before that it looks at who asks, which takes time but no worker, and at the route's rate limit:
  * 404 is the answer without a route, 401 to whoever fails the one, and 429 where the other is
- * used up. What became of the call is told as parts/call_reply.h says; its timeout is that of
+ * used up. What became of the call is told as caller_reply says; its timeout is that of
  * the route's `call`, and so are retries and the rest, of which there are none by default.
  */
 #include <stddef.h>
@@ -12,7 +12,6 @@
 #include "engine/entity.h"
 #include "engine/kind.h"
 #include "engine/target.h"
-#include "parts/call_reply.h"
 #include "parts/caller.h"
 #include "parts/relay.h"
 #include "policies/verdict.h"
@@ -214,17 +213,13 @@ static void call_backend(struct ctx *c, struct gateway_request *q)
     struct api_gateway_stats *st = c->stats;
     struct caller caller = caller_for(c, q->route);
     const struct message *m = &q->relay.in.m;
-    sim_time deadline = m->deadline;
-    if (m->flags & REQUEST_RELATIVE) {
-        deadline = sim_time_add(q->relay.arrived, m->deadline);
-    }
     st->requests_routed++;
     q->routed = true;
     q->call = caller_start(
         &caller, &(struct call_request){.request = m->request,
                                         .cookie = q->relay.slot,
                                         .site = (uint16_t)q->route,
-                                        .deadline = deadline,
+                                        .deadline = relay_deadline(&q->relay),
                                         .class_ = m->class_,
                                         .priority = m->priority,
                                         .method = (uint8_t)p->routes.items[q->route].method,
@@ -297,7 +292,7 @@ static void on_call(struct ctx *c, const struct event *e)
     st->successful_requests += well;
     st->failed_requests += !well;
     st->requests_timed_out += end.last.error == ERROR_TIMEOUT;
-    struct message reply = call_reply(&end.last);
+    struct message reply = caller_reply(&end.last);
     answer(c, request_at(c, (uint32_t)end.cookie), &reply);
 }
 

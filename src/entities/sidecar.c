@@ -9,7 +9,6 @@
 
 #include "engine/entity.h"
 #include "engine/target.h"
-#include "parts/call_reply.h"
 #include "parts/caller.h"
 #include "parts/relay.h"
 #include "policies/verdict.h"
@@ -112,12 +111,10 @@ static void on_request(struct ctx *c, const struct event *e)
     struct caller caller = caller_for(c);
     const struct relay_slot *s = relay_take(&relay, e);
     const struct message *m = &s->in.m;
-    sim_time deadline =
-        m->flags & REQUEST_RELATIVE ? sim_time_add(c->now, m->deadline) : m->deadline;
     request_at(c, s->slot)->call =
         caller_start(&caller, &(struct call_request){.request = m->request,
                                                      .cookie = s->slot,
-                                                     .deadline = deadline,
+                                                     .deadline = relay_deadline(s),
                                                      .class_ = m->class_,
                                                      .priority = m->priority,
                                                      .method = (uint8_t)p->method,
@@ -139,7 +136,7 @@ static void on_call(struct ctx *c, const struct event *e)
     st->successful_requests += well;
     st->failed_requests += !well;
     sim_record(c, &st->latency, c->now - s->arrived);
-    struct message reply = call_reply(&end.last);
+    struct message reply = caller_reply(&end.last);
     relay_answer(&relay, s, &reply);
 }
 

@@ -218,6 +218,28 @@ void caller_abandon(struct ctx *ctx, struct slab *slab, struct caller_stats *sta
     breaker_counts_crash(&stats->breakers, ctx->now);
 }
 
+struct message caller_reply(const struct attempt_end *last)
+{
+    switch ((enum attempt_error)last->error) {
+    case ERROR_NONE:
+        return (struct message){
+            .status = last->status, .flags = last->flags, .deadline = last->retry_after};
+    case ERROR_TIMEOUT:
+        return (struct message){.status = STATUS_GATEWAY_TIMEOUT};
+    case ERROR_THROTTLED:
+        return (struct message){.status = STATUS_LIMITED, .flags = REPLY_NO_RETRY};
+    case ERROR_CIRCUIT_OPEN:
+    case ERROR_DEADLINE:
+        return (struct message){.status = STATUS_BAD_GATEWAY, .flags = REPLY_NO_RETRY};
+    case ERROR_REFUSED:
+    case ERROR_RESET:
+    case ERROR_DROPPED:
+    case ERROR_NO_CONNECTION:
+        break;
+    }
+    return (struct message){.status = STATUS_BAD_GATEWAY};
+}
+
 /* --- what an attempt's end means for its call -------------------------------------------- */
 
 static struct retry_question question(const struct caller *c, const struct call *call,

@@ -124,6 +124,10 @@ bool caller_handle(const struct caller *c, struct call *call, const struct event
  * attempts are told if the call's `cancel` says so. */
 void caller_give_up(const struct caller *c, uint32_t slot);
 
+/* What is told to whoever a call was made for, when its last attempt ended like this: the answer,
+ * or that there was none. */
+struct message caller_reply(const struct attempt_end *last);
+
 /* Forgets all calls of the owner, which has crashed. */
 void caller_abandon(struct ctx *ctx, struct slab *slab, struct caller_stats *stats);
 

@@ -74,6 +74,13 @@ struct relay {
 /* Takes a request in. The rest of the slot is not cleared. */
 struct relay_slot *relay_take(const struct relay *r, const struct event *e);
 
+/* The instant until which a request has time [ns]; SIM_TIME_NEVER: for ever. */
+static inline sim_time relay_deadline(const struct relay_slot *s)
+{
+    const struct message *m = &s->in.m;
+    return m->flags & REQUEST_RELATIVE ? sim_time_add(s->arrived, m->deadline) : m->deadline;
+}
+
 /* Sends a request on, once: to one of the target, by its balance, whose chance comes from `stream`.
  * Time left in place of a deadline has gone on since it arrived. */
 void relay_send(const struct relay *r, struct relay_slot *s, const struct target *target,
