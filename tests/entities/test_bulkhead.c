@@ -11,7 +11,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "rng/stream.h"
 #include "support/asker.h"
@@ -553,20 +552,69 @@ static void nothing_goes_astray(void **state)
     trial_close(&t);
 }
 
+/* --- what it is for ---------------------------------------------------------------------- */
+
+/* Of `stat`, a second, from `from` to `to` [s]. */
+static double rate(const struct trial *t, const char *stat, uint32_t from, uint32_t to)
+{
+    uint64_t n = 0;
+    for (uint32_t i = from; i < to; i++) {
+        n += trial_in_interval(t, stat, i);
+    }
+    return (double)n / (to - from);
+}
+
+static void assert_near(const char *what, double found, double low, double high)
+{
+    print_message("%-40s %7.2f/s\n", what, found);
+    assert_true(found >= low && found <= high);
+}
+
+/* The routes of bulkhead.yaml while one of the backends is slow, and before and after. Bounds are
+ * some four standard errors of one replication. */
+static void a_slow_backend_does_not_take_the_other_with_it(void **state)
+{
+    (void)state;
+    struct trial t;
+    static const char *const path = "configs/scenarios/bulkhead.yaml";
+    trial_load(&t, path, (const char *const[]){NULL});
+    trial_run(&t, 0);
+    assert_near("well: catalogue", rate(&t, "catalogue.requests_completed", 10, 60), 94, 106);
+    assert_near("well: reviews", rate(&t, "reviews.requests_completed", 10, 60), 94, 106);
+    assert_near("slow: catalogue", rate(&t, "catalogue.requests_completed", 65, 120), 94, 106);
+    assert_near("slow: reviews", rate(&t, "reviews.requests_completed", 65, 120), 2, 6);
+    assert_near("slow: rejected by the bulkhead", rate(&t, "wall.rejected_requests", 65, 120), 87,
+                100);
+    assert_near("slow: rejected by the gateway", rate(&t, "gateway.requests_rejected", 65, 120), 0,
+                0);
+    assert_near("after: reviews", rate(&t, "reviews.requests_completed", 125, 180), 94, 106);
+    assert_true(trial_level(&t, "wall.in_flight") <= 8);
+    trial_close(&t);
+    trial_load(&t, path, (const char *const[]){"wall.max_concurrent=unlimited", NULL});
+    trial_run(&t, 0);
+    assert_near("unlimited: catalogue", rate(&t, "catalogue.requests_completed", 65, 120), 10, 14);
+    assert_near("unlimited: reviews", rate(&t, "reviews.requests_completed", 65, 120), 3, 7);
+    assert_near("unlimited: rejected by the gateway",
+                rate(&t, "gateway.requests_rejected", 65, 120), 165, 188);
+    trial_close(&t);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(one_place_two_waiting_and_a_limit),
-                                       cmocka_unit_test(whoever_came_first_goes_first),
-                                       cmocka_unit_test(nobody_overtakes_the_line),
-                                       cmocka_unit_test(without_a_line_the_rest_is_rejected),
-                                       cmocka_unit_test(rejected_requests_are_not_tried_again),
-                                       cmocka_unit_test(a_place_that_comes_with_the_limit_is_late),
-                                       cmocka_unit_test(lost_requests_keep_their_place),
-                                       cmocka_unit_test(what_takes_too_long_gives_its_place_back),
-                                       cmocka_unit_test(cancels_leave_the_line_or_the_place),
-                                       cmocka_unit_test(a_crash_empties_it),
-                                       cmocka_unit_test(a_pool_may_stand_behind_it),
-                                       cmocka_unit_test(each_goes_when_its_turn_comes),
-                                       cmocka_unit_test(nothing_goes_astray)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_place_two_waiting_and_a_limit),
+        cmocka_unit_test(whoever_came_first_goes_first),
+        cmocka_unit_test(nobody_overtakes_the_line),
+        cmocka_unit_test(without_a_line_the_rest_is_rejected),
+        cmocka_unit_test(rejected_requests_are_not_tried_again),
+        cmocka_unit_test(a_place_that_comes_with_the_limit_is_late),
+        cmocka_unit_test(lost_requests_keep_their_place),
+        cmocka_unit_test(what_takes_too_long_gives_its_place_back),
+        cmocka_unit_test(cancels_leave_the_line_or_the_place),
+        cmocka_unit_test(a_crash_empties_it),
+        cmocka_unit_test(a_pool_may_stand_behind_it),
+        cmocka_unit_test(each_goes_when_its_turn_comes),
+        cmocka_unit_test(nothing_goes_astray),
+        cmocka_unit_test(a_slow_backend_does_not_take_the_other_with_it)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
