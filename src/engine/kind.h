@@ -4,8 +4,8 @@
  * otherwise names them, too. One name is the same kind wherever it stands, so all names that are
  * given in a study are numbered, in alphabetical order, and messages carry the number.
  *
- * A schema whose structs begin with a struct kind, the name being their key, says in `kinds` which
- * of both it does; model/graph_kinds.c fills in the numbers.
+ * A schema whose structs begin with a struct kind says in `kinds` which of both it does;
+ * model/graph_kinds.c fills in the numbers.
  */
 #ifndef SQUALL_ENGINE_KIND_H
 #define SQUALL_ENGINE_KIND_H
@@ -18,6 +18,13 @@ struct kind {
     const char *name;
     uint16_t number; /* filled in by the graph */
 };
+
+/* A kind that is named where there is no key, as the member `member` of struct `tag`. */
+#define KIND_NAME(tag, member, doc_) \
+    { \
+        .name = "name", .doc = doc_, .unit = "", .kind = PARAM_TEXT, \
+        .offset = SCHEMA_OFFSET(struct kind, tag, member) + offsetof(struct kind, name) \
+    }
 
 /* The key of a struct `tag` that begins with the kind `member`. */
 #define KIND_KEY(tag, member, doc_) \

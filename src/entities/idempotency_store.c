@@ -25,6 +25,7 @@
 #include <stddef.h>
 
 #include "engine/entity.h"
+#include "engine/kind.h"
 #include "parts/chain.h"
 #include "parts/key_table.h"
 #include "parts/relay.h"
@@ -42,7 +43,7 @@ enum on_duplicate { DUPLICATE_DROPPED, DUPLICATE_JOINS };
 static const char *const duplicate_words[] = {"drop", "join", NULL};
 
 struct keyless_kind {
-    int64_t kind;
+    struct kind kind;
 };
 
 struct idempotency_store_params {
@@ -55,21 +56,19 @@ struct idempotency_store_params {
     bool store_failures, durable, pass_cancel;
 };
 
-static const struct param_spec kind_rows[] = {
-    P_COUNT(keyless_kind, kind, NULL, 0, UINT16_MAX, "Place in the mix of a client, from 0."),
-    P_END};
+static const struct param_spec kind_rows[] = {KIND_NAME(keyless_kind, kind, "The kind."), P_END};
 
 static const struct schema kind_schema = {.name = "keyless_kind",
                                           .summary = "A kind of requests that have no key.",
                                           .size = sizeof(struct keyless_kind),
                                           .rows = kind_rows,
+                                          .kinds = KINDS_SOUGHT,
                                           .shorthand = true};
 
 static const struct param_spec rows[] = {
     P_TARGET(idempotency_store_params, target, NULL, "Where requests go that are no duplicates."),
     P_LIST(idempotency_store_params, keyless_kinds, kind_schema, "[]",
-           "Kinds of requests that have no key and are sent on whatever was before, by their "
-           "places in the `requests` of their clients: `[0, 2]`."),
+           "Kinds of requests that have no key and are sent on whatever was before."),
     P_DURATION(idempotency_store_params, ttl, "300s", 1, 1e18,
                "Age from which a sweep removes a completed key. It counts from the completion."),
     P_COUNT(idempotency_store_params, max_entries, "10000", 1, 1e9,
@@ -332,7 +331,7 @@ static bool is_keyless(const struct ctx *c, const struct message *m)
 {
     const struct idempotency_store_params *p = c->params;
     uint32_t i = 0;
-    while (i < p->keyless_kinds.count && p->keyless_kinds.items[i].kind != m->class_) {
+    while (i < p->keyless_kinds.count && p->keyless_kinds.items[i].kind.number != m->class_) {
         i++;
     }
     return i < p->keyless_kinds.count;

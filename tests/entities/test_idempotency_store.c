@@ -30,7 +30,7 @@ static void open_store(struct trial *t, const char *steps, const char *store, co
                "squall: 1\n"
                "duration: 100s\n"
                "entities:\n"
-               "  users: {type: asker, target: store, steps: [%s]}\n"
+               "  users: {type: asker, target: store, kinds: [k0, k1, k2, k3], steps: [%s]}\n"
                "  store: {type: idempotency_store, target: far, %s}\n"
                "  far: {type: probe, answers: [%s]}\n%s\n",
                steps, store, answers, rest);
@@ -102,7 +102,7 @@ static void a_key_is_sent_on_once_in_its_life(void **state)
     const char *steps = "[0s, 1], [0.2s, 1, ask, 1, 3], [0.5s, 1], [2s, 1], [5.9s, 1], [6.1s, 1], "
                         "[8s, 1], [11s, 1]";
     struct trial t;
-    run(&t, steps, "ttl: 5s, cleanup_interval: 3s, keyless_kinds: [2, 3]", "{after: 1s}");
+    run(&t, steps, "ttl: 5s, cleanup_interval: 3s, keyless_kinds: [k2, k3]", "{after: 1s}");
     probe_assert_times(&t, "far", 3, (sim_time[]){0, S(0.2), S(6.1)});
     asker_assert_replies(
         &t, "users", 3, (struct asker_reply[]){{S(1), 1, 200}, {S(1.2), 1, 200}, {S(7.1), 1, 200}});
@@ -117,7 +117,7 @@ static void a_key_is_sent_on_once_in_its_life(void **state)
     assert_int_equal(level(&t, "in_progress"), 0);
     trial_close(&t);
     /* Joined, each gets its answer: in flight with the original, after that at once. */
-    run(&t, steps, "ttl: 5s, cleanup_interval: 3s, keyless_kinds: 3, on_duplicate: join",
+    run(&t, steps, "ttl: 5s, cleanup_interval: 3s, keyless_kinds: k3, on_duplicate: join",
         "{after: 1s}");
     asker_assert_replies(&t, "users", 8,
                          (struct asker_reply[]){{S(1), 1, 200},
@@ -149,7 +149,7 @@ static void sweeps_come_while_there_are_keys(void **state)
     /* What has no key begins none, and a second key no second one: key 2, stored at 2 s, would be
      * removed at 4 s. */
     run(&t, "[0s, 9, ask, 1, 1], [0.1s, 1], [1s, 2], [3.2s, 1], [6.099999999s, 2], [6.1s, 2]",
-        "ttl: 2s, cleanup_interval: 3s, keyless_kinds: 1", "{after: 1s}");
+        "ttl: 2s, cleanup_interval: 3s, keyless_kinds: k1", "{after: 1s}");
     probe_assert_times(&t, "far", 5, (sim_time[]){0, S(0.1), S(1), S(3.2), S(6.1)});
     trial_close(&t);
     /* A key in flight keeps them going. */
@@ -179,13 +179,16 @@ static void the_key_is_the_logical_request(void **state)
 {
     (void)state;
     struct trial t;
-    trial_open(&t, "squall: 1\n"
-                   "duration: 10s\n"
-                   "entities:\n"
-                   "  one: {type: asker, target: store, steps: [[0s, 1], [1s, 1, ask, 2]]}\n"
-                   "  two: {type: asker, target: store, steps: [[2s, 1], [3s, 2]]}\n"
-                   "  store: {type: idempotency_store, target: far, on_duplicate: join}\n"
-                   "  far: {type: probe}\n");
+    trial_open(
+        &t,
+        "squall: 1\n"
+        "duration: 10s\n"
+        "entities:\n"
+        "  one: {type: asker, target: store, kinds: [k0, k1, k2, k3], steps: [[0s, 1], [1s, 1, "
+        "ask, 2]]}\n"
+        "  two: {type: asker, target: store, kinds: [k0, k1, k2, k3], steps: [[2s, 1], [3s, 2]]}\n"
+        "  store: {type: idempotency_store, target: far, on_duplicate: join}\n"
+        "  far: {type: probe}\n");
     trial_run(&t, 0);
     assert_balance(&t);
     probe_assert_times(&t, "far", 3, (sim_time[]){0, S(2), S(3)});
@@ -287,7 +290,8 @@ static void a_pool_may_stand_behind_it(void **state)
     trial_open(&t, "squall: 1\n"
                    "duration: 10s\n"
                    "entities:\n"
-                   "  users: {type: asker, target: store, steps: [[0s, 1, ask_pooled], [1s, 1],\n"
+                   "  users: {type: asker, target: store, kinds: [k0, k1, k2, k3], steps: [[0s, 1, "
+                   "ask_pooled], [1s, 1],\n"
                    "          [2s, 1]]}\n"
                    "  store: {type: idempotency_store, target: pool, on_duplicate: join}\n"
                    "  pool: {type: connection_pool, target: far}\n"
@@ -393,7 +397,7 @@ static void cancels_are_passed_on_when_nobody_waits(void **state)
     assert_counts(&t, 1, 1, 1, 0);
     trial_close(&t);
     /* Without a key there is nothing to complete. */
-    run(&t, "[0s, 1], [1s, 1, cancel]", "keyless_kinds: 0", "{after: 5s}");
+    run(&t, "[0s, 1], [1s, 1, cancel]", "keyless_kinds: k0", "{after: 5s}");
     assert_int_equal(count(&t, "late_responses"), 1);
     assert_int_equal(level(&t, "in_progress"), 0);
     probe_assert_cancels(&t, "far", 0, NULL);
@@ -477,7 +481,7 @@ static void open_random(struct trial *t, struct rng_stream *r)
     char steps[16384], store[512];
     draw_steps(r, steps, sizeof steps);
     snprintf(store, sizeof store,
-             "keyless_kinds: 1, max_entries: %u, ttl: %ums, cleanup_interval: %ums,\n"
+             "keyless_kinds: k1, max_entries: %u, ttl: %ums, cleanup_interval: %ums,\n"
              "    in_flight_ttl: %s, on_duplicate: %s, store_failures: %s, durable: %s,\n"
              "    pass_cancel: %s",
              1 + (unsigned)below(r, 8), 1 + (unsigned)below(r, 200), 1 + (unsigned)below(r, 200),

@@ -7,6 +7,7 @@
 
 #include <inttypes.h>
 
+#include "engine/kind.h"
 #include "engine/target.h"
 
 enum { TIMER_STEP = EVENT_TIMER };
@@ -21,8 +22,13 @@ struct step {
     int64_t attempt, kind;
 };
 
+struct asked_kind {
+    struct kind kind;
+};
+
 struct asker_params {
     struct target target;
+    LIST_OF(struct asked_kind) kinds;
     LIST_OF(struct step) steps;
 };
 
@@ -31,7 +37,7 @@ static const struct param_spec step_rows[] = {
     P_COUNT(step, number, NULL, 0, 1e9, "Of the request."),
     P_WORD(step, what, what_words, "ask", "To send the request, or its cancel."),
     P_COUNT(step, attempt, "1", 1, UINT16_MAX, "Which one of the request."),
-    P_COUNT(step, kind, "0", 0, UINT16_MAX, "As if by its place in a mix."),
+    P_COUNT(step, kind, "0", 0, UINT16_MAX, "By its place among the kinds."),
     P_END};
 
 static const struct schema step_schema = {.name = "step",
@@ -40,8 +46,18 @@ static const struct schema step_schema = {.name = "step",
                                           .rows = step_rows,
                                           .positional = true};
 
+static const struct param_spec kind_rows[] = {KIND_NAME(asked_kind, kind, "Its name."), P_END};
+
+static const struct schema kind_schema = {.name = "asked kind",
+                                          .summary = "A kind of requests.",
+                                          .size = sizeof(struct asked_kind),
+                                          .rows = kind_rows,
+                                          .kinds = KINDS_GIVEN,
+                                          .shorthand = true};
+
 static const struct param_spec rows[] = {
     P_TARGET(asker_params, target, NULL, "Who is asked."),
+    P_LIST(asker_params, kinds, kind_schema, "[any]", "Kinds of requests."),
     P_LIST(asker_params, steps, step_schema, "[]", "In any order."), P_END};
 
 static const struct schema schema = {.name = "asker",
@@ -70,11 +86,12 @@ static void init(struct ctx *c)
 static void take(struct ctx *c, const struct step *step)
 {
     const struct asker_params *p = c->params;
+    CHECK(step->kind < p->kinds.count, "a step of no kind");
     struct way way = {sim_port(c, p->target.port)->first_wire, 0};
     struct message m = {.request = (uint64_t)c->self << 32 | (uint32_t)step->number,
                         .token = (uint64_t)step->number,
                         .deadline = SIM_TIME_NEVER,
-                        .class_ = (uint16_t)step->kind,
+                        .class_ = p->kinds.items[step->kind].kind.number,
                         .attempt = (uint16_t)step->attempt,
                         .flags = step->what == WHAT_ASK_POOLED ? REQUEST_POOLED : 0};
     if (step->what == WHAT_CANCEL) {
