@@ -80,7 +80,7 @@ struct call_params {
     struct throttle throttle;
     struct conditioner conditioner;
     uint32_t cancel; /* enum call_cancel */
-    bool accept_late;
+    bool accept_late, accept_between_attempts;
     /* derived */
     bool plain; /* nothing stands in the way of an attempt, or delays it */
     bool swift; /* ... attempts come one at a time, and their ends are of no further consequence */
@@ -211,6 +211,10 @@ extern const char *const deadline_accounting_words[],
         CALL_ROW(tag, at, accept_late, bool, PARAM_BOOL, "", "false", \
                  .doc = \
                      "Whether a success that comes after its attempt's timeout ends the request " \
-                     "well, as long as that is under way.")
+                     "well, as long as that is under way."), \
+        CALL_ROW(tag, at, accept_between_attempts, bool, PARAM_BOOL, "", "true", \
+                 .doc = \
+                     "Whether it does so, too, while no attempt is out because the next one is " \
+                     "awaited.")
 
 #endif

@@ -389,7 +389,8 @@ static bool hear_late(const struct caller *c, struct call *call, const struct me
     }
     c->stats->late_responses++;
     struct attempt_end how = {.status = m->status, .flags = m->flags};
-    if (!c->params->accept_late ||
+    bool between = call->lead.state == ATTEMPT_AWAITED;
+    if (!c->params->accept_late || (between && !c->params->accept_between_attempts) ||
         verdict_of_end(&how, &attempt_plan(c, call)->retry.verdicts) != OUTCOME_SUCCESS) {
         return false;
     }

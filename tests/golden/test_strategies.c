@@ -282,6 +282,17 @@ static void late_successes_are_accepted(void **state)
                      "wasted_time 400000000, late_responses 1, late_successes 1, successes 1");
     assert_ended(&t, S(1.5));
     trial_close(&t);
+    /* Only while an attempt is out. */
+    one_call(&t, LATE ", accept_between_attempts: false",
+             "type: probe, answers: [{after: 1.05s}, {after: 0.25s}]", "");
+    assert_users(&t, "logical_requests 1, requests_sent 2, retries 1, timeouts 1, "
+                     "responses_received 1, late_responses 1, successes 1");
+    assert_ended(&t, S(1.35));
+    trial_close(&t);
+    one_call(&t, LATE ", accept_between_attempts: false",
+             "type: probe, answers: [{after: 1.5s}, {after: none}]", "");
+    assert_ended(&t, S(1.5));
+    trial_close(&t);
     /* A late failure is not. */
     one_call(&t, LATE, "type: probe, answers: [{after: 1.5s, status: 503}, {after: 0.5s}]", "");
     assert_users(&t, "logical_requests 1, requests_sent 2, retries 1, timeouts 1, "
