@@ -12,7 +12,7 @@ static bool concerns(const struct action_plan *a, entity_id id)
     return id >= a->first && id - a->first < a->count;
 }
 
-/* Copies the rate actions and conditioners on `id` behind those that are there. */
+/* Copies the rate actions, conditioners and pauses on `id` behind those that are there. */
 static void open_windows(struct sim *s, entity_id id, struct condition *k,
                          const struct condition *before)
 {
@@ -29,6 +29,7 @@ static void open_windows(struct sim *s, entity_id id, struct condition *k,
                 (struct conditioner_window){a->from, a->to, a->conditioner};
         }
     }
+    pauses_open(s, id, k, before);
 }
 
 /* How often an action meets an entity, and one more: most conditions, and most windows. */
@@ -44,8 +45,8 @@ static size_t count_meetings(const struct blueprint *b)
 size_t actions_size(const struct blueprint *b)
 {
     return count_meetings(b) * (sizeof(struct condition) + sizeof(struct rate_window) +
-                                sizeof(struct conditioner_window)) +
-           3 * 64;
+                                sizeof(struct conditioner_window) + sizeof(struct pause_window)) +
+           4 * 64;
 }
 
 void actions_open(struct sim *s)
@@ -55,6 +56,7 @@ void actions_open(struct sim *s)
     s->conditions = region_take(&s->memory, most * sizeof *s->conditions, 64);
     s->windows = region_take(&s->memory, most * sizeof *s->windows, 64);
     s->conditioners = region_take(&s->memory, most * sizeof *s->conditioners, 64);
+    s->pauses = region_take(&s->memory, most * sizeof *s->pauses, 64);
     s->n_conditions = 1;
     for (uint32_t i = 0; i < b->n_actions; i++) {
         const struct action_plan *a = &b->actions[i];
@@ -87,9 +89,11 @@ static void schedule(struct sim *s, entity_id id, enum action_kind kind, sim_tim
 void actions_reset(struct sim *s)
 {
     for (uint32_t i = 0; i < s->n_conditions; i++) {
-        s->conditions[i].slow = 1.0;
-        s->conditions[i].epoch = 0;
-        s->conditions[i].down = false;
+        struct condition *k = &s->conditions[i];
+        k->slow = 1.0;
+        k->passed = k->deferred = k->kept = 0;
+        k->epoch = 0;
+        k->crashed = k->down = k->paused = false;
     }
     for (uint32_t i = 0; i < s->plan->n_actions; i++) {
         const struct action_plan *a = &s->plan->actions[i];
@@ -118,24 +122,28 @@ bool actions_apply(struct sim *s, struct record *r, struct event *e)
 {
     struct condition *k = &s->conditions[r->condition];
     double slow = 1.0;
-    bool down = false;
+    bool crashed = false;
+    pauses_apply(s, r, k);
     for (uint32_t i = 0; i < s->plan->n_actions; i++) {
         const struct action_plan *a = &s->plan->actions[i];
         if (!concerns(a, e->target) || s->now < a->from || s->now >= a->to) {
             continue;
         }
         slow *= a->kind == ACTION_SLOW ? a->factor : 1.0;
-        down |= a->kind == ACTION_CRASH;
+        crashed |= a->kind == ACTION_CRASH;
     }
+    bool down = crashed || (k->down && k->paused); /* up again after the pause */
     bool turned = down != k->down, changed = turned || slow != k->slow;
     /* Several actions at one instant take effect at the first one's event, whichever that is: the
      * type is told what has become of it. */
     e->msg.status = !turned ? ACTION_SLOW : down ? ACTION_CRASH : ACTION_RESTART;
-    if (down && !k->down) {
+    if (crashed && !k->crashed) {
         k->epoch++;
+        k->kept = r->count;
         forget_ports(s, r);
     }
     k->slow = slow;
+    k->crashed = crashed;
     k->down = down;
     return changed;
 }

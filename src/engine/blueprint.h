@@ -64,7 +64,9 @@ enum action_kind {
     ACTION_RATE,        /* arrivals come `factor` times as fast while it lasts; several multiply */
     ACTION_CONDITIONER, /* its calls go through one more conditioner while it lasts */
     ACTION_CRASH,       /* down from `from` to `to`: work in hand is lost, messages vanish */
-    ACTION_RESTART,     /* in events only: the end of the last of overlapping crashes */
+    ACTION_PAUSE,       /* frozen from `from` to `to`; see engine/pauses.c */
+    ACTION_RESTART,     /* in events only: the end of the last of overlapping crashes, and of
+                           the pause that it falls into */
 };
 
 /* A timed action on the entities first .. first + count - 1, in force from <= t < to. */
@@ -75,6 +77,7 @@ struct action_plan {
     entity_id first;
     uint32_t count;
     struct conditioner conditioner;
+    bool work_goes_on; /* pause: what is in service is not frozen */
 };
 
 /* The entities first .. first + count - 1. */

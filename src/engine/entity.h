@@ -69,8 +69,8 @@ struct entity_type {
     void (*init)(struct ctx *); /* at time 0; may be NULL */
     void (*handle)(struct ctx *, const struct event *); /* every event */
     void (*finish)(struct ctx *);                       /* at the end of the run; may be NULL */
-    /* Told of every message that arrives while it is down and so vanishes, to count it; may be
-     * NULL. */
+    /* Told of every message that vanishes, as it arrives while the entity is down or was deferred
+     * by a pause before a crash, to count it; may be NULL. */
     void (*miss)(struct ctx *, const struct event *);
     /* Fills in `out` and `events` for t->in, as if nothing failed: what a partition is balanced by.
      * NULL: one event a request, and none are sent. */
@@ -104,12 +104,17 @@ enum timer_flags {
     TIMER_FIRST = 1,    /* a timeout: goes before everything else of its instant */
     TIMER_CONSTANT = 2, /* `delay` is a constant of the model, so such timers come due in the
                            order they are set: they cost less */
+    TIMER_WORK = 4,     /* the end of work of the entity's own, which takes `delay` without the time
+                           that it is paused; a timer without this runs by the clock */
 };
 
 /* An event of kind EVENT_TIMER + n for this entity after `delay` >= 0 [ns]; with zero delay it
  * runs in this instant, after whatever was set going before. Returns a handle for sim_cancel
  * (0 for SIM_TIME_NEVER, which sets nothing going). A crash of the entity cancels its timers. */
 uint64_t sim_timer(struct ctx *, uint16_t kind, sim_time delay, uint64_t token, unsigned flags);
+
+/* How much work has been done from `since`, when a timer with TIMER_WORK was set, to now [ns]. */
+sim_time sim_worked(const struct ctx *, sim_time since);
 
 /* Cancels a timer that has not run. False: it has (or the handle is 0), nothing happens. */
 bool sim_cancel(struct ctx *, uint64_t timer);

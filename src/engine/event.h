@@ -29,7 +29,7 @@ struct message {
                           epoch of its entity */
     uint16_t attempt;  /* from 1, modulo 2^16 */
     uint8_t priority;  /* enum priority */
-    uint8_t flags;     /* request: enum request_flag; reply: enum reply_flag */
+    uint8_t flags;     /* request: enum request_flag; reply: enum reply_flag; timer: TIMER_WORK */
     uint32_t bytes;    /* size on the wire [B] */
 };
 
@@ -49,7 +49,8 @@ enum event_class { CLASS_ACTION, CLASS_TIMEOUT, CLASS_TIMER, CLASS_MESSAGE };
 /* Events run in the order of (time, order). `order` packs
  *   class (2 bits) | keyed bijection of the source's name (32) | the source's own count (30).
  * The bijection is keyed by (seed, replication, time): ties between sources are broken without
- * favour, and the same way on any number of ranks. */
+ * favour, and the same way on any number of ranks. What a pause deferred has the class of a timeout
+ * and its target for a source (engine/pauses.c). */
 struct event {
     sim_time time; /* [ns] */
     uint64_t order;

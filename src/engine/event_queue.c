@@ -713,6 +713,12 @@ void evq_push(struct event_queue *q, uint32_t slot, uint16_t lane)
     }
 }
 
+void evq_defer(struct event_queue *q, uint32_t slot)
+{
+    evq_link(q, slot)->generation -= 2; /* what pushing and popping it have added */
+    evq_push(q, slot, 0);
+}
+
 void evq_push_now(struct event_queue *q, uint32_t slot)
 {
     struct evq_link *link = evq_link(q, slot);

@@ -124,6 +124,10 @@ static inline void evq_give(struct event_queue *q, uint32_t slot)
  * lane's newest (a tie between sources) goes there, too. */
 void evq_push(struct event_queue *q, uint32_t slot, uint16_t lane);
 
+/* Pushes the event that was popped last again, with a later time or order, under the handle that it
+ * had. */
+void evq_defer(struct event_queue *q, uint32_t slot);
+
 /* Pushes the event in `slot`, whose time is that of the event popped last, behind everything that
  * was pushed this way: it runs in this instant, before any other event. */
 void evq_push_now(struct event_queue *q, uint32_t slot);

@@ -166,28 +166,34 @@ static void miss(struct sim *s, struct record *r, const struct event *e)
     }
 }
 
-static inline void deliver(struct sim *s, struct event *e)
+/* False: the event is deferred, and keeps its slot. */
+static inline bool deliver(struct sim *s, uint32_t slot)
 {
+    struct event *e = evq_event(&s->queue, slot);
     struct record *r = &s->records[e->target];
     if (__builtin_expect(r->condition != 0, 0)) {
         if (e->kind == EVENT_ACTION) {
             if (!actions_apply(s, r, e)) {
-                return;
+                return true;
             }
         } else {
             const struct condition *k = &s->conditions[r->condition];
             if (e->kind >= EVENT_TIMER && e->msg.status != k->epoch) {
-                return;
+                return true;
             }
-            if (k->down) {
+            if (k->crashed || pauses_lost(k, e)) {
                 miss(s, r, e);
-                return;
+                return true;
+            }
+            if (pauses_defer(s, r, k, slot)) {
+                return false;
             }
         }
     }
     r->digest = digest_event(r->digest, e);
     sim_enter(s, r, e->target);
     r->type->handle(&s->ctx, e);
+    return true;
 }
 
 /* In a large model whatever an event needs is in no cache. What the events to come need is called
@@ -242,8 +248,9 @@ static bool run_events(struct sim *s, sim_time limit, uint64_t most)
         s->now = e->time;
         s->events++;
         count_cascade(s, evq_was_now(q, slot));
-        deliver(s, e);
-        evq_give(q, slot);
+        if (deliver(s, slot)) {
+            evq_give(q, slot);
+        }
     }
     return !has_to_stop(s) && evq_next_time(q) >= limit;
 }

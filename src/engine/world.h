@@ -65,8 +65,21 @@ struct condition {
     double slow;
     uint32_t first_window, windows;           /* rate actions, in sim->windows */
     uint32_t first_conditioner, conditioners; /* in sim->conditioners */
-    uint16_t epoch;                           /* timers set in an earlier one are void */
-    bool down;
+    uint32_t first_pause, pauses;             /* in sim->pauses */
+    uint32_t passed;                          /* pauses that are over */
+    uint32_t deferred; /* number in the order of the first event that the latest pause deferred, or
+                          could have */
+    uint32_t kept;     /* likewise of the first one that no crash has undone */
+    uint16_t epoch;    /* timers set in an earlier one are void */
+    bool crashed;      /* a crash is in force: messages vanish */
+    bool down;         /* the type was told of it, and not yet of its end */
+    bool paused;
+};
+
+/* When an entity is paused; those of one entity neither overlap nor touch, and are sorted. */
+struct pause_window {
+    sim_time from, to; /* [ns] from <= t < to */
+    bool work_goes_on;
 };
 
 /* Messages made for another part. */
@@ -123,6 +136,7 @@ struct sim {
     uint32_t n_conditions;
     struct rate_window *windows;
     struct conditioner_window *conditioners;
+    struct pause_window *pauses;
     struct outcomes outcomes;
     struct ctx ctx; /* of the event being handled */
     struct record *current;
@@ -141,6 +155,8 @@ struct sim {
     size_t mutable_from, mutable_size; /* of `memory`: states and statistics, cleared by reset */
 };
 
+#define ORDER_COUNT ((UINT32_C(1) << 30) - 1) /* the bits of an order that number it */
+
 /* The event's order; see engine/event.h. */
 static inline uint64_t order_key(const struct sim *s, sim_time time, enum event_class class_,
                                  struct record *source)
@@ -154,7 +170,7 @@ static inline uint64_t order_key(const struct sim *s, sim_time time, enum event_
     x += (uint32_t)(key >> 16);
     x *= UINT32_C(0x846ca68b);
     x ^= x >> 16;
-    return (uint64_t)class_ << 62 | (uint64_t)x << 30 | (count & ((UINT32_C(1) << 30) - 1));
+    return (uint64_t)class_ << 62 | (uint64_t)x << 30 | (count & ORDER_COUNT);
 }
 
 /* engine/open.c: how many streams a type names, and how many of the entities here come before one.
@@ -182,6 +198,18 @@ void actions_open(struct sim *s);               /* conditions and windows, from 
 void actions_reset(struct sim *s);              /* schedules what the timeline does to whom */
 /* Computes the entity's condition. True: it has changed, and `e` says how; tell the type. */
 bool actions_apply(struct sim *s, struct record *r, struct event *e);
+
+/* engine/pauses.c */
+/* Copies the pauses of entity `id`, united, behind those of the condition before. */
+void pauses_open(struct sim *s, entity_id id, struct condition *k, const struct condition *before);
+/* Finds out whether the entity is paused now: at the first action of an instant. */
+void pauses_apply(const struct sim *s, const struct record *r, struct condition *k);
+/* How long work that is begun now and takes `delay` takes with the pauses it meets [ns]. */
+sim_time pauses_stretch(const struct sim *s, const struct condition *k, sim_time delay);
+/* Whether the event was deferred, and a crash has undone that. */
+bool pauses_lost(const struct condition *k, const struct event *e);
+/* True: the event, which was popped last, is deferred, and is not to be handled now. */
+bool pauses_defer(struct sim *s, struct record *r, const struct condition *k, uint32_t slot);
 
 /* engine/kept.c */
 void kept_open(struct sim *s);

@@ -55,10 +55,10 @@ static void on_request(struct ctx *c, const struct event *e)
     gauge_add(&st->in_progress, c->now, 1);
     sim_time latency = dist_draw(&p->latency, &c->streams[0]);
     double slow = sim_slowdown(c);
-    unsigned flags = dist_is_constant(&p->latency) ? TIMER_CONSTANT : 0;
+    unsigned flags = TIMER_WORK | (dist_is_constant(&p->latency) ? TIMER_CONSTANT : 0);
     if (slow != 1.0) {
         latency = sim_time_round((double)latency * slow);
-        flags = 0;
+        flags = TIMER_WORK;
     }
     sim_timer(c, TIMER_DONE, latency, index, flags);
 }

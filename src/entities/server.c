@@ -403,10 +403,10 @@ static void serve(struct ctx *c, uint32_t slot)
     const struct dist *law = law_of(c, job);
     sim_time service = dist_draw(law, &c->streams[STREAM_SERVICE]);
     double slow = sim_slowdown(c);
-    unsigned flags = dist_is_constant(law) ? TIMER_CONSTANT : 0;
+    unsigned flags = TIMER_WORK | (dist_is_constant(law) ? TIMER_CONSTANT : 0);
     if (slow != 1.0) {
         service = sim_time_round((double)service * slow);
-        flags = 0;
+        flags = TIMER_WORK;
     }
     uint64_t timer = sim_timer(c, TIMER_SERVICE, service, token_of(c, slot), flags);
     job->state = JOB_SERVED;
@@ -563,7 +563,7 @@ static void on_service(struct ctx *c, const struct event *e)
     struct server_stats *st = c->stats;
     struct job *job = slab_find(&c->slabs[SLAB_JOBS], e->msg.token);
     CHECK(job, "the end of a service that nobody has");
-    st->total_service_time += (uint64_t)(c->now - job->of.begun);
+    st->total_service_time += (uint64_t)sim_worked(c, job->of.begun);
     next_step(c, (uint32_t)e->msg.token);
 }
 
@@ -607,7 +607,7 @@ static void drop_job(struct ctx *c, uint32_t slot)
     sim_cancel(c, alarms_of(c, job)->deadline);
     if (job->state == JOB_SERVED) {
         sim_cancel(c, alarms_of(c, job)->service);
-        st->total_service_time += (uint64_t)(c->now - job->of.begun);
+        st->total_service_time += (uint64_t)sim_worked(c, job->of.begun);
     } else {
         struct caller caller = caller_for(c, job->site);
         caller_give_up(&caller, job->of.call);

@@ -377,14 +377,14 @@ static const char *who_heeds(struct draft *d, enum action_kind kind)
     return *list ? list : "none";
 }
 
-/* Refuses an action that would do nothing. All heed a crash. */
+/* Refuses an action that would do nothing. All heed crashes and pauses. */
 static void check_heeded(struct draft *d, const struct timed_action *t, uint32_t group)
 {
     static const char *const words[] = {[ACTION_SLOW] = "has no service that could be slowed",
                                         [ACTION_RATE] = "has no arrivals that a rate could change",
                                         [ACTION_CONDITIONER] = "makes no calls"};
     const struct study_group *g = &d->study->groups[group];
-    if (!g->type || t->kind == ACTION_CRASH) {
+    if (!g->type || t->kind == ACTION_CRASH || t->kind == ACTION_PAUSE) {
         return;
     }
     if (!(g->type->heeds & 1u << t->kind)) {
@@ -418,6 +418,7 @@ static void place_actions(struct draft *d)
                                           .from = t->at,
                                           .to = sim_time_add(t->at, t->lasts),
                                           .factor = t->factor,
+                                          .work_goes_on = t->in_service == IN_SERVICE_CONTINUES,
                                           .first = range.first,
                                           .count = range.count,
                                           .conditioner = t->network};

@@ -81,6 +81,8 @@ static void merge_preset(void *params, const struct node *at, struct diag *d, st
 
 static void choose_action(void *params, const struct node *at, struct diag *d, struct arena *a);
 
+static const char *const in_service_words[] = {"freezes", "continues", NULL};
+
 static const struct param_spec timed_action_rows[] = {
     P_DURATION(timed_action, at, NULL, 0, LONGEST, "When it begins."),
     P_MAYBE_DURATION_AS(timed_action, lasts, "for", "none", 1, LONGEST,
@@ -91,6 +93,13 @@ static const struct param_spec timed_action_rows[] = {
     P_TEXT(timed_action, rate, "", "An entity whose arrivals come `factor` times as fast."),
     P_TEXT(timed_action, conditioner, "",
            "An entity whose calls have a bad network before them, as `network` says."),
+    P_TEXT(timed_action, pause, "",
+           "An entity that stands still: whatever comes due for it, messages, timeouts and "
+           "arrivals, does so at the end of the pause, in its order."),
+    P_WORD(timed_action, in_service, in_service_words, "freezes",
+           "What becomes of the work in service when a pause begins: it stands still and goes on "
+           "afterwards (freezes), or is done as if nothing was (continues), and only what would "
+           "begin in the pause begins at its end."),
     P_REAL(timed_action, factor, "1", 0, 1e9, "1",
            "How many times as long (slow) or as fast (rate); both need it."),
     P_BLOCK(timed_action, network, conditioner_schema, "{}",
@@ -100,7 +109,7 @@ static const struct param_spec timed_action_rows[] = {
 const struct schema timed_action_schema = {
     .name = "timed_action",
     .summary = "Something that happens at a given time to a group or an instance: one of slow, "
-               "crash, rate and conditioner. Overlapping ones multiply and unwind exactly.",
+               "crash, rate, conditioner and pause. Overlapping ones multiply and unwind exactly.",
     .size = sizeof(struct timed_action),
     .rows = timed_action_rows,
     .derive = choose_action};
@@ -116,20 +125,23 @@ static void choose_action(void *params, const struct node *at, struct diag *d, s
     } kinds[] = {{"slow", t->slow, ACTION_SLOW, true},
                  {"crash", t->crash, ACTION_CRASH, false},
                  {"rate", t->rate, ACTION_RATE, true},
-                 {"conditioner", t->conditioner, ACTION_CONDITIONER, false}};
+                 {"conditioner", t->conditioner, ACTION_CONDITIONER, false},
+                 {"pause", t->pause, ACTION_PAUSE, false}};
     int given = 0;
     bool takes_factor = false;
+    const char *key = "";
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         if (kinds[i].whom[0]) {
             given++;
             t->whom = (struct name_ref){kinds[i].whom, node_child(at, kinds[i].key)};
             t->kind = kinds[i].kind;
+            key = kinds[i].key;
             takes_factor = kinds[i].factor;
         }
     }
     const struct node *factor = node_child(at, "factor"), *network = node_child(at, "network");
     if (given != 1) {
-        diag_error(d, at, "expected exactly one of slow, crash, rate and conditioner");
+        diag_error(d, at, "expected exactly one of slow, crash, rate, conditioner and pause");
     } else if (t->kind == ACTION_CONDITIONER && !conditioner_does(&t->network)) {
         diag_error(d, network ? network : at, "needs a network with latency, jitter or loss");
     } else if (t->kind != ACTION_CONDITIONER && conditioner_does(&t->network)) {
@@ -137,8 +149,9 @@ static void choose_action(void *params, const struct node *at, struct diag *d, s
     } else if (takes_factor && !factor) {
         diag_error(d, at, "'factor' is missing");
     } else if (!takes_factor && t->factor != 1.0) {
-        diag_error(d, factor, "a %s has no factor",
-                   t->kind == ACTION_CRASH ? "crash" : "conditioner");
+        diag_error(d, factor, "a %s has no factor", key);
+    } else if (t->kind != ACTION_PAUSE && t->in_service != IN_SERVICE_FREEZES) {
+        diag_error(d, node_child(at, "in_service"), "only a pause has this");
     } else if (t->kind == ACTION_SLOW && t->factor <= 0.0) {
         diag_error(d, factor, "service cannot take no time at all; expected more than 0");
     }

@@ -35,13 +35,17 @@ struct network_rule {
     const struct node *at; /* the rule itself */
 };
 
+/* What a pause does to work in service. */
+enum in_service { IN_SERVICE_FREEZES, IN_SERVICE_CONTINUES };
+
 /* Something that happens at a given time. */
 struct timed_action {
-    sim_time at, lasts;                            /* [ns]; lasts may be SIM_TIME_NEVER */
-    const char *slow, *crash, *rate, *conditioner; /* whom; all but one are empty */
+    sim_time at, lasts;                                    /* [ns]; lasts may be SIM_TIME_NEVER */
+    const char *slow, *crash, *rate, *conditioner, *pause; /* whom; all but one are empty */
     double factor;
+    int in_service;             /* enum in_service; of a pause */
     struct conditioner network; /* conditioner: what it does */
-    struct name_ref whom;       /* the one of the four that is written */
+    struct name_ref whom;       /* the one of the five that is written */
     enum action_kind kind;      /* likewise */
 };
 

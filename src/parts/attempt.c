@@ -286,7 +286,7 @@ static bool ends_by_timer(const struct caller *c, const struct call *call, struc
         return false;
     case ATTEMPT_CONNECTING:
         --*sim_wire_load(c->ctx, a->way.wire);
-        if (c->ctx->now == a->limit) {
+        if (c->ctx->now >= a->limit) { /* later when a pause has deferred it */
             st->timeouts++;
             st->unwritten++;
             end->error = ERROR_TIMEOUT;

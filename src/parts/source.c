@@ -31,19 +31,21 @@ void source_derive(struct source_params *p, const struct node *at, struct diag *
 static void set_timer(const struct source *s, int which, sim_time at)
 {
     if (at != SIM_TIME_NEVER) {
-        sim_timer(s->ctx, (uint16_t)(s->timer_kind + which), at - s->ctx->now, 0, 0);
+        sim_time now = s->ctx->now;
+        sim_timer(s->ctx, (uint16_t)(s->timer_kind + which), at > now ? at - now : 0, 0, 0);
     }
 }
 
-/* Sets the timer for the next arrival from `now` on; those before it are lost. */
-static void await_arrival(const struct source *s)
+/* Sets the timer for the next arrival from `from` on; those before it are lost. One that is
+ * overdue, after a pause, comes at once. */
+static void await_arrival(const struct source *s, sim_time from)
 {
     uint32_t n;
     const struct rate_window *windows = sim_rate_windows(s->ctx, &n);
     do {
         s->state->next = arrivals_next(&s->params->arrivals, &s->state->arrivals, windows, n,
                                        &s->streams[STREAM_ARRIVALS]);
-    } while (s->state->next < s->ctx->now);
+    } while (s->state->next < from);
     set_timer(s, TIMER_ARRIVAL, s->state->next);
 }
 
@@ -64,7 +66,7 @@ static bool is_closed(const struct source *s)
 void source_begin(const struct source *s)
 {
     if (!is_closed(s)) {
-        await_arrival(s);
+        await_arrival(s, s->ctx->now);
         return;
     }
     for (int64_t user = 0; user < s->params->arrivals.users; user++) {
@@ -84,7 +86,7 @@ void source_restart(const struct source *s)
 struct call_request source_next(const struct source *s, const struct event *e)
 {
     if (e->kind == s->timer_kind + TIMER_ARRIVAL) {
-        await_arrival(s);
+        await_arrival(s, s->state->next);
     }
     uint32_t which = mix_pick(&s->params->mix, &s->streams[STREAM_MIX]);
     const struct request_kind *k = &s->params->requests.items[which];

@@ -49,6 +49,7 @@ struct fuzz {
     sim_time now;
     uint64_t marks;
     uint32_t spread; /* of the delays, as a power of two */
+    bool defers;     /* some events are pushed again when they come */
 };
 
 static void push(struct fuzz *f)
@@ -101,11 +102,18 @@ static void pop(struct fuzz *f)
     f->list.items[best] = f->list.items[--f->list.n];
     assert_int_equal(evq_pop_before(f->q, t), EVQ_NONE);
     uint32_t slot = evq_pop_before(f->q, t + 1);
-    const struct event *e = evq_event(f->q, slot);
+    struct event *e = evq_event(f->q, slot);
     assert_int_equal(e->msg.request, want.mark);
     assert_int_equal(e->time, t);
     assert_true(t >= f->now);
     f->now = t;
+    if (f->defers && rng_below(&f->rng, 4) == 0) {
+        want.time = e->time += (sim_time)rng_below(&f->rng, 1000);
+        want.order = e->order += 1 + rng_below(&f->rng, 1000);
+        evq_defer(f->q, slot);
+        naive_add(&f->list, want);
+        return;
+    }
     evq_give(f->q, slot);
     assert_false(evq_cancel(f->q, want.handle));
     assert_int_equal(f->q->n_pending, f->list.n);
@@ -137,7 +145,8 @@ static void test_fuzz(void **state)
     struct event_queue *q = calloc(1, sizeof *q);
     evq_open(q);
     for (uint64_t seed = 0; seed < 24; seed++) {
-        struct fuzz f = {.q = q, .now = 5, .spread = (uint32_t)(2 + seed * 7 % 45)};
+        struct fuzz f = {
+            .q = q, .now = 5, .spread = (uint32_t)(2 + seed * 7 % 45), .defers = seed % 3 == 0};
         rng_init(&f.rng, &(struct rng_key){seed, 0, 0, 0});
         evq_reset(q);
         run(&f, 3000, 60, 0, 5);  /* grows */

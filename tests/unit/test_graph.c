@@ -368,9 +368,9 @@ static void test_actions_and_series(void **state)
     const struct blueprint *b = &s->blueprint;
     assert_int_equal(b->n_actions, 3);
     const struct action_plan expected[] = {
-        {ACTION_SLOW, SIM_TIME_S, 3 * SIM_TIME_S, 3.0, 1, 3, {0}},
-        {ACTION_CRASH, 2 * SIM_TIME_S, SIM_TIME_NEVER, 1.0, 5, 1, {0}},
-        {ACTION_RATE, 3 * SIM_TIME_S, 4 * SIM_TIME_S, 0.0, 0, 1, {0}},
+        {ACTION_SLOW, SIM_TIME_S, 3 * SIM_TIME_S, 3.0, 1, 3, {0}, false},
+        {ACTION_CRASH, 2 * SIM_TIME_S, SIM_TIME_NEVER, 1.0, 5, 1, {0}, false},
+        {ACTION_RATE, 3 * SIM_TIME_S, 4 * SIM_TIME_S, 0.0, 0, 1, {0}, false},
     };
     for (int i = 0; i < 3; i++) {
         const struct action_plan *x = &b->actions[i], *y = &expected[i];

@@ -351,13 +351,21 @@ static const struct bad bads[] = {
           "  - {at: 1s}\n"
           "  - {at: 1s, slow: a, crash: b, factor: 2}\n"
           "  - {slow: b, factor: 2}\n"
-          "  - {at: 1s, for: 0s, crash: b}\n" PAIR,
+          "  - {at: 1s, for: 0s, crash: b}\n"
+          "  - {at: 1s, pause: b, factor: 2}\n"
+          "  - {at: 1s, crash: b, in_service: continues}\n"
+          "  - {at: 1s, pause: b, in_service: stops}\n" PAIR,
      "dir/storm.yaml:4:5: timeline[0]: 'factor' is missing\n"
      "dir/storm.yaml:5:32: timeline[1].factor: a crash has no factor\n"
-     "dir/storm.yaml:6:5: timeline[2]: expected exactly one of slow, crash, rate and conditioner\n"
-     "dir/storm.yaml:7:5: timeline[3]: expected exactly one of slow, crash, rate and conditioner\n"
+     "dir/storm.yaml:6:5: timeline[2]: expected exactly one of slow, crash, rate, "
+     "conditioner and pause\n"
+     "dir/storm.yaml:7:5: timeline[3]: expected exactly one of slow, crash, rate, "
+     "conditioner and pause\n"
      "dir/storm.yaml:8:5: timeline[4]: 'at' is missing\n"
-     "dir/storm.yaml:9:19: timeline[5].for: 0s is below 1ns\n"},
+     "dir/storm.yaml:9:19: timeline[5].for: 0s is below 1ns\n"
+     "dir/storm.yaml:10:32: timeline[6].factor: a pause has no factor\n"
+     "dir/storm.yaml:11:36: timeline[7].in_service: only a pause has this\n"
+     "dir/storm.yaml:12:36: timeline[8].in_service: 'stops' is none of freezes, continues\n"},
     {HEAD "timeline:\n"
           "  - {at: 1s, slow: c, factor: 2}\n"
           "  - {at: 1s, slow: b, factor: 0}\n"
