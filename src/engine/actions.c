@@ -90,7 +90,7 @@ void actions_reset(struct sim *s)
 {
     for (uint32_t i = 0; i < s->n_conditions; i++) {
         struct condition *k = &s->conditions[i];
-        k->slow = 1.0;
+        k->slow = k->capacity = 1.0;
         k->passed = k->deferred = k->kept = 0;
         k->epoch = 0;
         k->crashed = k->down = k->paused = false;
@@ -121,7 +121,7 @@ void forget_ports(struct sim *s, const struct record *r)
 bool actions_apply(struct sim *s, struct record *r, struct event *e)
 {
     struct condition *k = &s->conditions[r->condition];
-    double slow = 1.0;
+    double slow = 1.0, capacity = 1.0;
     bool crashed = false;
     pauses_apply(s, r, k);
     for (uint32_t i = 0; i < s->plan->n_actions; i++) {
@@ -130,10 +130,14 @@ bool actions_apply(struct sim *s, struct record *r, struct event *e)
             continue;
         }
         slow *= a->kind == ACTION_SLOW ? a->factor : 1.0;
+        capacity *= a->kind == ACTION_CAPACITY ? a->factor : 1.0;
         crashed |= a->kind == ACTION_CRASH;
     }
     bool down = crashed || (k->down && k->paused); /* up again after the pause */
-    bool turned = down != k->down, changed = turned || slow != k->slow;
+    if (k->paused) {
+        capacity = k->capacity; /* it learns of its workers when the pause is over */
+    }
+    bool turned = down != k->down, changed = turned || slow != k->slow || capacity != k->capacity;
     /* Several actions at one instant take effect at the first one's event, whichever that is: the
      * type is told what has become of it. */
     e->msg.status = !turned ? ACTION_SLOW : down ? ACTION_CRASH : ACTION_RESTART;
@@ -143,6 +147,7 @@ bool actions_apply(struct sim *s, struct record *r, struct event *e)
         forget_ports(s, r);
     }
     k->slow = slow;
+    k->capacity = capacity;
     k->crashed = crashed;
     k->down = down;
     return changed;

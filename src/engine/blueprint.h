@@ -63,6 +63,7 @@ enum action_kind {
     ACTION_SLOW,        /* service takes `factor` times as long while it lasts; several multiply */
     ACTION_RATE,        /* arrivals come `factor` times as fast while it lasts; several multiply */
     ACTION_CONDITIONER, /* its calls go through one more conditioner while it lasts */
+    ACTION_CAPACITY,    /* `factor` times as many workers while it lasts; several multiply */
     ACTION_CRASH,       /* down from `from` to `to`: work in hand is lost, messages vanish */
     ACTION_PAUSE,       /* frozen from `from` to `to`; see engine/pauses.c */
     ACTION_RESTART,     /* in events only: the end of the last of overlapping crashes, and of

@@ -214,6 +214,11 @@ double sim_slowdown(const struct ctx *c)
     return c->sim->conditions[c->sim->current->condition].slow;
 }
 
+double sim_capacity(const struct ctx *c)
+{
+    return c->sim->conditions[c->sim->current->condition].capacity;
+}
+
 const struct rate_window *sim_rate_windows(const struct ctx *c, uint32_t *n)
 {
     const struct condition *k = &c->sim->conditions[c->sim->current->condition];

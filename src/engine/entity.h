@@ -56,7 +56,7 @@ struct entity_type {
     bool answers;   /* takes requests; only such types can be targets */
     bool connects;  /* says when a request holds a connection, or hands on who does */
     bool peers;     /* its targets may name its own group, and so itself */
-    unsigned heeds; /* 1u << ACTION_SLOW, _RATE, _CONDITIONER: what changes how it behaves */
+    unsigned heeds; /* 1u << ACTION_SLOW, ..., _CAPACITY: what changes how it behaves */
     /* Why one with these parameters does not heed such an action all the same, as the end of a
      * sentence that begins with its name; else NULL. The function may be NULL. */
     const char *(*exempt)(const void *params, enum action_kind kind);
@@ -182,6 +182,9 @@ uint32_t sim_caller_group(const struct ctx *, wire_id wire);
 
 /* By how much service is slowed at this moment: the product of the actions in force, 1 without. */
 double sim_slowdown(const struct ctx *);
+
+/* How many times as many workers it has at this moment: likewise. */
+double sim_capacity(const struct ctx *);
 
 /* The conditioners that timed actions put before this entity's calls, whether in force or not; `*n`
  * of them. */

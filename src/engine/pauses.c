@@ -13,6 +13,7 @@
  *   be done at the very moment `from` of a pause that freezes is done at `to`.
  * - a crash loses what was deferred, which the type is told of by `miss`, at `to`. Who is up again
  *   before `to` stays paused, defers what comes, and is told of its restart at `to`.
+ * - more or fewer workers (ACTION_CAPACITY) are learned of at `to`.
  *
  * Pauses that overlap or touch are one, in which work goes on only if it does in all of them.
  *

@@ -62,7 +62,7 @@ struct route {
 
 /* What timed actions have done to an entity. */
 struct condition {
-    double slow;
+    double slow, capacity;
     uint32_t first_window, windows;           /* rate actions, in sim->windows */
     uint32_t first_conditioner, conditioners; /* in sim->conditioners */
     uint32_t first_pause, pauses;             /* in sim->pauses */

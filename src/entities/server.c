@@ -261,6 +261,7 @@ struct server_state {
     struct wait_queue queue;
     struct request_index index; /* of all jobs, where cancels matter */
     int64_t busy;
+    int64_t withheld; /* workers that timed actions take away; below 0: that they add */
 };
 
 enum job_state { JOB_WAITING, JOB_SERVED, JOB_CALLING };
@@ -436,21 +437,47 @@ static bool start(struct ctx *c, uint32_t slot)
     return true;
 }
 
+static bool has_worker(const struct ctx *c)
+{
+    const struct server_params *p = c->params;
+    const struct server_state *state = c->state;
+    return state->busy < p->concurrency - state->withheld;
+}
+
+/* A worker, if there is one, takes the next request. False: none did. */
+static bool take_next(struct ctx *c)
+{
+    struct server_state *state = c->state;
+    struct server_stats *st = c->stats;
+    bool taken = false;
+    while (!taken && state->queue.count > 0 && has_worker(c)) {
+        uint32_t slot = wait_pop(&state->queue, &c->slabs[SLAB_JOBS]);
+        gauge_set(&st->queue_depth, c->now, state->queue.count);
+        taken = start(c, slot);
+    }
+    return taken;
+}
+
 /* A worker is free: the next request has it. */
 static void release_worker(struct ctx *c)
 {
     struct server_state *state = c->state;
     struct server_stats *st = c->stats;
     state->busy--;
-    bool taken = false;
-    while (!taken && state->queue.count > 0) {
-        uint32_t slot = wait_pop(&state->queue, &c->slabs[SLAB_JOBS]);
-        gauge_set(&st->queue_depth, c->now, state->queue.count);
-        taken = start(c, slot);
-    }
-    if (!taken) {
+    if (!take_next(c)) {
         gauge_set(&st->busy_workers, c->now, state->busy);
     }
+}
+
+/* There may be more workers than before, or fewer: those that have a request keep it. */
+static void count_workers(struct ctx *c)
+{
+    const struct server_params *p = c->params;
+    struct server_state *state = c->state;
+    double capacity = sim_capacity(c);
+    state->withheld =
+        capacity == 1.0 ? 0 : p->concurrency - sim_time_round((double)p->concurrency * capacity);
+    while (take_next(c)) {}
 }
 
 static void reject(struct ctx *c, uint32_t slot)
@@ -482,7 +509,7 @@ static void on_request(struct ctx *c, const struct event *e)
         return;
     }
     uint32_t slot = take_job(c, &e->msg, response);
-    if (state->busy < p->concurrency) {
+    if (has_worker(c)) {
         start(c, slot);
     } else if (wait_push(&state->queue, &p->queue, &c->slabs[SLAB_JOBS], slot, e->msg.priority)) {
         gauge_set(&st->queue_depth, c->now, state->queue.count);
@@ -689,6 +716,7 @@ static void handle(struct ctx *c, const struct event *e)
         if (e->msg.status == ACTION_CRASH) {
             crash(c);
         }
+        count_workers(c);
         break;
     default:
         break;
@@ -698,6 +726,9 @@ static void handle(struct ctx *c, const struct event *e)
 static const char *exempt(const void *params, enum action_kind kind)
 {
     const struct server_params *p = params;
+    if (kind == ACTION_CAPACITY && p->concurrency == INT64_MAX) {
+        return "has as many workers as are wanted";
+    }
     return kind == ACTION_CONDITIONER && p->calls.count == 0 ? "makes no calls" : NULL;
 }
 
@@ -713,7 +744,7 @@ static void traffic(const void *params, struct traffic *t)
 const struct entity_type server_type = {
     .name = "server",
     .answers = true,
-    .heeds = 1u << ACTION_SLOW | 1u << ACTION_CONDITIONER,
+    .heeds = 1u << ACTION_SLOW | 1u << ACTION_CONDITIONER | 1u << ACTION_CAPACITY,
     .exempt = exempt,
     .params = &schema,
     .stats = stats,

@@ -382,7 +382,8 @@ static void check_heeded(struct draft *d, const struct timed_action *t, uint32_t
 {
     static const char *const words[] = {[ACTION_SLOW] = "has no service that could be slowed",
                                         [ACTION_RATE] = "has no arrivals that a rate could change",
-                                        [ACTION_CONDITIONER] = "makes no calls"};
+                                        [ACTION_CONDITIONER] = "makes no calls",
+                                        [ACTION_CAPACITY] = "has no workers to count"};
     const struct study_group *g = &d->study->groups[group];
     if (!g->type || t->kind == ACTION_CRASH || t->kind == ACTION_PAUSE) {
         return;

@@ -100,8 +100,10 @@ static const struct param_spec timed_action_rows[] = {
            "What becomes of the work in service when a pause begins: it stands still and goes on "
            "afterwards (freezes), or is done as if nothing was (continues), and only what would "
            "begin in the pause begins at its end."),
+    P_TEXT(timed_action, capacity, "",
+           "A server with `factor` times as many workers, rounded; work in service goes on."),
     P_REAL(timed_action, factor, "1", 0, 1e9, "1",
-           "How many times as long (slow) or as fast (rate); both need it."),
+           "How many times as long (slow), as fast (rate) or as many (capacity); they need it."),
     P_BLOCK(timed_action, network, conditioner_schema, "{}",
             "What a conditioner does to each attempt, besides that of the call itself."),
     P_END};
@@ -109,7 +111,8 @@ static const struct param_spec timed_action_rows[] = {
 const struct schema timed_action_schema = {
     .name = "timed_action",
     .summary = "Something that happens at a given time to a group or an instance: one of slow, "
-               "crash, rate, conditioner and pause. Overlapping ones multiply and unwind exactly.",
+               "crash, rate, conditioner, pause and capacity. Overlapping ones multiply and unwind "
+               "exactly.",
     .size = sizeof(struct timed_action),
     .rows = timed_action_rows,
     .derive = choose_action};
@@ -126,7 +129,8 @@ static void choose_action(void *params, const struct node *at, struct diag *d, s
                  {"crash", t->crash, ACTION_CRASH, false},
                  {"rate", t->rate, ACTION_RATE, true},
                  {"conditioner", t->conditioner, ACTION_CONDITIONER, false},
-                 {"pause", t->pause, ACTION_PAUSE, false}};
+                 {"pause", t->pause, ACTION_PAUSE, false},
+                 {"capacity", t->capacity, ACTION_CAPACITY, true}};
     int given = 0;
     bool takes_factor = false;
     const char *key = "";
@@ -141,7 +145,8 @@ static void choose_action(void *params, const struct node *at, struct diag *d, s
     }
     const struct node *factor = node_child(at, "factor"), *network = node_child(at, "network");
     if (given != 1) {
-        diag_error(d, at, "expected exactly one of slow, crash, rate, conditioner and pause");
+        diag_error(d, at,
+                   "expected exactly one of slow, crash, rate, conditioner, pause and capacity");
     } else if (t->kind == ACTION_CONDITIONER && !conditioner_does(&t->network)) {
         diag_error(d, network ? network : at, "needs a network with latency, jitter or loss");
     } else if (t->kind != ACTION_CONDITIONER && conditioner_does(&t->network)) {

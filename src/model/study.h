@@ -40,12 +40,13 @@ enum in_service { IN_SERVICE_FREEZES, IN_SERVICE_CONTINUES };
 
 /* Something that happens at a given time. */
 struct timed_action {
-    sim_time at, lasts;                                    /* [ns]; lasts may be SIM_TIME_NEVER */
-    const char *slow, *crash, *rate, *conditioner, *pause; /* whom; all but one are empty */
+    sim_time at, lasts; /* [ns]; lasts may be SIM_TIME_NEVER */
+    /* Whom; all but one are empty. */
+    const char *slow, *crash, *rate, *conditioner, *pause, *capacity;
     double factor;
     int in_service;             /* enum in_service; of a pause */
     struct conditioner network; /* conditioner: what it does */
-    struct name_ref whom;       /* the one of the five that is written */
+    struct name_ref whom;       /* the one of the six that is written */
     enum action_kind kind;      /* likewise */
 };
 

@@ -235,6 +235,58 @@ static void one_pause(void **state)
     trial_close(&t);
 }
 
+/* Four workers, asked for eight services of 1 s at once. */
+static void run_workers(struct trial *t, const char *timeline)
+{
+    trial_open(t,
+               "squall: 1\n"
+               "duration: 100s\n"
+               "entities:\n"
+               "  users: {type: client, target: service,\n"
+               "          arrivals: {times: [0s, 0s, 0s, 0s, 0s, 0s, 0s, 0s]}}\n"
+               "  service: {type: server, concurrency: 4, service_time: 1s,\n"
+               "            calls: [{target: seen}]}\n"
+               "  seen: {type: probe}\n"
+               "timeline: [%s]\n",
+               timeline);
+    trial_run(t, 0);
+}
+
+/* Who is in service stays; workers that come back take up what waits at once. */
+static void workers_come_and_go(void **state)
+{
+    (void)state;
+    const struct {
+        const char *timeline;
+        double at[8]; /* [s] */
+    } cases[] = {
+        {"", {1, 1, 1, 1, 2, 2, 2, 2}},
+        {"{at: 0s, for: 10s, capacity: service, factor: 0.5}", {1, 1, 2, 2, 3, 3, 4, 4}},
+        {"{at: 0.5s, for: 1.5s, capacity: service, factor: 50%}", {1, 1, 1, 1, 2, 2, 3, 3}},
+        {"{at: 0.5s, for: 4.5s, capacity: service, factor: 0}", {1, 1, 1, 1, 6, 6, 6, 6}},
+        {"{at: 0s, for: 1s, capacity: service, factor: 2}", {1, 1, 1, 1, 1, 1, 1, 1}},
+        {"{at: 0s, for: 9s, capacity: service, factor: 0.5},"
+         "{at: 1s, for: 9s, capacity: service, factor: 0.5}",
+         {1, 1, 2, 3, 4, 5, 6, 7}},
+        {"{at: 0s, capacity: service, factor: 0.6}", {1, 1, 2, 2, 3, 3, 4, 4}}, /* 2.4 of 4 */
+        {"{at: 0s, for: 5s, capacity: service, factor: 0.5}, {at: 1.5s, for: 6s, pause: service}",
+         {1, 1, 8, 8, 8.5, 8.5, 9, 9}},
+        {"{at: 0s, for: 2s, pause: service}, {at: 1s, for: 3s, capacity: service, factor: 0.5}",
+         {3, 3, 4, 4, 5, 5, 5, 5}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct trial t;
+        sim_time at[8];
+        for (int k = 0; k < 8; k++) {
+            at[k] = S(cases[i].at[k]);
+        }
+        run_workers(&t, cases[i].timeline);
+        probe_assert_times(&t, "seen", 8, at);
+        assert_int_equal(trial_counter(&t, "service.total_service_time"), S(8));
+        trial_close(&t);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -242,6 +294,6 @@ int main(void)
         cmocka_unit_test(crashes_overlap),    cmocka_unit_test(crash_and_slowdown_at_once),
         cmocka_unit_test(actions_come_first), cmocka_unit_test(clients_crash),
         cmocka_unit_test(one_pause),          cmocka_unit_test(arrival_at_the_restart),
-        cmocka_unit_test(delays_crash)};
+        cmocka_unit_test(delays_crash),       cmocka_unit_test(workers_come_and_go)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

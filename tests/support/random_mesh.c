@@ -99,7 +99,7 @@ static void add_timeline(struct mesh *m)
     for (uint32_t i = 0; i < n; i++) {
         uint32_t at = 10 * draft_below(d, 40), lasts = 1 + 10 * draft_below(d, 20),
                  tier = draft_below(d, m->tiers);
-        switch (draft_below(d, 7)) {
+        switch (draft_below(d, 8)) {
         case 0:
             draft_add(d, "  - {at: %ums, for: %ums, slow: tier%u, factor: 3}\n", at, lasts, tier);
             break;
@@ -118,6 +118,10 @@ static void add_timeline(struct mesh *m)
         case 4:
             draft_add(d, "  - {at: %ums, for: %ums, pause: %s}\n", at, lasts,
                       draft_below(d, 2) ? "users0" : "tier0");
+            break;
+        case 5:
+            draft_add(d, "  - {at: %ums, for: %ums, capacity: tier%u, factor: %s}\n", at, lasts,
+                      tier, draft_below(d, 2) ? "0.5" : "0");
             break;
         default:
             draft_add(d, "  - {at: %ums, for: %ums, crash: %s}\n", at, lasts,
