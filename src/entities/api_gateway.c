@@ -259,7 +259,7 @@ static void on_request(struct ctx *c, const struct event *e)
     }
     q->timer = sim_timer(c, TIMER_AUTH, dist_draw(&p->auth_latency, &c->streams[STREAM_AUTH]),
                          slab_token(relay.slab, q->relay.slot),
-                         dist_is_constant(&p->auth_latency) ? TIMER_CONSTANT : 0);
+                         TIMER_WORK | (dist_is_constant(&p->auth_latency) ? TIMER_CONSTANT : 0));
 }
 
 static void on_auth(struct ctx *c, const struct event *e)

@@ -168,7 +168,7 @@ static void await_relay(struct ctx *c)
 {
     const struct outbox_relay_params *p = c->params;
     sim_time latency = dist_draw(&p->relay_latency, &c->streams[STREAM_LATENCY]);
-    unsigned flags = dist_is_constant(&p->relay_latency) ? TIMER_CONSTANT : 0;
+    unsigned flags = TIMER_WORK | (dist_is_constant(&p->relay_latency) ? TIMER_CONSTANT : 0);
     sim_timer(c, TIMER_RELAY, latency, 0, flags);
 }
 
