@@ -131,9 +131,8 @@ uint64_t sim_timer(struct ctx *c, uint16_t kind, sim_time delay, uint64_t token,
 {
     CHECK(delay >= 0, "a timer set %lld ns into the past", (long long)delay);
     struct sim *s = c->sim;
-    const struct condition *k = &s->conditions[s->current->condition];
-    if (__builtin_expect(flags & TIMER_WORK && k->pauses > 0, 0)) {
-        sim_time stretched = pauses_stretch(s, k, delay);
+    if (__builtin_expect(c->has_pauses, 0) && flags & TIMER_WORK) {
+        sim_time stretched = pauses_stretch(s, &s->conditions[s->current->condition], delay);
         flags &= stretched == delay ? ~0U : ~(unsigned)TIMER_CONSTANT;
         delay = stretched;
     }
@@ -149,8 +148,10 @@ uint64_t sim_timer(struct ctx *c, uint16_t kind, sim_time delay, uint64_t token,
     e->target = c->self;
     e->kind = kind;
     e->port = 0;
-    e->msg = (struct message){
-        .token = token, .status = k->epoch, .flags = (uint8_t)(flags & TIMER_WORK)};
+    e->msg = (struct message){.token = token, .status = s->conditions[s->current->condition].epoch};
+    if (__builtin_expect(c->has_pauses, 0)) {
+        e->msg.flags = (uint8_t)(flags & TIMER_WORK);
+    }
     bool in_lane = flags & TIMER_CONSTANT && delay > 0;
     set_going(s, slot, delay, in_lane ? evq_lane(&s->queue, delay, class_) : 0);
     return evq_handle(&s->queue, slot);

@@ -41,6 +41,7 @@ struct ctx {
     struct rng_stream *streams; /* in the order of the type's `streams` */
     struct slab *slabs;         /* of the type: in the order of the type's `slabs` */
     bool has_budget, has_conditioners, has_trace; /* whether there are any in the whole model */
+    bool has_pauses;                              /* likewise, here */
     bool has_onlookers; /* whether a budget, a trace or breakdowns look at single outcomes */
 };
 
@@ -114,7 +115,11 @@ enum timer_flags {
 uint64_t sim_timer(struct ctx *, uint16_t kind, sim_time delay, uint64_t token, unsigned flags);
 
 /* How much work has been done from `since`, when a timer with TIMER_WORK was set, to now [ns]. */
-sim_time sim_worked(const struct ctx *, sim_time since);
+sim_time sim_worked_in_pauses(const struct ctx *, sim_time since);
+static inline sim_time sim_worked(const struct ctx *c, sim_time since)
+{
+    return __builtin_expect(c->has_pauses, 0) ? sim_worked_in_pauses(c, since) : c->now - since;
+}
 
 /* Cancels a timer that has not run. False: it has (or the handle is 0), nothing happens. */
 bool sim_cancel(struct ctx *, uint64_t timer);

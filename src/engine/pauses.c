@@ -66,6 +66,7 @@ void pauses_open(struct sim *s, entity_id id, struct condition *k, const struct 
         }
     }
     k->pauses = unite(windows, k->pauses);
+    s->ctx.has_pauses |= k->pauses > 0;
 }
 
 static const struct pause_window *window_of(const struct sim *s, const struct condition *k,
@@ -105,7 +106,7 @@ sim_time pauses_stretch(const struct sim *s, const struct condition *k, sim_time
     return at == SIM_TIME_NEVER ? at : sim_time_add(at - s->now, left);
 }
 
-sim_time sim_worked(const struct ctx *c, sim_time since)
+sim_time sim_worked_in_pauses(const struct ctx *c, sim_time since)
 {
     const struct sim *s = c->sim;
     const struct condition *k = &s->conditions[s->current->condition];

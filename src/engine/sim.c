@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/compiler.h"
 #include "base/hash.h"
 #include "engine/world.h"
 
@@ -166,34 +167,31 @@ static void miss(struct sim *s, struct record *r, const struct event *e)
     }
 }
 
-/* False: the event is deferred, and keeps its slot. */
-static inline bool deliver(struct sim *s, uint32_t slot)
+enum passing { PASSES, IS_VOID, IS_DEFERRED };
+
+/* What timed actions make of an event for an entity that they concern. */
+static OUT_OF_LINE enum passing hold_up(struct sim *s, struct record *r, uint32_t slot)
 {
     struct event *e = evq_event(&s->queue, slot);
-    struct record *r = &s->records[e->target];
-    if (__builtin_expect(r->condition != 0, 0)) {
-        if (e->kind == EVENT_ACTION) {
-            if (!actions_apply(s, r, e)) {
-                return true;
-            }
-        } else {
-            const struct condition *k = &s->conditions[r->condition];
-            if (e->kind >= EVENT_TIMER && e->msg.status != k->epoch) {
-                return true;
-            }
-            if (k->crashed || pauses_lost(k, e)) {
-                miss(s, r, e);
-                return true;
-            }
-            if (pauses_defer(s, r, k, slot)) {
-                return false;
-            }
-        }
+    if (e->kind == EVENT_ACTION) {
+        return actions_apply(s, r, e) ? PASSES : IS_VOID;
     }
+    const struct condition *k = &s->conditions[r->condition];
+    if (e->kind >= EVENT_TIMER && e->msg.status != k->epoch) {
+        return IS_VOID;
+    }
+    if (k->crashed || pauses_lost(k, e)) {
+        miss(s, r, e);
+        return IS_VOID;
+    }
+    return pauses_defer(s, r, k, slot) ? IS_DEFERRED : PASSES;
+}
+
+static inline void deliver(struct sim *s, struct record *r, const struct event *e)
+{
     r->digest = digest_event(r->digest, e);
     sim_enter(s, r, e->target);
     r->type->handle(&s->ctx, e);
-    return true;
 }
 
 /* In a large model whatever an event needs is in no cache. What the events to come need is called
@@ -248,7 +246,15 @@ static bool run_events(struct sim *s, sim_time limit, uint64_t most)
         s->now = e->time;
         s->events++;
         count_cascade(s, evq_was_now(q, slot));
-        if (deliver(s, slot)) {
+        struct record *r = &s->records[e->target];
+        enum passing passing = PASSES;
+        if (__builtin_expect(r->condition != 0, 0)) {
+            passing = hold_up(s, r, slot);
+        }
+        if (__builtin_expect(passing == PASSES, 1)) {
+            deliver(s, r, e);
+        }
+        if (__builtin_expect(passing != IS_DEFERRED, 1)) { /* else it keeps its slot */
             evq_give(q, slot);
         }
     }

@@ -199,8 +199,9 @@ static void start_static(struct ctx *c, struct handled_request *q)
     struct fallback_stats *st = c->stats;
     q->stage = STAGE_STATIC;
     q->turned = c->now;
-    q->timer = sim_timer(c, TIMER_STATIC, p->fallback.after,
-                         slab_token(&c->slabs[SLAB_REQUESTS], q->relay.slot), TIMER_CONSTANT);
+    q->timer =
+        sim_timer(c, TIMER_STATIC, p->fallback.after,
+                  slab_token(&c->slabs[SLAB_REQUESTS], q->relay.slot), TIMER_CONSTANT | TIMER_WORK);
     st->fallback.logical_requests++;
     gauge_add(&st->fallback.in_flight, c->now, 1);
 }
