@@ -4,11 +4,16 @@
  * when that is full. A request holds its worker through its service and then through each of its
  * `calls` in turn. A worker that becomes free takes the next request at once.
  *
+ * Who is next, and who waits in vain, is the queue's to say (parts/wait_queue.h): what is dropped
+ * before it is served takes no worker's time, and the next in line has its turn in the same
+ * instant.
+ *
  * A request that was given up by its caller is served all the same, unless the server is told
  * (`on_cancel`) or knows the deadline (`middleware`).
  */
 #include <stddef.h>
 
+#include "base/compiler.h"
 #include "engine/entity.h"
 #include "parts/caller.h"
 #include "parts/reject.h"
@@ -18,11 +23,11 @@
 #include "policies/verdict.h"
 
 enum { TIMER_SERVICE = EVENT_TIMER, TIMER_CALL, TIMER_DEADLINE };
-enum { STREAM_SERVICE, STREAM_RESPONSES, STREAM_CALLS };
+enum { STREAM_SERVICE, STREAM_RESPONSES, STREAM_CALLS, STREAM_ADMISSION };
 enum { SLAB_JOBS, SLAB_ALARMS, SLAB_CALLS };
 enum { MOST_RESPONSES = 1 << 16, MOST_CALLS = (1 << 14) - 1 }; /* see struct job */
 
-static const char *const streams[] = {"service", "responses", "calls", NULL};
+static const char *const streams[] = {"service", "responses", "calls", "admission", NULL};
 
 /* --- parameters -------------------------------------------------------------------------- */
 
@@ -221,6 +226,7 @@ static const struct schema schema = {.name = "server",
 struct server_stats {
     uint64_t requests_received, requests_completed, requests_rejected, requests_refused;
     uint64_t requests_cancelled, rejected_low_timeout, deadline_exceeded;
+    uint64_t requests_balked, requests_shed, requests_dropped, requests_reneged, requests_expired;
     uint64_t requests_lost, requests_missed;
     uint64_t error_responses, replies_dropped, replies_lost, total_service_time;
     struct gauge queue_depth, busy_workers;
@@ -239,6 +245,13 @@ static const struct stat_spec stats[] = {
     S_COUNTER(server_stats, rejected_low_timeout,
               "Requests not served because their deadline was too near."),
     S_COUNTER(server_stats, deadline_exceeded, "Requests in service dropped at their deadline."),
+    S_COUNTER(server_stats, requests_balked, "Requests that did not wait as many did already."),
+    S_COUNTER(server_stats, requests_shed, "Requests turned away by random early detection."),
+    S_COUNTER(server_stats, requests_dropped, "Requests dropped by CoDel when their turn came."),
+    S_COUNTER(server_stats, requests_reneged,
+              "Requests that had waited for more than max_wait when their turn came."),
+    S_COUNTER(server_stats, requests_expired,
+              "Requests whose deadline had passed when their turn came."),
     S_COUNTER(server_stats, requests_lost, "Requests waiting or in service lost in a crash."),
     S_COUNTER(server_stats, requests_missed,
               "Requests that arrived while it was down, and vanished."),
@@ -248,7 +261,8 @@ static const struct stat_spec stats[] = {
     S_SUM(server_stats, total_service_time, "ns", "Service given, downstream calls not counted."),
     S_GAUGE(server_stats, queue_depth, "Requests waiting."),
     S_GAUGE(server_stats, busy_workers, "Workers in use."),
-    S_HISTOGRAM(server_stats, wait_time, "From arrival to the start of service."),
+    S_HISTOGRAM(server_stats, wait_time,
+                "From arrival to the start of service, or to being dropped in its place."),
     S_HISTOGRAM(server_stats, sojourn_time, "From arrival to the reply, for requests served."),
     S_BREAKDOWN(server_stats, response_latency, "ns",
                 "How requests were answered: from their arrival to the reply, by who asked."),
@@ -306,6 +320,14 @@ static struct request_slots jobs_of(struct ctx *c)
 {
     return (struct request_slots){
         .ctx = c, .slab = &c->slabs[SLAB_JOBS], .offset = offsetof(struct job, in)};
+}
+
+static struct wait_room room_of(struct ctx *c)
+{
+    const struct server_params *p = c->params;
+    struct server_state *state = c->state;
+    return (struct wait_room){
+        .ctx = c, .params = &p->queue, .queue = &state->queue, .slab = &c->slabs[SLAB_JOBS]};
 }
 
 static uint32_t take_job(struct ctx *c, const struct message *request, uint32_t response)
@@ -437,6 +459,61 @@ static bool start(struct ctx *c, uint32_t slot)
     return true;
 }
 
+/* Ends a job that is not to be served, with a reply if `on` says so. */
+static void refuse(struct ctx *c, uint32_t slot, enum on_reject on)
+{
+    const struct server_params *p = c->params;
+    const struct job *job = job_at(c, slot);
+    if (on == REJECT_REPLY) {
+        bool says = p->reject_retry_after != SIM_TIME_NEVER;
+        reply(c, &job->in.m, job->arrived,
+              (struct message){.status = STATUS_OVERLOADED,
+                               .flags = says ? REPLY_RETRY_AFTER : 0,
+                               .deadline = says ? p->reject_retry_after : 0});
+    }
+    give_job(c, slot);
+}
+
+/* Ends a job that the queue will not have, or has had for too long. */
+static void turn_away(struct ctx *c, uint32_t slot, enum wait_end end)
+{
+    const struct server_params *p = c->params;
+    struct server_stats *st = c->stats;
+    st->requests_balked += end == WAIT_BALKED;
+    st->requests_shed += end == WAIT_SHED;
+    st->requests_dropped += end == WAIT_DROPPED;
+    st->requests_reneged += end == WAIT_RENEGED;
+    st->requests_expired += end == WAIT_EXPIRED;
+    bool late = end == WAIT_RENEGED || end == WAIT_EXPIRED;
+    refuse(c, slot, late ? p->queue.on_expired : p->on_reject);
+}
+
+/* The next in line has the worker. False: that one is not served. */
+static OUT_OF_LINE bool start_picked(struct ctx *c)
+{
+    struct server_stats *st = c->stats;
+    struct wait_room room = room_of(c);
+    uint32_t slot = wait_pick(&room);
+    const struct job *job = job_at(c, slot);
+    gauge_set(&st->queue_depth, c->now, room.queue->count);
+    enum wait_end end = wait_ends(&room, &job->in.m, job->arrived);
+    if (end == WAIT_GOES_ON) {
+        return start(c, slot);
+    }
+    sim_record(c, &st->wait_time, c->now - job->arrived);
+    turn_away(c, slot, end);
+    return false;
+}
+
+static bool start_next(struct ctx *c)
+{
+    struct server_state *state = c->state;
+    struct server_stats *st = c->stats;
+    uint32_t slot = wait_pop(&state->queue, &c->slabs[SLAB_JOBS]);
+    gauge_set(&st->queue_depth, c->now, state->queue.count);
+    return start(c, slot);
+}
+
 static bool has_worker(const struct ctx *c)
 {
     const struct server_params *p = c->params;
@@ -447,13 +524,11 @@ static bool has_worker(const struct ctx *c)
 /* A worker, if there is one, takes the next request. False: none did. */
 static bool take_next(struct ctx *c)
 {
-    struct server_state *state = c->state;
-    struct server_stats *st = c->stats;
+    const struct server_params *p = c->params;
+    const struct server_state *state = c->state;
     bool taken = false;
     while (!taken && state->queue.count > 0 && has_worker(c)) {
-        uint32_t slot = wait_pop(&state->queue, &c->slabs[SLAB_JOBS]);
-        gauge_set(&st->queue_depth, c->now, state->queue.count);
-        taken = start(c, slot);
+        taken = p->queue.picks ? start_picked(c) : start_next(c);
     }
     return taken;
 }
@@ -480,25 +555,48 @@ static void count_workers(struct ctx *c)
     while (take_next(c)) {}
 }
 
-static void reject(struct ctx *c, uint32_t slot)
+/* Whether the queue's admission lets a job in. False: it is gone. */
+static OUT_OF_LINE bool admit(struct ctx *c, uint32_t slot, bool served)
+{
+    struct wait_room room = room_of(c);
+    enum wait_end end = wait_admits(&room, served, &c->streams[STREAM_ADMISSION]);
+    if (end != WAIT_GOES_ON) {
+        turn_away(c, slot, end);
+    }
+    return end == WAIT_GOES_ON;
+}
+
+static void line_up(struct ctx *c, uint32_t slot)
 {
     const struct server_params *p = c->params;
     struct server_stats *st = c->stats;
-    st->requests_rejected++;
-    if (p->on_reject == REJECT_REPLY) {
-        bool says = p->reject_retry_after != SIM_TIME_NEVER;
-        reply(c, &job_at(c, slot)->in.m, c->now,
-              (struct message){.status = STATUS_OVERLOADED,
-                               .flags = says ? REPLY_RETRY_AFTER : 0,
-                               .deadline = says ? p->reject_retry_after : 0});
+    struct wait_room room = room_of(c);
+    if (wait_push(&room, slot, &job_at(c, slot)->in.m)) {
+        gauge_set(&st->queue_depth, c->now, room.queue->count);
+    } else {
+        st->requests_rejected++;
+        refuse(c, slot, p->on_reject);
     }
-    give_job(c, slot);
+}
+
+/* A worker takes the job, or it waits for one, if it may. */
+static void take_in(struct ctx *c, uint32_t slot)
+{
+    const struct server_params *p = c->params;
+    bool served = has_worker(c);
+    if (p->queue.admits && !admit(c, slot, served)) {
+        return;
+    }
+    if (served) {
+        start(c, slot);
+    } else {
+        line_up(c, slot);
+    }
 }
 
 static void on_request(struct ctx *c, const struct event *e)
 {
     const struct server_params *p = c->params;
-    struct server_state *state = c->state;
     struct server_stats *st = c->stats;
     st->requests_received++;
     uint32_t response = mix_pick(&p->mix, &c->streams[STREAM_RESPONSES]);
@@ -508,14 +606,7 @@ static void on_request(struct ctx *c, const struct event *e)
               (struct message){.status = STATUS_NETWORK, .flags = REPLY_REFUSED});
         return;
     }
-    uint32_t slot = take_job(c, &e->msg, response);
-    if (has_worker(c)) {
-        start(c, slot);
-    } else if (wait_push(&state->queue, &p->queue, &c->slabs[SLAB_JOBS], slot, e->msg.priority)) {
-        gauge_set(&st->queue_depth, c->now, state->queue.count);
-    } else {
-        reject(c, slot);
-    }
+    take_in(c, take_job(c, &e->msg, response));
 }
 
 /* --- answers ----------------------------------------------------------------------------- */
@@ -621,13 +712,12 @@ static void on_call(struct ctx *c, const struct event *e)
 /* Drops a job, whatever is being done for it. */
 static void drop_job(struct ctx *c, uint32_t slot)
 {
-    const struct server_params *p = c->params;
-    struct server_state *state = c->state;
     struct server_stats *st = c->stats;
     const struct job *job = job_at(c, slot);
     if (job->state == JOB_WAITING) {
-        wait_remove(&state->queue, &p->queue, &c->slabs[SLAB_JOBS], slot, job->in.m.priority);
-        gauge_set(&st->queue_depth, c->now, state->queue.count);
+        struct wait_room room = room_of(c);
+        wait_remove(&room, slot, &job->in.m);
+        gauge_set(&st->queue_depth, c->now, room.queue->count);
         give_job(c, slot);
         return;
     }
@@ -681,7 +771,8 @@ static void crash(struct ctx *c)
     slab_give_owned(&c->slabs[SLAB_ALARMS], offsetof(struct alarms, owner), c->self);
     caller_abandon(c, &c->slabs[SLAB_CALLS], &st->calls);
     request_index_clear(&state->index, c);
-    state->queue = (struct wait_queue){.count = 0};
+    struct wait_room room = room_of(c);
+    wait_clear(&room);
     state->busy = 0;
     gauge_set(&st->queue_depth, c->now, 0);
     gauge_set(&st->busy_workers, c->now, 0);

@@ -1,19 +1,68 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "parts/wait_queue.h"
 
-static const char *const discipline_words[] = {"fifo", "lifo", "priority", NULL};
+#include "base/compiler.h"
+#include "parts/reject.h"
+#include "parts/wait_heap.h"
 
 static const struct param_spec queue_rows[] = {
-    P_WORD(queue_params, discipline, discipline_words, "fifo",
-           "Who is served next: the oldest, the newest, or the oldest of the highest priority."),
+    P_CHOICE(queue_params, discipline, discipline_choice, "fifo",
+             "Who of those that wait is served next."),
     P_LIMIT(queue_params, capacity, "unlimited", 0, 1e9,
             "Requests that may wait, those in service not counted; more are rejected."),
+    P_CHOICE(queue_params, admission, admission_choice, "none",
+             "Whether a request waits where there is room; if not, it gets what one gets that "
+             "finds the queue full."),
+    P_MAYBE_DURATION(queue_params, max_wait, "none", 0, 1e18,
+                     "A request that has waited longer when its turn comes is not served."),
+    P_BOOL(queue_params, drop_expired, "false",
+           "Whether a request whose deadline has passed when its turn comes is not served. A "
+           "deadline that is a time left counts from the arrival."),
+    P_WORD(queue_params, on_expired, reject_words, "reply",
+           "What these two get: a reply 503, or none at all."),
     P_END};
+
+static void derive(void *params, const struct node *at, struct diag *diag, struct arena *arena)
+{
+    (void)at, (void)diag, (void)arena;
+    struct queue_params *p = params;
+    int kind = p->discipline.kind;
+    p->expires = p->drop_expired || kind == DISCIPLINE_DEADLINE;
+    p->appends =
+        kind == DISCIPLINE_FIFO || kind == DISCIPLINE_ADAPTIVE_LIFO || kind == DISCIPLINE_CODEL;
+    p->admits = p->admission.kind != ADMISSION_NONE;
+    p->picks = kind >= DISCIPLINE_DEADLINE || p->expires || p->max_wait != SIM_TIME_NEVER;
+}
 
 const struct schema queue_schema = {.name = "queue",
                                     .summary = "Where requests wait for service.",
                                     .size = sizeof(struct queue_params),
-                                    .rows = queue_rows};
+                                    .rows = queue_rows,
+                                    .derive = derive};
+
+/* --- what only some remember ------------------------------------------------------------- */
+
+struct wait_memory {
+    struct wait_heap heap; /* deadline */
+    struct codel_state codel;
+    struct admission_state admission;
+};
+
+static struct wait_memory *memory_of(const struct wait_room *r)
+{
+    if (r->queue->memory == 0) {
+        r->queue->memory = sim_keep(r->ctx, sizeof(struct wait_memory));
+    }
+    return sim_kept(r->ctx, r->queue->memory);
+}
+
+/* The instant of the deadline of a request. */
+static sim_time deadline_of(const struct message *m, sim_time arrived)
+{
+    return m->flags & REQUEST_RELATIVE ? sim_time_add(arrived, m->deadline) : m->deadline;
+}
+
+/* --- lists ------------------------------------------------------------------------------- */
 
 static struct waiting *at(struct slab *slab, uint32_t link)
 {
@@ -22,23 +71,25 @@ static struct waiting *at(struct slab *slab, uint32_t link)
 
 static uint32_t lane_of(const struct queue_params *p, uint8_t priority)
 {
-    return p->discipline == DISCIPLINE_PRIORITY ? priority : 0;
+    return p->discipline.kind == DISCIPLINE_PRIORITY ? priority : 0;
 }
 
-bool wait_push(struct wait_queue *q, const struct queue_params *p, struct slab *slab,
-               uint32_t index, uint8_t priority)
+static void append(const struct wait_room *r, uint32_t lane, uint32_t link)
 {
-    if ((int64_t)q->count >= p->capacity) {
-        return false;
-    }
-    uint32_t lane = lane_of(p, priority), link = index + 1;
-    bool to_front = p->discipline == DISCIPLINE_LIFO;
-    uint32_t behind = to_front ? q->head[lane] : 0, before = to_front ? 0 : q->tail[lane];
-    *at(slab, link) = (struct waiting){.next = behind, .prev = before};
-    *(before ? &at(slab, before)->next : &q->head[lane]) = link;
-    *(behind ? &at(slab, behind)->prev : &q->tail[lane]) = link;
-    q->count++;
-    return true;
+    struct wait_queue *q = r->queue;
+    uint32_t before = q->tail[lane];
+    *at(r->slab, link) = (struct waiting){.prev = before};
+    *(before ? &at(r->slab, before)->next : &q->head[lane]) = link;
+    q->tail[lane] = link;
+}
+
+static void prepend(const struct wait_room *r, uint32_t link)
+{
+    struct wait_queue *q = r->queue;
+    uint32_t behind = q->head[0];
+    *at(r->slab, link) = (struct waiting){.next = behind};
+    *(behind ? &at(r->slab, behind)->prev : &q->tail[0]) = link;
+    q->head[0] = link;
 }
 
 static void take_out(struct wait_queue *q, struct slab *slab, uint32_t lane, uint32_t link)
@@ -48,6 +99,50 @@ static void take_out(struct wait_queue *q, struct slab *slab, uint32_t lane, uin
     *(w->next ? &at(slab, w->next)->prev : &q->tail[lane]) = w->prev;
     q->count--;
 }
+
+/* --- coming ------------------------------------------------------------------------------ */
+
+enum wait_end wait_admits(const struct wait_room *r, bool served, struct rng_stream *stream)
+{
+    const struct admission *a = &r->params->admission;
+    struct admission_state *s = &memory_of(r)->admission;
+    if (served) {
+        admission_pass(a, s);
+        return WAIT_GOES_ON;
+    }
+    uint32_t count = r->queue->count;
+    if (!admission_refuses(a, s, count, (int64_t)count >= r->params->capacity, stream)) {
+        return WAIT_GOES_ON;
+    }
+    return a->kind == ADMISSION_RED ? WAIT_SHED : WAIT_BALKED;
+}
+
+static OUT_OF_LINE void insert(const struct wait_room *r, uint32_t index, const struct message *m)
+{
+    if (r->params->discipline.kind == DISCIPLINE_DEADLINE) {
+        wait_heap_put(&memory_of(r)->heap, r->ctx, r->slab, index, deadline_of(m, r->ctx->now));
+    } else if (r->params->discipline.kind == DISCIPLINE_PRIORITY) {
+        append(r, m->priority, index + 1);
+    } else {
+        prepend(r, index + 1);
+    }
+}
+
+bool wait_push(const struct wait_room *r, uint32_t index, const struct message *m)
+{
+    if ((int64_t)r->queue->count >= r->params->capacity) {
+        return false;
+    }
+    if (r->params->appends) {
+        append(r, 0, index + 1);
+    } else {
+        insert(r, index, m);
+    }
+    r->queue->count++;
+    return true;
+}
+
+/* --- going ------------------------------------------------------------------------------- */
 
 uint32_t wait_pop(struct wait_queue *q, struct slab *slab)
 {
@@ -64,8 +159,66 @@ uint32_t wait_pop(struct wait_queue *q, struct slab *slab)
     return link - 1;
 }
 
-void wait_remove(struct wait_queue *q, const struct queue_params *p, struct slab *slab,
-                 uint32_t index, uint8_t priority)
+uint32_t wait_pick(const struct wait_room *r)
 {
-    take_out(q, slab, lane_of(p, priority), index + 1);
+    struct wait_queue *q = r->queue;
+    const struct discipline *d = &r->params->discipline;
+    if (d->kind == DISCIPLINE_DEADLINE) {
+        q->count--;
+        return wait_heap_pop(&memory_of(r)->heap, r->ctx, r->slab);
+    }
+    if (d->kind == DISCIPLINE_ADAPTIVE_LIFO && discipline_turns(d, q->count)) {
+        uint32_t link = q->tail[0];
+        take_out(q, r->slab, 0, link);
+        return link - 1;
+    }
+    return wait_pop(q, r->slab);
+}
+
+/* CoDel is to know when nobody waits any more. */
+static void note_emptied(const struct wait_room *r)
+{
+    if (r->params->discipline.kind == DISCIPLINE_CODEL && r->queue->count == 0) {
+        codel_emptied(&memory_of(r)->codel);
+    }
+}
+
+enum wait_end wait_ends(const struct wait_room *r, const struct message *m, sim_time arrived)
+{
+    const struct queue_params *p = r->params;
+    sim_time now = r->ctx->now, waited = now - arrived;
+    if (waited > p->max_wait) {
+        note_emptied(r);
+        return WAIT_RENEGED;
+    }
+    if (p->expires && deadline_of(m, arrived) <= now) {
+        note_emptied(r);
+        return WAIT_EXPIRED;
+    }
+    bool drops =
+        p->discipline.kind == DISCIPLINE_CODEL &&
+        codel_drops(&p->discipline.codel, &memory_of(r)->codel, now, waited, r->queue->count);
+    return drops ? WAIT_DROPPED : WAIT_GOES_ON;
+}
+
+void wait_remove(const struct wait_room *r, uint32_t index, const struct message *m)
+{
+    if (r->params->discipline.kind == DISCIPLINE_DEADLINE) {
+        wait_heap_drop(&memory_of(r)->heap, r->ctx, r->slab, index);
+        r->queue->count--;
+    } else {
+        take_out(r->queue, r->slab, lane_of(r->params, m->priority), index + 1);
+        note_emptied(r);
+    }
+}
+
+void wait_clear(const struct wait_room *r)
+{
+    uint32_t place = r->queue->memory;
+    *r->queue = (struct wait_queue){.memory = place};
+    if (place) {
+        struct wait_memory *memory = sim_kept(r->ctx, place);
+        struct wait_heap empty = {.nodes = memory->heap.nodes, .size = memory->heap.size};
+        *memory = (struct wait_memory){.heap = empty};
+    }
 }

@@ -63,12 +63,10 @@ static void add_server(struct draft *d, const char *name, const char *callee)
 {
     static const char *const times[] = {"5ms", "{exponential: 10ms}",
                                         "{lognormal: {mean: 10ms, cv: 2}}", "0s"};
-    static const char *const disciplines[] = {"fifo", "lifo", "priority"};
-    static const char *const capacities[] = {"0", "1", "10", "unlimited"};
-    draft_add(d, "  %s: {type: server, count: %u, concurrency: %u, service_time: %s,\n", name,
+    draft_add(d, "  %s: {type: server, count: %u, concurrency: %u, service_time: %s,\n    ", name,
               1 + draft_below(d, 3), 1 + draft_below(d, 4), DRAFT_ONE_OF(d, times));
-    draft_add(d, "    queue: {discipline: %s, capacity: %s}, ", DRAFT_ONE_OF(d, disciplines),
-              DRAFT_ONE_OF(d, capacities));
+    draft_queue(d);
+    draft_add(d, ",\n    ");
     draft_answers(d);
     if (callee) {
         draft_add(d, ",\n    calls: [{target: %s, ", callee);
@@ -230,15 +228,28 @@ static void check_caller(const struct trial *t, const char *name, bool crashes)
     }
 }
 
+static uint64_t sum_of(const struct trial *t, const char *name, const char *const *counters)
+{
+    uint64_t sum = 0;
+    for (; *counters; counters++) {
+        sum += count(t, name, *counters);
+    }
+    return sum;
+}
+
+/* How requests end that a server's queue does not let in, and those that it has had for too long.
+ */
+static const char *const turned_away[] = {"requests_rejected", "requests_balked", "requests_shed",
+                                          NULL};
+static const char *const too_late[] = {"requests_reneged", "requests_expired", NULL};
+
 static void check_server(const struct trial *t, const char *name)
 {
     static const char *const ends[] = {
-        "requests_completed",   "requests_rejected", "requests_refused", "requests_cancelled",
-        "rejected_low_timeout", "deadline_exceeded", "requests_lost"};
-    uint64_t ended = 0;
-    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
-        ended += count(t, name, ends[i]);
-    }
+        "requests_completed",   "requests_refused",  "requests_cancelled", "requests_dropped",
+        "rejected_low_timeout", "deadline_exceeded", "requests_lost",      NULL};
+    uint64_t ended =
+        sum_of(t, name, ends) + sum_of(t, name, turned_away) + sum_of(t, name, too_late);
     assert_int_equal(count(t, name, "requests_received"),
                      ended + level(t, name, "queue_depth") + level(t, name, "busy_workers"));
 }
@@ -286,16 +297,18 @@ static void add_caller(struct tally *f, const struct trial *t, const char *name)
 static void check_wires(const struct trial *t, const char *server, struct tally f,
                         const struct mix *m)
 {
-    bool drops = strstr(m->text, "on_reject: drop") != NULL;
+    bool rejects = strstr(m->text, "on_reject: drop") == NULL;
+    bool expires = strstr(m->text, "on_expired: drop") == NULL;
     uint64_t arrived = count(t, server, "requests_received") + count(t, server, "requests_missed");
     uint64_t answered =
         count(t, server, "requests_completed") - count(t, server, "replies_dropped") -
         count(t, server, "replies_lost") + count(t, server, "requests_refused") +
         count(t, server, "rejected_low_timeout") + count(t, server, "deadline_exceeded");
-    answered += drops ? 0 : count(t, server, "requests_rejected");
+    answered += rejects ? sum_of(t, server, turned_away) + count(t, server, "requests_dropped") : 0;
+    answered += expires ? sum_of(t, server, too_late) : 0;
     assert_in_range(f.sent - f.lost - arrived, 0, MOST_ATTEMPTS * f.forgotten);
     assert_true(m->server_crash || count(t, server, "requests_missed") == 0);
-    if (!drops && !m->server_crash && !m->client_crash) {
+    if (rejects && expires && !m->server_crash && !m->client_crash) {
         assert_int_equal(f.accepted, answered);
     }
     if (!m->loss) {
@@ -325,7 +338,7 @@ static void check_quiet_server(const struct trial *t, const char *name)
     uint64_t sum, cancelled = count(t, name, "requests_cancelled");
     check_little(t, name, "queue_depth", "wait_time", cancelled);
     uint64_t admitted = count(t, name, "requests_received") - count(t, name, "requests_refused") -
-                        count(t, name, "requests_rejected");
+                        sum_of(t, name, turned_away);
     assert_in_range(admitted - times(t, name, "wait_time", &sum), 0, cancelled);
     assert_int_equal(count(t, name, "requests_completed"), times(t, name, "sojourn_time", &sum));
     assert_int_equal(integral(t, name, "busy_workers"),
@@ -386,24 +399,39 @@ static int show_study(void **state)
 }
 
 /* What the studies are about, and how much of it there is to be for each of them. */
-static const struct {
+struct happening {
     const char *stat;
     uint64_t least;
-} happenings[] = {{"logical_requests", 100},  {"timeouts", 50},       {"retries", 50},
-                  {"retries_denied", 10},     {"hedges", 50},         {"hedge_wins", 10},
-                  {"cancelled", 10},          {"late_responses", 10}, {"late_successes", 1},
-                  {"circuit_broken", 10},     {"rate_limited", 10},   {"throttled", 10},
-                  {"low_timeouts", 10},       {"dropped", 1},         {"refused", 1},
-                  {"reconnects", 1},          {"abandoned", 1},       {"breaker_times_opened", 1},
-                  {"breaker_times_closed", 1}};
+};
+
+static const struct happening happenings[] = {
+    {"logical_requests", 100},  {"timeouts", 50},       {"retries", 50},
+    {"retries_denied", 10},     {"hedges", 50},         {"hedge_wins", 10},
+    {"cancelled", 10},          {"late_responses", 10}, {"late_successes", 1},
+    {"circuit_broken", 10},     {"rate_limited", 10},   {"throttled", 10},
+    {"low_timeouts", 10},       {"dropped", 1},         {"refused", 1},
+    {"reconnects", 1},          {"abandoned", 1},       {"breaker_times_opened", 1},
+    {"breaker_times_closed", 1}};
 
 enum { HAPPENINGS = sizeof happenings / sizeof happenings[0] };
+
+/* Likewise of servers, for each ten studies. */
+static const struct happening servings[] = {
+    {"requests_completed", 1000}, {"requests_rejected", 100}, {"requests_balked", 10},
+    {"requests_shed", 10},        {"requests_dropped", 1},    {"requests_reneged", 10},
+    {"requests_expired", 1}};
+
+enum { SERVINGS = sizeof servings / sizeof servings[0] };
 
 static void add_happenings(const struct trial *t, uint64_t *sums)
 {
     for (int i = 0; i < HAPPENINGS; i++) {
         sums[i] +=
             count(t, "open", happenings[i].stat) + count(t, CALLS_OF("web"), happenings[i].stat);
+    }
+    for (int i = 0; i < SERVINGS; i++) {
+        sums[HAPPENINGS + i] +=
+            count(t, "web", servings[i].stat) + count(t, "db", servings[i].stat);
     }
 }
 
@@ -427,14 +455,15 @@ static void run_study(uint64_t number, uint64_t *sums)
 static void counters_add_up(void **state)
 {
     (void)state;
-    uint64_t sums[HAPPENINGS] = {0};
+    uint64_t sums[HAPPENINGS + SERVINGS] = {0};
     for (uint64_t n = 0; n < n_studies; n++) {
         run_study(first_study + n, sums);
     }
     study.draft.length = 0;
-    for (int i = 0; i < HAPPENINGS; i++) {
-        if (sums[i] < happenings[i].least * n_studies) {
-            fail_msg("too few of %s: %" PRIu64, happenings[i].stat, sums[i]);
+    for (int i = 0; i < HAPPENINGS + SERVINGS; i++) {
+        const struct happening *h = i < HAPPENINGS ? &happenings[i] : &servings[i - HAPPENINGS];
+        if (sums[i] < h->least * (i < HAPPENINGS ? n_studies : n_studies / 10)) {
+            fail_msg("too few of %s: %" PRIu64, h->stat, sums[i]);
         }
     }
 }

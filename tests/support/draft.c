@@ -86,7 +86,7 @@ static void add_retry(struct draft *d)
     if (!classes && draft_once_in(d, 2)) {
         draft_add(d, ", %s", DRAFT_ONE_OF(d, judgements));
     }
-    if (draft_once_in(d, 3)) {
+    if (draft_once_in(d, 6)) {
         draft_add(d, ", %s", DRAFT_ONE_OF(d, limits));
     }
     draft_add(d, "}");
@@ -263,6 +263,36 @@ void draft_requests(struct draft *d)
         "{any: {}}", "{a: {weight: 3, priority: low}, b: {priority: high}}",
         "{a: {method: POST, bytes: 1kB}, b: {method: DELETE}, ab: {method: PATCH, priority: low}}"};
     draft_add(d, "requests: %s", DRAFT_ONE_OF(d, mixes));
+}
+
+void draft_queue(struct draft *d)
+{
+    static const char *const disciplines[] = {"fifo",
+                                              "fifo",
+                                              "lifo",
+                                              "priority",
+                                              "deadline",
+                                              "deadline",
+                                              "{adaptive_lifo: 3}",
+                                              "codel",
+                                              "{codel: {target: 1ms, interval: 20ms}}"};
+    static const char *const capacities[] = {"0", "1", "10", "unlimited"};
+    static const char *const admissions[] = {
+        "{balking: {threshold: 2}}", "{balking: {threshold: 1, probability: 50%}}",
+        "{red: {min_threshold: 1, max_threshold: 5, max_probability: 50%, weight: 0.2}}",
+        "{red: {min_threshold: 0.1, max_threshold: 3}}"};
+    static const char *const limits[] = {"max_wait: 10ms", "drop_expired: true",
+                                         "drop_expired: true",
+                                         "max_wait: 30ms, drop_expired: true"};
+    draft_add(d, "queue: {discipline: %s, capacity: %s", DRAFT_ONE_OF(d, disciplines),
+              DRAFT_ONE_OF(d, capacities));
+    if (draft_once_in(d, 6)) {
+        draft_add(d, ",\n      admission: %s", DRAFT_ONE_OF(d, admissions));
+    }
+    if (draft_once_in(d, 6)) {
+        draft_add(d, ", %s", DRAFT_ONE_OF(d, limits));
+    }
+    draft_add(d, ", on_expired: %s}", draft_below(d, 6) ? "reply" : "drop");
 }
 
 void draft_answers(struct draft *d)

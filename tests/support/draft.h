@@ -45,6 +45,9 @@ void draft_requests(struct draft *d);
 /* Keys of a server, of how it answers: responses, on_reject, on_cancel, ... */
 void draft_answers(struct draft *d);
 
+/* A server's queue, of every discipline. */
+void draft_queue(struct draft *d);
+
 /* A conditioner, as a timed action has it under `network` or a call under `conditioner`. */
 void draft_conditioner(struct draft *d);
 

@@ -51,14 +51,12 @@ static void add_clients(struct mesh *m)
 static void add_servers(struct mesh *m)
 {
     static const char *const times[] = {"5ms", "5ms", "0s", "{exponential: 4ms}"};
-    static const char *const queues[] = {"{}", "{discipline: lifo, capacity: 3}", "{capacity: 0}"};
     struct draft *d = &m->draft;
     for (uint32_t t = 0; t < m->tiers; t++) {
-        draft_add(d,
-                  "  tier%u: {type: server, count: %u, concurrency: %u, service_time: %s, queue: "
-                  "%s,\n    ",
-                  t, 1 + draft_below(d, 6), 1 + draft_below(d, 3), DRAFT_ONE_OF(d, times),
-                  DRAFT_ONE_OF(d, queues));
+        draft_add(d, "  tier%u: {type: server, count: %u, concurrency: %u, service_time: %s,\n    ",
+                  t, 1 + draft_below(d, 6), 1 + draft_below(d, 3), DRAFT_ONE_OF(d, times));
+        draft_queue(d);
+        draft_add(d, ",\n    ");
         draft_answers(d);
         uint32_t calls = t + 1 < m->tiers ? draft_below(d, 3) : 0;
         for (uint32_t c = 0; c < calls; c++) {
