@@ -68,6 +68,7 @@ void actions_open(struct sim *s)
             }
         }
     }
+    s->ctx.has_actions = s->n_conditions > 1;
 }
 
 static void schedule(struct sim *s, entity_id id, enum action_kind kind, sim_time at)

@@ -131,7 +131,7 @@ uint64_t sim_timer(struct ctx *c, uint16_t kind, sim_time delay, uint64_t token,
 {
     CHECK(delay >= 0, "a timer set %lld ns into the past", (long long)delay);
     struct sim *s = c->sim;
-    if (__builtin_expect(c->has_pauses, 0) && flags & TIMER_WORK) {
+    if (__builtin_expect(c->has_actions, 0) && flags & TIMER_WORK) {
         sim_time stretched = pauses_stretch(s, &s->conditions[s->current->condition], delay);
         flags &= stretched == delay ? ~0U : ~(unsigned)TIMER_CONSTANT;
         delay = stretched;
@@ -148,8 +148,9 @@ uint64_t sim_timer(struct ctx *c, uint16_t kind, sim_time delay, uint64_t token,
     e->target = c->self;
     e->kind = kind;
     e->port = 0;
-    e->msg = (struct message){.token = token, .status = s->conditions[s->current->condition].epoch};
-    if (__builtin_expect(c->has_pauses, 0)) {
+    e->msg = (struct message){.token = token};
+    if (__builtin_expect(c->has_actions, 0)) {
+        e->msg.status = s->conditions[s->current->condition].epoch;
         e->msg.flags = (uint8_t)(flags & TIMER_WORK);
     }
     bool in_lane = flags & TIMER_CONSTANT && delay > 0;
@@ -210,7 +211,7 @@ uint32_t sim_caller_group(const struct ctx *c, wire_id wire)
     return group_of(c->sim, c->sim->wires[wire].from);
 }
 
-double sim_slowdown(const struct ctx *c)
+double sim_slowdown_by_actions(const struct ctx *c)
 {
     return c->sim->conditions[c->sim->current->condition].slow;
 }
@@ -220,7 +221,7 @@ double sim_capacity(const struct ctx *c)
     return c->sim->conditions[c->sim->current->condition].capacity;
 }
 
-const struct rate_window *sim_rate_windows(const struct ctx *c, uint32_t *n)
+const struct rate_window *sim_find_rate_windows(const struct ctx *c, uint32_t *n)
 {
     const struct condition *k = &c->sim->conditions[c->sim->current->condition];
     *n = k->windows;

@@ -41,7 +41,7 @@ struct ctx {
     struct rng_stream *streams; /* in the order of the type's `streams` */
     struct slab *slabs;         /* of the type: in the order of the type's `slabs` */
     bool has_budget, has_conditioners, has_trace; /* whether there are any in the whole model */
-    bool has_pauses;                              /* likewise, here */
+    bool has_actions;                             /* likewise, here */
     bool has_onlookers; /* whether a budget, a trace or breakdowns look at single outcomes */
 };
 
@@ -118,7 +118,7 @@ uint64_t sim_timer(struct ctx *, uint16_t kind, sim_time delay, uint64_t token, 
 sim_time sim_worked_in_pauses(const struct ctx *, sim_time since);
 static inline sim_time sim_worked(const struct ctx *c, sim_time since)
 {
-    return __builtin_expect(c->has_pauses, 0) ? sim_worked_in_pauses(c, since) : c->now - since;
+    return __builtin_expect(c->has_actions, 0) ? sim_worked_in_pauses(c, since) : c->now - since;
 }
 
 /* Cancels a timer that has not run. False: it has (or the handle is 0), nothing happens. */
@@ -186,7 +186,11 @@ uint32_t sim_target_group(const struct ctx *, wire_id wire);
 uint32_t sim_caller_group(const struct ctx *, wire_id wire);
 
 /* By how much service is slowed at this moment: the product of the actions in force, 1 without. */
-double sim_slowdown(const struct ctx *);
+double sim_slowdown_by_actions(const struct ctx *);
+static inline double sim_slowdown(const struct ctx *c)
+{
+    return __builtin_expect(c->has_actions, 0) ? sim_slowdown_by_actions(c) : 1.0;
+}
 
 /* How many times as many workers it has at this moment: likewise. */
 double sim_capacity(const struct ctx *);
@@ -206,6 +210,11 @@ const char *sim_kind_name(const struct ctx *, uint16_t number);
 const char *sim_peer_name(const struct ctx *, wire_id wire);
 
 /* The rate actions on this entity, for policies/arrivals.h; `*n` of them. */
-const struct rate_window *sim_rate_windows(const struct ctx *, uint32_t *n);
+const struct rate_window *sim_find_rate_windows(const struct ctx *, uint32_t *n);
+static inline const struct rate_window *sim_rate_windows(const struct ctx *c, uint32_t *n)
+{
+    *n = 0;
+    return __builtin_expect(c->has_actions, 0) ? sim_find_rate_windows(c, n) : NULL;
+}
 
 #endif

@@ -66,7 +66,6 @@ void pauses_open(struct sim *s, entity_id id, struct condition *k, const struct 
         }
     }
     k->pauses = unite(windows, k->pauses);
-    s->ctx.has_pauses |= k->pauses > 0;
 }
 
 static const struct pause_window *window_of(const struct sim *s, const struct condition *k,

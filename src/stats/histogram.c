@@ -47,6 +47,14 @@ uint64_t *hist_grow(struct hist_pool *pool, struct histogram *h, uint32_t octave
     return page->count;
 }
 
+void hist_count_first(struct hist_pool *pool, struct histogram *h, uint64_t value)
+{
+    if (!h->summary_only) {
+        uint32_t bin = hist_bin(value);
+        hist_grow(pool, h, bin >> HIST_SUB_BITS)[bin & (HIST_PAGE - 1)]++;
+    }
+}
+
 void hist_each(const struct hist_pool *pool, const struct histogram *h,
                void (*each)(uint32_t bin, uint64_t count, void *context), void *context)
 {

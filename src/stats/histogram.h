@@ -83,6 +83,9 @@ static inline uint64_t *hist_octave(const struct hist_pool *pool, const struct h
 /* The counts of an octave that has none yet, zeroed. */
 uint64_t *hist_grow(struct hist_pool *pool, struct histogram *h, uint32_t octave);
 
+/* Counts a value in an octave that has no counts yet, unless buckets are not kept. */
+void hist_count_first(struct hist_pool *pool, struct histogram *h, uint64_t value);
+
 static inline void hist_record(struct hist_pool *pool, struct histogram *h, uint64_t value)
 {
     if (__builtin_expect(h->total == 0 || value < h->min, 0)) {
@@ -95,13 +98,13 @@ static inline void hist_record(struct hist_pool *pool, struct histogram *h, uint
     CHECK(value <= INT64_MAX, "a negative value in a histogram");
     CHECK_LIMIT(!__builtin_add_overflow(h->sum, value, &h->sum),
                 "a histogram's sum exceeds 2^64 ns");
-    if (h->summary_only) {
-        return;
+    uint32_t bin = hist_bin(value);
+    uint64_t *count = hist_octave(pool, h, bin >> HIST_SUB_BITS);
+    if (__builtin_expect(count != NULL, 1)) {
+        count[bin & (HIST_PAGE - 1)]++;
+    } else {
+        hist_count_first(pool, h, value);
     }
-    uint32_t bin = hist_bin(value), octave = bin >> HIST_SUB_BITS;
-    uint64_t *count = hist_octave(pool, h, octave);
-    count = count ? count : hist_grow(pool, h, octave);
-    count[bin & (HIST_PAGE - 1)]++;
 }
 
 /* Calls `each(bin, count, context)` for the buckets that are not empty, in order. */
