@@ -19,6 +19,7 @@
 enum { TIMER_AUTH = EVENT_TIMER, TIMER_CALL };
 enum { STREAM_AUTH, STREAM_CALLS };
 enum { SLAB_REQUESTS, SLAB_CALLS };
+enum { MOST_LIMITS = 1 << 26 }; /* [B] that the limits of all routes may remember */
 enum { STATUS_UNAUTHORISED = 401, STATUS_NO_ROUTE = 404 };
 
 static const char *const streams[] = {"auth", "calls", NULL};
@@ -30,7 +31,7 @@ struct route {
     struct limiter rate_limit;
     int method; /* enum method */
     struct call_params call;
-    uint32_t limit_at; /* derived: where in the memory of limits the state of this one lies [B] */
+    size_t limit_at; /* derived: where in the memory of limits the state of this one lies [B] */
 };
 
 static const struct param_spec route_rows[] = {
@@ -66,7 +67,7 @@ struct api_gateway_params {
     LIST_OF(struct route) routes;
     struct dist auth_latency;
     double auth_failure_rate; /* [1] */
-    uint32_t limits_size;     /* derived [B] */
+    size_t limits_size;       /* derived [B] */
 };
 
 static const struct param_spec rows[] = {{.name = "routes",
@@ -91,7 +92,11 @@ static void derive(void *params, const struct node *at, struct diag *diag, struc
     for (uint32_t i = 0; i < p->routes.count; i++) {
         struct route *r = &p->routes.items[i];
         r->limit_at = p->limits_size;
-        p->limits_size += (uint32_t)((limiter_state_size(&r->rate_limit) + 7) & ~(size_t)7);
+        p->limits_size += (limiter_state_size(&r->rate_limit) + 7) & ~(size_t)7;
+    }
+    if (p->limits_size > MOST_LIMITS) {
+        diag_error(diag, node_child(at, "routes"), "the windows of their rate limits need %zu MB",
+                   p->limits_size >> 20);
     }
 }
 

@@ -302,7 +302,8 @@ static void complete(struct ctx *c, struct stored_request *q, const struct messa
 {
     const struct idempotency_store_params *p = c->params;
     struct idempotency_store_stats *st = c->stats;
-    bool good = p->store_failures || verdict_of(reply->status) == OUTCOME_SUCCESS;
+    bool reached = reply->status != STATUS_NETWORK && reply->status != STATUS_NO_CONNECTION;
+    bool good = (p->store_failures && reached) || verdict_of(reply->status) == OUTCOME_SUCCESS;
     if (good && !(reply->flags & REPLY_PROCESSING)) {
         store(c, q, reply);
     } else {

@@ -72,7 +72,7 @@ struct outbox_relay_stats {
     struct caller_stats calls;
 };
 
-/* entries_written = entries_relayed + pending + in_delivery, always. */
+/* entries_written = entries_relayed + pending + in_delivery, without a warm-up. */
 static const struct stat_spec stats[] = {
     S_COUNTER(outbox_relay_stats, entries_written, "Entries written."),
     S_COUNTER(outbox_relay_stats, entries_relayed, "Entries whose delivery ended well."),
@@ -95,6 +95,7 @@ struct outbox_relay_state {
     struct chain pending; /* in the order in which they were written */
     struct chain taken;   /* by looks, in the order in which they were */
     uint32_t next;        /* of those the first that is not sent yet: a link, 0: none */
+    uint32_t back; /* of those pending the one that was put back last, if it is one; a link */
 };
 
 struct entry {
@@ -182,6 +183,7 @@ static void on_poll(struct ctx *c)
     for (int64_t n = 0; n < p->batch_size && state->pending.count > 0; n++) {
         uint32_t link = state->pending.first;
         chain_drop(&state->pending, &in, link - 1);
+        state->back = link == state->back ? 0 : state->back;
         chain_push(&state->taken, &in, link - 1);
         state->next = n == 0 ? link : state->next;
     }
@@ -218,18 +220,21 @@ static void on_relay(struct ctx *c)
     }
 }
 
-/* An entry that was taken is pending again. Those before it are few: older ones that failed, too.
- */
+/* An entry that was taken is pending again, before newer ones. What fails mostly does so in its
+ * order, so that its place is behind the one before. */
 static void put_back(struct ctx *c, uint32_t slot)
 {
     struct outbox_relay_state *state = c->state;
     struct chain_slots in = slots_of(c);
-    uint32_t behind = state->pending.first;
-    while (behind && entry_at(c, behind - 1)->number < entry_at(c, slot)->number) {
+    uint64_t number = entry_at(c, slot)->number;
+    bool follows = state->back && entry_at(c, state->back - 1)->number < number;
+    uint32_t behind = follows ? state->back : state->pending.first;
+    while (behind && entry_at(c, behind - 1)->number < number) {
         behind = chain_at(&in, behind)->next;
     }
     chain_drop(&state->taken, &in, slot);
     chain_insert(&state->pending, &in, slot, behind);
+    state->back = slot + 1;
     entry_at(c, slot)->sent = 0;
 }
 

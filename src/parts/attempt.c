@@ -353,6 +353,7 @@ static bool ends_in_pool(const struct caller *c, const struct call *call, struct
     bool waited = m->status == STATUS_NO_CONNECTION;
     *end = waited ? (struct attempt_end){.error = wait_error(c)}
                   : attempt_end_of_reply(m->status, m->flags, m->deadline);
+    end->bytes = m->bytes;
     if (waited) {
         c->stats->connection_wait_timeouts++;
     } else if (end->error == ERROR_REFUSED) {
@@ -373,6 +374,7 @@ static bool ends_by_reply(const struct caller *c, const struct call *call, struc
     sim_cancel(c->ctx, a->timer);
     --*sim_wire_load(c->ctx, a->way.wire);
     *end = attempt_end_of_reply(m->status, m->flags, m->deadline);
+    end->bytes = m->bytes;
     if (end->error == ERROR_REFUSED) {
         return !reconnects(c, call, a);
     }

@@ -222,8 +222,10 @@ struct message caller_reply(const struct attempt_end *last)
 {
     switch ((enum attempt_error)last->error) {
     case ERROR_NONE:
-        return (struct message){
-            .status = last->status, .flags = last->flags, .deadline = last->retry_after};
+        return (struct message){.status = last->status,
+                                .flags = last->flags,
+                                .deadline = last->retry_after,
+                                .bytes = last->bytes};
     case ERROR_TIMEOUT:
         return (struct message){.status = STATUS_GATEWAY_TIMEOUT};
     case ERROR_THROTTLED:
@@ -388,7 +390,8 @@ static bool hear_late(const struct caller *c, struct call *call, const struct me
         return false; /* the pool has a connection for what nobody waits for */
     }
     c->stats->late_responses++;
-    struct attempt_end how = {.status = m->status, .flags = m->flags};
+    struct attempt_end how = attempt_end_of_reply(m->status, m->flags, m->deadline);
+    how.bytes = m->bytes;
     bool between = call->lead.state == ATTEMPT_AWAITED;
     if (!c->params->accept_late || (between && !c->params->accept_between_attempts) ||
         verdict_of_end(&how, &attempt_plan(c, call)->retry.verdicts) != OUTCOME_SUCCESS) {
@@ -481,6 +484,7 @@ static bool go_on_swiftly(const struct caller *c, struct call *call, const struc
     gauge_add(&stats->in_flight, x->now, -1);
     struct attempt_end how = e->kind == EVENT_REPLY ? attempt_end_of_reply(e->msg.status, 0, 0)
                                                     : (struct attempt_end){.error = ERROR_TIMEOUT};
+    how.bytes = e->msg.bytes;
     *end = (struct call_end){call->cookie, call->site, outcome, how};
     slab_give(c->slab, call->lead.slot);
     return true;

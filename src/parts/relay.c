@@ -125,7 +125,7 @@ void relay_give_up(const struct relay *r, struct relay_slot *s, bool tell)
     CHECK(s->out, "a request is given up that is not at the target");
     s->out = false;
     --*sim_wire_load(r->ctx, s->way.wire);
-    if (tell) {
+    if (tell || s->in.m.flags & REQUEST_POOLED) {
         struct message m = onward(r, s);
         sim_send_cancel(r->ctx, s->way, &m);
     }

@@ -103,7 +103,8 @@ void relay_answer(const struct relay *r, struct relay_slot *s, const struct mess
 void relay_detach(const struct relay *r, struct relay_slot *s);
 
 /* Waits no longer for the target's answer to a request that was sent on, so that the owner may
- * answer it. `tell` the target that nobody waits. */
+ * answer it. `tell` the target that nobody waits; a pool, by
+ * which the request is to hold a connection, is always told. */
 void relay_give_up(const struct relay *r, struct relay_slot *s, bool tell);
 
 /* Forgets a request without an answer. `tell` its target, if it was sent on, that nobody waits. */

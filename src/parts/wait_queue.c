@@ -16,8 +16,8 @@ static const struct param_spec queue_rows[] = {
     P_MAYBE_DURATION(queue_params, max_wait, "none", 0, 1e18,
                      "A request that has waited longer when its turn comes is not served."),
     P_BOOL(queue_params, drop_expired, "false",
-           "Whether a request whose deadline has passed when its turn comes is not served. A "
-           "deadline that is a time left counts from the arrival."),
+           "Whether a request that had to wait is not served when its deadline has passed before "
+           "its turn comes. A deadline that is a time left counts from the arrival."),
     P_WORD(queue_params, on_expired, reject_words, "reply",
            "What these two get: a reply 503, or none at all."),
     P_END};

@@ -6,10 +6,10 @@
  * - balking: from `threshold` waiting on, with `probability`.
  * - red: random early detection (Floyd and Jacobson, IEEE/ACM Transactions on Networking 1(4),
  *   1993). Every arrival moves an average of the number waiting, avg += weight * (waiting - avg).
- *   Below `min_threshold` nobody is turned away, from `max_threshold` on everybody; in between,
- * where b = max_probability * (avg - min_threshold) / (max_threshold - min_threshold), the next one
- * is with probability b / (1 - n * b), n having been let in there since one was turned away, which
- * spreads them evenly. The average does not decay while nobody comes.
+ *   Below `min_threshold` nobody is turned away, from `max_threshold` on everybody. In between,
+ * with b = max_probability * (avg - min_threshold) / (max_threshold - min_threshold), the next one
+ * is turned away with probability b / (1 - n * b), where n have been let in there since the last
+ * one was, which spreads them evenly. The average does not decay while nobody comes.
  */
 #ifndef SQUALL_POLICIES_ADMISSION_H
 #define SQUALL_POLICIES_ADMISSION_H

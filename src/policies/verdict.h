@@ -81,6 +81,7 @@ struct attempt_end {
     uint16_t status;      /* 0 without an answer */
     uint8_t error;        /* enum attempt_error */
     uint8_t flags;        /* enum reply_flag; 0 without an answer */
+    uint32_t bytes;       /* of the answer, for whoever hands it on */
     sim_time retry_after; /* [ns] with REPLY_RETRY_AFTER; not bounded, may be negative */
 };
 

@@ -309,6 +309,18 @@ static void a_pool_may_stand_behind_it(void **state)
         &t, "users", 3,
         (struct asker_reply[]){{S(0.01), 1, 100}, {S(0.5), 2, 503}, {S(1.01), 1, 200}});
     trial_close(&t);
+    /* It is told of cancels, or it would keep the connection of what nobody waits for. */
+    trial_open(&t, "squall: 1\n"
+                   "duration: 10s\n"
+                   "entities:\n"
+                   "  users: {type: asker, target: wall, steps: [[0s, 1, ask_pooled],\n"
+                   "          [0.5s, 1, cancel], [1s, 2, ask_pooled]]}\n"
+                   "  wall: {type: bulkhead, target: pool, max_concurrent: 1}\n"
+                   "  pool: {type: connection_pool, target: far, max_connections: 1}\n"
+                   "  far: {type: probe, answers: [{after: none}, {after: 1s}]}\n");
+    trial_run(&t, 0);
+    probe_assert_times(&t, "far", 2, (sim_time[]){S(0.01), S(1)});
+    trial_close(&t);
 }
 
 /* --- whatever happens -------------------------------------------------------------------- */

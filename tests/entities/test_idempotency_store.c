@@ -273,6 +273,12 @@ static void failures_are_no_completions(void **state)
         (struct asker_reply[]){{S(1), 1, 400}, {S(1), 1, 400}, {S(1.5), 1, 400}, {S(3), 1, 400}});
     assert_counts(&t, 1, 3, 1, 0);
     trial_close(&t);
+    /* What never got there is no answer to keep. */
+    run(&t, "[0s, 1], [1s, 1], [2s, 1]", "on_duplicate: join, store_failures: true",
+        "{refuse: true}, {status: 489}, {status: 200}");
+    asker_assert_replies(&t, "users", 3,
+                         (struct asker_reply[]){{0, 1, 489}, {S(1), 1, 489}, {S(2), 1, 200}});
+    trial_close(&t);
     /* What is not ready is asked for again. */
     run(&t, "[0s, 1], [1s, 1], [2s, 1]", "on_duplicate: join, store_failures: true",
         "{status: 202, flags: processing}, {status: 200}");

@@ -137,6 +137,25 @@ static void replies_and_cancels_are_passed_on(void **state)
     trial_close(&t);
 }
 
+/* An answer is as long behind a sidecar as before it: a second on each of two wires. */
+static void answers_keep_their_size(void **state)
+{
+    (void)state;
+    struct trial t;
+    trial_open(&t, "squall: 1\nduration: 10s\nentities:\n"
+                   "  users: {type: client, target: sidecar, arrivals: {times: [0s]}}\n"
+                   "  sidecar: {type: sidecar, target: far}\n"
+                   "  far: {type: server, service_time: 0s,\n"
+                   "        responses: [{status: 200, bytes: 1000000}]}\n"
+                   "network: [{latency: 0s, bandwidth: 1MB/s}]\n");
+    trial_run(&t, 0);
+    struct hist_counts h = {.total = 0};
+    trial_histogram(&t, "users.response_time", &h);
+    assert_int_equal(h.total, 1);
+    assert_int_equal(h.sum, S(2));
+    trial_close(&t);
+}
+
 static void a_crash_forgets_all(void **state)
 {
     (void)state;
@@ -196,6 +215,7 @@ int main(void)
                                        cmocka_unit_test(the_limit_holds_for_every_pass),
                                        cmocka_unit_test(limits_learn_from_ends),
                                        cmocka_unit_test(replies_and_cancels_are_passed_on),
+                                       cmocka_unit_test(answers_keep_their_size),
                                        cmocka_unit_test(a_crash_forgets_all),
                                        cmocka_unit_test(requests_add_up_in_studies_at_random)};
     return cmocka_run_group_tests(tests, NULL, NULL);
