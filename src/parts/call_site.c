@@ -136,6 +136,7 @@ enum attempt_error site_begin(const struct caller *c, struct call *call)
         call->lead.held = 0;
     }
     call->lead.ticket = (struct breaker_ticket){0};
+    call->tried = 0;
     bool asks = p->breaker.kind != BREAKER_NONE && per_request(&p->breaker);
     return asks && !breaker_passes(c, &call->lead) ? ERROR_CIRCUIT_OPEN : ERROR_NONE;
 }
@@ -202,6 +203,7 @@ void site_judge(const struct caller *c, struct call *call, struct attempt *a,
         return;
     }
     if (counts_requests(&p->breaker)) {
+        call->tried = was_tried(end) ? (uint8_t)(outcome + 1) : call->tried;
         if (a != &call->lead && !per_request(&p->breaker)) {
             release_breaker(c, a);
         }
@@ -243,9 +245,12 @@ void site_forget(const struct caller *c, struct attempt *a)
 void site_conclude(const struct caller *c, struct call *call, const struct attempt_end *end,
                    enum outcome outcome)
 {
-    if (counts_requests(&c->params->breaker) && was_tried(end)) {
-        tell_breaker(c, call, &call->lead, outcome, c->ctx->now - call->started);
+    if (!counts_requests(&c->params->breaker) || (!was_tried(end) && !call->tried)) {
+        return;
     }
+    /* That a retry was held back says nothing about the target, but the attempts before it do. */
+    outcome = was_tried(end) ? outcome : (enum outcome)(call->tried - 1);
+    tell_breaker(c, call, &call->lead, outcome, c->ctx->now - call->started);
 }
 
 void site_end(const struct caller *c, struct call *call)

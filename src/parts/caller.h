@@ -76,6 +76,8 @@ struct call {
     bool has_failed; /* an attempt of this round, ... */
     struct attempt_end failed; /* ... the first one so */
     struct retry_verdict verdict;
+    uint8_t tried; /* of parts/call_site.h: the outcome of the last attempt that was not
+                      held back, and one; 0: none */
     struct retry_memory memory; /* since the first round failed */
     sim_time deadline;          /* [ns] SIM_TIME_NEVER: none */
     sim_time hedge_delay;       /* [ns] the last one of this round, where its law remembers */

@@ -101,6 +101,24 @@ static void requests_may_count_in_place_of_attempts(void **state)
     trial_close(&t);
 }
 
+/* A request that has failed counts also when its retry was held back. */
+static void requests_count_whatever_held_their_retries_back(void **state)
+{
+    (void)state;
+    struct trial t;
+    calls_at(&t, "0s, 1s, 2s, 3s, 4s",
+             "timeout: 5s, retry: {kind: fixed, max_attempts: 3, delay: 0.1s}, "
+             "rate_limit: {leaky_bucket: {leak_rate: 1.0001/s}}, "
+             "breaker: {kind: consecutive, failure_threshold: 3, recovery_timeout: 10s, "
+             "counts: requests}",
+             ALWAYS_503, "");
+    probe_assert_times(&t, "service", 3, (sim_time[]){0, S(1), S(2)});
+    assert_users(&t, "logical_requests 5, requests_sent 3, responses_received 3, errors 3, "
+                     "retries 3, failures 5, rate_limited 3, circuit_broken 2, "
+                     "breaker_state_changes 1, breaker_times_opened 1");
+    trial_close(&t);
+}
+
 /* What a probe holds it holds through all of its attempts, and until its request is given up. */
 static void a_probe_is_a_request_if_these_count(void **state)
 {
@@ -415,24 +433,26 @@ static void throttles_do_not_hear_of_breakers(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(asked_once_a_request),
-                                       cmocka_unit_test(a_request_held_back_is_not_retried),
-                                       cmocka_unit_test(asked_before_each_attempt),
-                                       cmocka_unit_test(requests_may_count_in_place_of_attempts),
-                                       cmocka_unit_test(a_probe_is_a_request_if_these_count),
-                                       cmocka_unit_test(every_failed_attempt_counts),
-                                       cmocka_unit_test(results_while_open),
-                                       cmocka_unit_test(a_probe_closes),
-                                       cmocka_unit_test(a_share_of_failures),
-                                       cmocka_unit_test(a_probe_that_is_lost),
-                                       cmocka_unit_test(late_results_act_like_probes),
-                                       cmocka_unit_test(lack_of_time_is_no_failure),
-                                       cmocka_unit_test(results_by_the_state_they_were_sent_in),
-                                       cmocka_unit_test(what_a_failure_is),
-                                       cmocka_unit_test(probes_that_are_given_up),
-                                       cmocka_unit_test(a_crash_forgets_breakers),
-                                       cmocka_unit_test(one_breaker_an_endpoint),
-                                       cmocka_unit_test(lost_probes_are_counted),
-                                       cmocka_unit_test(throttles_do_not_hear_of_breakers)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(asked_once_a_request),
+        cmocka_unit_test(a_request_held_back_is_not_retried),
+        cmocka_unit_test(asked_before_each_attempt),
+        cmocka_unit_test(requests_may_count_in_place_of_attempts),
+        cmocka_unit_test(requests_count_whatever_held_their_retries_back),
+        cmocka_unit_test(a_probe_is_a_request_if_these_count),
+        cmocka_unit_test(every_failed_attempt_counts),
+        cmocka_unit_test(results_while_open),
+        cmocka_unit_test(a_probe_closes),
+        cmocka_unit_test(a_share_of_failures),
+        cmocka_unit_test(a_probe_that_is_lost),
+        cmocka_unit_test(late_results_act_like_probes),
+        cmocka_unit_test(lack_of_time_is_no_failure),
+        cmocka_unit_test(results_by_the_state_they_were_sent_in),
+        cmocka_unit_test(what_a_failure_is),
+        cmocka_unit_test(probes_that_are_given_up),
+        cmocka_unit_test(a_crash_forgets_breakers),
+        cmocka_unit_test(one_breaker_an_endpoint),
+        cmocka_unit_test(lost_probes_are_counted),
+        cmocka_unit_test(throttles_do_not_hear_of_breakers)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
