@@ -82,7 +82,8 @@ static inline uint64_t slab_token(const struct slab *s, uint32_t index)
     return (uint64_t)slab_header(s, index)->generation << 32 | index;
 }
 
-/* Has the cache fetch what lies at `offset` of the slot's data, in whatever life it is. */
+/* Has the cache fetch what lies at `offset` of the slot's data, in whatever life it is. The token
+ * is one that this slab has given; nothing is read. */
 static inline void slab_expect(const struct slab *s, uint64_t token, size_t offset)
 {
     __builtin_prefetch((const char *)slab_at(s, (uint32_t)token) + offset);

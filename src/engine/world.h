@@ -114,8 +114,8 @@ struct sim {
     sim_time boundary;              /* next end of an interval or of the warm-up */
     sim_time passed;                /* the one before; -1: none */
     sim_time reached;               /* everything before this has run */
-    uint64_t events, stop_at;       /* handled, and with how many of them to stop for now; set to
-                                       the former when there is a reason to stop at once */
+    uint64_t events, stop_at;       /* handled, and the number at which the loop ends; whoever has
+                                       a reason to end it at once makes them equal */
     uint64_t cascade, cascade_most; /* events that the one popped last but these has set off without
                                        any time passing, and where that is a loop */
     bool full;                      /* an outbox is; see sim_full */

@@ -52,8 +52,7 @@ static void derive_route(void *params, const struct node *at, struct diag *diag,
     (void)diag;
     (void)arena;
     struct route *r = params;
-    call_params_own(&r->call, &(struct call_owner){.timer_kind = TIMER_CALL});
-    r->target.apart = call_needs_endpoints(&r->call);
+    call_params_own(&r->call, &r->target, &(struct call_owner){.timer_kind = TIMER_CALL});
 }
 
 static const struct schema route_schema = {.name = "route",
@@ -150,14 +149,6 @@ struct gateway_request {
     bool routed;
 };
 
-static struct relay relay_for(struct ctx *c)
-{
-    struct api_gateway_state *state = c->state;
-    struct api_gateway_stats *st = c->stats;
-    return (struct relay){
-        .ctx = c, .state = &state->relay, .stats = &st->relay, .slab = &c->slabs[SLAB_REQUESTS]};
-}
-
 static struct caller caller_for(struct ctx *c, uint32_t route)
 {
     const struct api_gateway_params *p = c->params;
@@ -188,7 +179,7 @@ static uint32_t find_route(const struct api_gateway_params *p, uint16_t kind)
 static void answer(struct ctx *c, struct gateway_request *q, const struct message *reply)
 {
     struct api_gateway_stats *st = c->stats;
-    struct relay relay = relay_for(c);
+    struct relay relay = relay_of(c);
     sim_record(c, &st->latency, c->now - q->relay.arrived);
     relay_answer(&relay, &q->relay, reply);
 }
@@ -217,18 +208,10 @@ static void call_backend(struct ctx *c, struct gateway_request *q)
     const struct api_gateway_params *p = c->params;
     struct api_gateway_stats *st = c->stats;
     struct caller caller = caller_for(c, q->route);
-    const struct message *m = &q->relay.in.m;
     st->requests_routed++;
     q->routed = true;
-    q->call = caller_start(
-        &caller, &(struct call_request){.request = m->request,
-                                        .cookie = q->relay.slot,
-                                        .site = (uint16_t)q->route,
-                                        .deadline = relay_deadline(&q->relay),
-                                        .class_ = m->class_,
-                                        .priority = m->priority,
-                                        .method = (uint8_t)p->routes.items[q->route].method,
-                                        .bytes = m->bytes});
+    struct call_request request = relay_call(&q->relay, q->route, p->routes.items[q->route].method);
+    q->call = caller_start(&caller, &request);
 }
 
 /* It is known who asks. */
@@ -248,7 +231,7 @@ static void on_request(struct ctx *c, const struct event *e)
 {
     const struct api_gateway_params *p = c->params;
     struct api_gateway_stats *st = c->stats;
-    struct relay relay = relay_for(c);
+    struct relay relay = relay_of(c);
     struct gateway_request *q = request_at(c, relay_take(&relay, e)->slot);
     q->route = find_route(p, e->msg.class_);
     q->routed = false;
@@ -304,7 +287,7 @@ static void on_call(struct ctx *c, const struct event *e)
 static void on_cancel(struct ctx *c, const struct event *e)
 {
     struct api_gateway_stats *st = c->stats;
-    struct relay relay = relay_for(c);
+    struct relay relay = relay_of(c);
     struct relay_slot *s = relay_find(&relay, e);
     if (!s) {
         return;
@@ -325,7 +308,7 @@ static void on_action(struct ctx *c, const struct event *e)
     const struct api_gateway_params *p = c->params;
     struct api_gateway_stats *st = c->stats;
     if (e->msg.status == ACTION_CRASH) {
-        struct relay relay = relay_for(c);
+        struct relay relay = relay_of(c);
         if (p->limits_size > 0) {
             memset(limits_of(c), 0, p->limits_size);
         }
@@ -355,12 +338,6 @@ static void handle(struct ctx *c, const struct event *e)
     }
 }
 
-static void miss(struct ctx *c, const struct event *e)
-{
-    struct api_gateway_stats *st = c->stats;
-    relay_miss(&st->relay, e);
-}
-
 /* As if every route had the same share of what comes. */
 static void traffic(const void *params, struct traffic *t)
 {
@@ -382,5 +359,5 @@ const struct entity_type api_gateway_type = {
     .streams = streams,
     .slabs = {sizeof(struct gateway_request), sizeof(struct call)},
     .handle = handle,
-    .miss = miss,
+    .miss = relay_miss,
     .traffic = traffic};

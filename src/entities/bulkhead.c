@@ -94,14 +94,6 @@ struct held_request {
     uint64_t timer;         /* of max_wait_time, then of timeout */
 };
 
-static struct relay relay_for(struct ctx *c)
-{
-    struct bulkhead_state *state = c->state;
-    struct bulkhead_stats *st = c->stats;
-    return (struct relay){
-        .ctx = c, .state = &state->relay, .stats = &st->relay, .slab = &c->slabs[0]};
-}
-
 static struct chain_slots line_of(struct ctx *c)
 {
     return (struct chain_slots){&c->slabs[0], offsetof(struct held_request, line)};
@@ -126,7 +118,7 @@ static void go_on(struct ctx *c, struct held_request *q)
     const struct bulkhead_params *p = c->params;
     struct bulkhead_state *state = c->state;
     struct bulkhead_stats *st = c->stats;
-    struct relay relay = relay_for(c);
+    struct relay relay = relay_of(c);
     state->places++;
     st->accepted_requests++;
     sim_record(c, &st->wait_time, c->now - q->relay.arrived);
@@ -137,14 +129,9 @@ static void go_on(struct ctx *c, struct held_request *q)
 static void reject(struct ctx *c, struct held_request *q)
 {
     const struct bulkhead_params *p = c->params;
-    struct relay relay = relay_for(c);
-    if (p->on_reject == REJECT_REPLY) {
-        relay_answer(
-            &relay, &q->relay,
-            &(struct message){.status = (uint16_t)p->reject_status, .flags = REPLY_NO_RETRY});
-    } else {
-        relay_drop(&relay, &q->relay, false);
-    }
+    struct relay relay = relay_of(c);
+    struct message reply = {.status = (uint16_t)p->reject_status, .flags = REPLY_NO_RETRY};
+    relay_refuse(&relay, &q->relay, (enum on_reject)p->on_reject, &reply);
 }
 
 static void leave_line(struct ctx *c, const struct held_request *q)
@@ -173,7 +160,7 @@ static void on_request(struct ctx *c, const struct event *e)
     const struct bulkhead_params *p = c->params;
     struct bulkhead_state *state = c->state;
     struct bulkhead_stats *st = c->stats;
-    struct relay relay = relay_for(c);
+    struct relay relay = relay_of(c);
     struct relay_slot *s = relay_take(&relay, e);
     struct held_request *q = slab_at(relay.slab, s->slot);
     st->total_requests++;
@@ -193,7 +180,7 @@ static void on_request(struct ctx *c, const struct event *e)
 
 static void on_reply(struct ctx *c, const struct event *e)
 {
-    struct relay relay = relay_for(c);
+    struct relay relay = relay_of(c);
     struct relay_slot *s = relay_find(&relay, e);
     if (!s) {
         return;
@@ -212,7 +199,7 @@ static void on_reply(struct ctx *c, const struct event *e)
 static void on_cancel(struct ctx *c, const struct event *e)
 {
     const struct bulkhead_params *p = c->params;
-    struct relay relay = relay_for(c);
+    struct relay relay = relay_of(c);
     struct relay_slot *s = relay_find(&relay, e);
     if (!s) {
         return;
@@ -248,7 +235,7 @@ static void on_timeout(struct ctx *c, const struct event *e)
 {
     const struct bulkhead_params *p = c->params;
     struct bulkhead_stats *st = c->stats;
-    struct relay relay = relay_for(c);
+    struct relay relay = relay_of(c);
     struct held_request *q = slab_find(&c->slabs[0], e->msg.token);
     CHECK(q, "the timeout of a request that is gone");
     st->target_timeouts++;
@@ -261,7 +248,7 @@ static void on_action(struct ctx *c, const struct event *e)
 {
     struct bulkhead_state *state = c->state;
     if (e->msg.status == ACTION_CRASH) {
-        struct relay relay = relay_for(c);
+        struct relay relay = relay_of(c);
         relay_crash(&relay);
         state->line = (struct chain){.count = 0};
         state->places = 0;
@@ -293,12 +280,6 @@ static void handle(struct ctx *c, const struct event *e)
     }
 }
 
-static void miss(struct ctx *c, const struct event *e)
-{
-    struct bulkhead_stats *st = c->stats;
-    relay_miss(&st->relay, e);
-}
-
 static void traffic(const void *params, struct traffic *t)
 {
     const struct bulkhead_params *p = params;
@@ -316,5 +297,5 @@ const struct entity_type bulkhead_type = {.name = "bulkhead",
                                           .streams = streams,
                                           .slabs = {sizeof(struct held_request)},
                                           .handle = handle,
-                                          .miss = miss,
+                                          .miss = relay_miss,
                                           .traffic = traffic};

@@ -92,14 +92,6 @@ struct guarded_request {
     bool judged;    /* the breaker knows how it ended */
 };
 
-static struct relay relay_for(struct ctx *c)
-{
-    struct circuit_breaker_state *state = c->state;
-    struct circuit_breaker_stats *st = c->stats;
-    return (struct relay){
-        .ctx = c, .state = &state->relay, .stats = &st->relay, .slab = &c->slabs[0]};
-}
-
 static struct breaker_state *breaker_for(struct ctx *c, const struct guarded_request *q)
 {
     const struct circuit_breaker_params *p = c->params;
@@ -150,20 +142,15 @@ static void reject(struct ctx *c, const struct relay *relay, struct guarded_requ
     const struct circuit_breaker_params *p = c->params;
     struct circuit_breaker_stats *st = c->stats;
     st->rejected_requests++;
-    if (p->on_reject == REJECT_REPLY) {
-        relay_answer(
-            relay, &q->relay,
-            &(struct message){.status = (uint16_t)p->reject_status, .flags = REPLY_NO_RETRY});
-    } else {
-        relay_drop(relay, &q->relay, false);
-    }
+    struct message reply = {.status = (uint16_t)p->reject_status, .flags = REPLY_NO_RETRY};
+    relay_refuse(relay, &q->relay, (enum on_reject)p->on_reject, &reply);
 }
 
 static void on_request(struct ctx *c, const struct event *e)
 {
     const struct circuit_breaker_params *p = c->params;
     struct circuit_breaker_stats *st = c->stats;
-    struct relay relay = relay_for(c);
+    struct relay relay = relay_of(c);
     struct relay_slot *s = relay_take(&relay, e);
     struct guarded_request *q = slab_at(relay.slab, s->slot);
     q->judged = false;
@@ -179,7 +166,7 @@ static void on_request(struct ctx *c, const struct event *e)
 
 static void on_reply(struct ctx *c, const struct event *e)
 {
-    struct relay relay = relay_for(c);
+    struct relay relay = relay_of(c);
     struct relay_slot *s = relay_find(&relay, e);
     if (!s) {
         return;
@@ -197,7 +184,7 @@ static void on_cancel(struct ctx *c, const struct event *e)
 {
     const struct circuit_breaker_params *p = c->params;
     struct circuit_breaker_stats *st = c->stats;
-    struct relay relay = relay_for(c);
+    struct relay relay = relay_of(c);
     struct relay_slot *s = relay_find(&relay, e);
     if (!s) {
         return;
@@ -217,7 +204,7 @@ static void on_action(struct ctx *c, const struct event *e)
 {
     struct circuit_breaker_stats *st = c->stats;
     if (e->msg.status == ACTION_CRASH) {
-        struct relay relay = relay_for(c);
+        struct relay relay = relay_of(c);
         relay_crash(&relay);
         breaker_counts_crash(&st->breakers, c->now);
     }
@@ -244,12 +231,6 @@ static void handle(struct ctx *c, const struct event *e)
     }
 }
 
-static void miss(struct ctx *c, const struct event *e)
-{
-    struct circuit_breaker_stats *st = c->stats;
-    relay_miss(&st->relay, e);
-}
-
 static void traffic(const void *params, struct traffic *t)
 {
     const struct circuit_breaker_params *p = params;
@@ -267,5 +248,5 @@ const struct entity_type circuit_breaker_type = {.name = "circuit_breaker",
                                                  .streams = streams,
                                                  .slabs = {sizeof(struct guarded_request)},
                                                  .handle = handle,
-                                                 .miss = miss,
+                                                 .miss = relay_miss,
                                                  .traffic = traffic};

@@ -67,14 +67,6 @@ struct pool_request {
     bool tell; /* when it has got its connection */
 };
 
-static struct relay relay_for(struct ctx *c)
-{
-    struct pool_state *state = c->state;
-    struct pool_stats *st = c->stats;
-    return (struct relay){
-        .ctx = c, .state = &state->relay, .stats = &st->relay, .slab = &c->slabs[SLAB_REQUESTS]};
-}
-
 static struct connections connections_for(struct ctx *c)
 {
     const struct pool_params *p = c->params;
@@ -95,7 +87,7 @@ static struct connections connections_for(struct ctx *c)
 static void go_on(struct ctx *c, struct pool_request *q)
 {
     const struct pool_params *p = c->params;
-    struct relay relay = relay_for(c);
+    struct relay relay = relay_of(c);
     if (q->tell) {
         relay_answer(&relay, &q->relay, &(struct message){.status = STATUS_CONTINUE});
     }
@@ -104,7 +96,7 @@ static void go_on(struct ctx *c, struct pool_request *q)
 
 static void refuse(struct ctx *c, struct pool_request *q, enum status status)
 {
-    struct relay relay = relay_for(c);
+    struct relay relay = relay_of(c);
     relay_answer(&relay, &q->relay,
                  &(struct message){.status = (uint16_t)status,
                                    .flags = status == STATUS_NETWORK ? REPLY_REFUSED : 0});
@@ -130,7 +122,7 @@ static void act_on(struct ctx *c, struct connection_news news)
 
 static void on_request(struct ctx *c, const struct event *e)
 {
-    struct relay relay = relay_for(c);
+    struct relay relay = relay_of(c);
     struct connections connections = connections_for(c);
     struct relay_slot *s = relay_take(&relay, e);
     struct pool_request *q = slab_at(&c->slabs[SLAB_REQUESTS], s->slot);
@@ -141,7 +133,7 @@ static void on_request(struct ctx *c, const struct event *e)
 
 static void on_reply(struct ctx *c, const struct event *e)
 {
-    struct relay relay = relay_for(c);
+    struct relay relay = relay_of(c);
     struct connections connections = connections_for(c);
     struct relay_slot *s = relay_find(&relay, e);
     if (s && !s->out) {
@@ -155,7 +147,7 @@ static void on_reply(struct ctx *c, const struct event *e)
 static void on_cancel(struct ctx *c, const struct event *e)
 {
     const struct pool_params *p = c->params;
-    struct relay relay = relay_for(c);
+    struct relay relay = relay_of(c);
     struct connections connections = connections_for(c);
     struct relay_slot *s = relay_find(&relay, e);
     if (s) {
@@ -173,7 +165,7 @@ static void init(struct ctx *c)
 
 static void on_action(struct ctx *c, const struct event *e)
 {
-    struct relay relay = relay_for(c);
+    struct relay relay = relay_of(c);
     struct connections connections = connections_for(c);
     if (e->msg.status == ACTION_CRASH) {
         connections_crash(&connections);
@@ -181,12 +173,6 @@ static void on_action(struct ctx *c, const struct event *e)
     } else if (e->msg.status == ACTION_RESTART) {
         connections_begin(&connections);
     }
-}
-
-static void miss(struct ctx *c, const struct event *e)
-{
-    struct pool_stats *st = c->stats;
-    relay_miss(&st->relay, e);
 }
 
 static void handle(struct ctx *c, const struct event *e)
@@ -231,5 +217,5 @@ const struct entity_type connection_pool_type = {
     .slabs = {sizeof(struct pool_request), sizeof(struct connection)},
     .init = init,
     .handle = handle,
-    .miss = miss,
+    .miss = relay_miss,
     .traffic = traffic};

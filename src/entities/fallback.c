@@ -13,7 +13,7 @@
 #include <stddef.h>
 
 #include "engine/entity.h"
-#include "parts/caller.h"
+#include "parts/callee.h"
 #include "parts/relay.h"
 #include "policies/verdict.h"
 
@@ -26,45 +26,34 @@ static const char *const streams[] = {"primary", "fallback", NULL};
 
 /* --- parameters -------------------------------------------------------------------------- */
 
-struct upstream {
-    struct target target;
-    struct call_params call;
-    int method; /* enum method */
-};
-
 enum way_kind { WAY_CALL, WAY_STATIC };
 
 struct fallback_way {
-    struct upstream call; /* first, so that its rows fit */
-    int kind;             /* enum way_kind */
+    struct callee call; /* first, so that its rows fit */
+    int kind;           /* enum way_kind */
     int64_t status;
     sim_time after; /* [ns] */
 };
 static_assert(offsetof(struct fallback_way, call) == 0, "rows of an upstream");
 
 struct fallback_params {
-    struct upstream primary;
+    struct callee primary;
     struct fallback_way fallback;
     uint32_t fallback_on; /* enum failure_kind */
 };
 
-static const struct param_spec upstream_rows[] = {
-    P_TARGET(upstream, target, NULL, "Who is called."), CALL_ROWS(upstream, call),
-    P_WORD(upstream, method, method_words, "GET", "Method of the requests."), P_END};
+static const struct param_spec upstream_rows[] = {CALLEE_ROWS("GET"), P_END};
 
 static void derive_upstream(void *params, const struct node *at, struct diag *diag,
                             struct arena *arena)
 {
-    struct upstream *u = params;
-    call_params_derive(&u->call, at, diag, arena);
-    call_params_own(&u->call, &(struct call_owner){.timer_kind = TIMER_CALL});
-    u->target.apart = call_needs_endpoints(&u->call);
+    callee_derive(params, TIMER_CALL, at, diag, arena);
 }
 
 static const struct schema upstream_schema = {
     .name = "upstream call",
     .summary = "A call that is made for a request; who is called may stand by itself.",
-    .size = sizeof(struct upstream),
+    .size = sizeof(struct callee),
     .rows = upstream_rows,
     .shorthand = true,
     .derive = derive_upstream};
@@ -149,15 +138,7 @@ struct handled_request {
     uint32_t stage;  /* enum stage */
 };
 
-static struct relay relay_for(struct ctx *c)
-{
-    struct fallback_state *state = c->state;
-    struct fallback_stats *st = c->stats;
-    return (struct relay){
-        .ctx = c, .state = &state->relay, .stats = &st->relay, .slab = &c->slabs[SLAB_REQUESTS]};
-}
-
-static const struct upstream *upstream_at(const struct ctx *c, uint32_t site)
+static const struct callee *upstream_at(const struct ctx *c, uint32_t site)
 {
     const struct fallback_params *p = c->params;
     return site == SITE_PRIMARY ? &p->primary : &p->fallback.call;
@@ -166,7 +147,7 @@ static const struct upstream *upstream_at(const struct ctx *c, uint32_t site)
 static struct caller caller_for(struct ctx *c, uint32_t site)
 {
     struct fallback_stats *st = c->stats;
-    const struct upstream *u = upstream_at(c, site);
+    const struct callee *u = upstream_at(c, site);
     return (struct caller){.ctx = c,
                            .target = &u->target,
                            .params = &u->call,
@@ -180,17 +161,9 @@ static struct caller caller_for(struct ctx *c, uint32_t site)
 static void start_call(struct ctx *c, struct handled_request *q, uint16_t site)
 {
     struct caller caller = caller_for(c, site);
-    const struct message *m = &q->relay.in.m;
+    struct call_request request = relay_call(&q->relay, site, upstream_at(c, site)->method);
     q->stage = site == SITE_PRIMARY ? STAGE_PRIMARY : STAGE_CALL;
-    q->call = caller_start(&caller,
-                           &(struct call_request){.request = m->request,
-                                                  .cookie = q->relay.slot,
-                                                  .deadline = relay_deadline(&q->relay),
-                                                  .class_ = m->class_,
-                                                  .site = site,
-                                                  .priority = m->priority,
-                                                  .method = (uint8_t)upstream_at(c, site)->method,
-                                                  .bytes = m->bytes});
+    q->call = caller_start(&caller, &request);
 }
 
 static void start_static(struct ctx *c, struct handled_request *q)
@@ -208,14 +181,14 @@ static void start_static(struct ctx *c, struct handled_request *q)
 
 static void on_request(struct ctx *c, const struct event *e)
 {
-    struct relay relay = relay_for(c);
+    struct relay relay = relay_of(c);
     struct relay_slot *s = relay_take(&relay, e);
     start_call(c, slab_at(relay.slab, s->slot), SITE_PRIMARY);
 }
 
 static void answer_failure(struct ctx *c, struct handled_request *q, const struct call_end *end)
 {
-    struct relay relay = relay_for(c);
+    struct relay relay = relay_of(c);
     struct message reply = caller_reply(&end->last);
     relay_answer(&relay, &q->relay, &reply);
 }
@@ -259,7 +232,7 @@ static void on_call(struct ctx *c, const struct event *e)
     if (!caller_handle(&caller, call, e, &end)) {
         return;
     }
-    struct relay relay = relay_for(c);
+    struct relay relay = relay_of(c);
     struct handled_request *q = slab_at(relay.slab, (uint32_t)end.cookie);
     st->degraded_responses += end.site == SITE_FALLBACK;
     if (end.outcome == OUTCOME_SUCCESS) {
@@ -275,7 +248,7 @@ static void on_static(struct ctx *c, const struct event *e)
 {
     const struct fallback_params *p = c->params;
     struct fallback_stats *st = c->stats;
-    struct relay relay = relay_for(c);
+    struct relay relay = relay_of(c);
     struct handled_request *q = slab_find(relay.slab, e->msg.token);
     CHECK(q, "an answer to a request that is gone");
     bool good = verdict_of((unsigned)p->fallback.status) == OUTCOME_SUCCESS;
@@ -292,7 +265,7 @@ static void on_static(struct ctx *c, const struct event *e)
 static void on_cancel(struct ctx *c, const struct event *e)
 {
     struct fallback_stats *st = c->stats;
-    struct relay relay = relay_for(c);
+    struct relay relay = relay_of(c);
     struct relay_slot *s = relay_find(&relay, e);
     if (!s) {
         return;
@@ -313,7 +286,7 @@ static void on_action(struct ctx *c, const struct event *e)
 {
     struct fallback_stats *st = c->stats;
     if (e->msg.status == ACTION_CRASH) {
-        struct relay relay = relay_for(c);
+        struct relay relay = relay_of(c);
         relay_crash(&relay);
         caller_abandon(c, &c->slabs[SLAB_CALLS], &st->primary);
         caller_abandon(c, &c->slabs[SLAB_CALLS], &st->fallback);
@@ -342,12 +315,6 @@ static void handle(struct ctx *c, const struct event *e)
     }
 }
 
-static void miss(struct ctx *c, const struct event *e)
-{
-    struct fallback_stats *st = c->stats;
-    relay_miss(&st->relay, e);
-}
-
 static void traffic(const void *params, struct traffic *t)
 {
     const struct fallback_params *p = params;
@@ -366,5 +333,5 @@ const struct entity_type fallback_type = {
     .streams = streams,
     .slabs = {sizeof(struct handled_request), sizeof(struct call)},
     .handle = handle,
-    .miss = miss,
+    .miss = relay_miss,
     .traffic = traffic};

@@ -175,14 +175,6 @@ struct stored_key {
     uint64_t timer;       /* of in_flight_ttl */
 };
 
-static struct relay relay_for(struct ctx *c)
-{
-    struct idempotency_store_state *state = c->state;
-    struct idempotency_store_stats *st = c->stats;
-    return (struct relay){
-        .ctx = c, .state = &state->relay, .stats = &st->relay, .slab = &c->slabs[SLAB_REQUESTS]};
-}
-
 static struct stored_request *request_at(const struct ctx *c, uint32_t link)
 {
     return slab_at(&c->slabs[SLAB_REQUESTS], link - 1);
@@ -341,7 +333,7 @@ static bool is_keyless(const struct ctx *c, const struct message *m)
 static void answer(struct ctx *c, struct stored_request *q, const struct message *reply)
 {
     struct idempotency_store_stats *st = c->stats;
-    struct relay relay = relay_for(c);
+    struct relay relay = relay_of(c);
     st->requests_answered += !q->relay.detached;
     relay_answer(&relay, &q->relay, reply);
 }
@@ -372,7 +364,7 @@ static void on_duplicate(struct ctx *c, struct stored_request *q, const struct s
     if (p->on_duplicate == DUPLICATE_JOINS) {
         join(c, q, k);
     } else {
-        struct relay relay = relay_for(c);
+        struct relay relay = relay_of(c);
         st->duplicates_dropped++;
         relay_drop(&relay, &q->relay, false);
     }
@@ -383,7 +375,7 @@ static void on_request(struct ctx *c, const struct event *e)
     const struct idempotency_store_params *p = c->params;
     const struct idempotency_store_state *state = c->state;
     struct idempotency_store_stats *st = c->stats;
-    struct relay relay = relay_for(c);
+    struct relay relay = relay_of(c);
     struct relay_slot *s = relay_take(&relay, e);
     struct stored_request *q = request_at(c, s->slot + 1);
     q->key = q->original = 0;
@@ -406,7 +398,7 @@ static void on_request(struct ctx *c, const struct event *e)
 
 static void on_reply(struct ctx *c, const struct event *e)
 {
-    struct relay relay = relay_for(c);
+    struct relay relay = relay_of(c);
     struct relay_slot *s = relay_find(&relay, e);
     if (!s) {
         return;
@@ -442,13 +434,13 @@ static void give_up_unwanted(struct ctx *c, struct stored_request *q)
         st->in_flight_abandoned++;
         forget_original(c, q);
     }
-    struct relay relay = relay_for(c);
+    struct relay relay = relay_of(c);
     relay_drop(&relay, &q->relay, p->pass_cancel);
 }
 
 static void on_cancel(struct ctx *c, const struct event *e)
 {
-    struct relay relay = relay_for(c);
+    struct relay relay = relay_of(c);
     struct relay_slot *s = relay_find(&relay, e);
     if (!s) {
         return;
@@ -484,7 +476,7 @@ static void crash(struct ctx *c)
     const struct idempotency_store_params *p = c->params;
     struct idempotency_store_state *state = c->state;
     struct idempotency_store_stats *st = c->stats;
-    struct relay relay = relay_for(c);
+    struct relay relay = relay_of(c);
     relay_crash(&relay);
     while (state->in_flight.first) {
         st->in_flight_lost++;
@@ -530,12 +522,6 @@ static void handle(struct ctx *c, const struct event *e)
     }
 }
 
-static void miss(struct ctx *c, const struct event *e)
-{
-    struct idempotency_store_stats *st = c->stats;
-    relay_miss(&st->relay, e);
-}
-
 static void traffic(const void *params, struct traffic *t)
 {
     const struct idempotency_store_params *p = params;
@@ -553,5 +539,5 @@ const struct entity_type idempotency_store_type = {
     .streams = streams,
     .slabs = {sizeof(struct stored_request), sizeof(struct stored_key)},
     .handle = handle,
-    .miss = miss,
+    .miss = relay_miss,
     .traffic = traffic};

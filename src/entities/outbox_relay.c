@@ -54,8 +54,7 @@ static void derive(void *params, const struct node *at, struct diag *diag, struc
     (void)diag;
     (void)arena;
     struct outbox_relay_params *p = params;
-    call_params_own(&p->call, &(struct call_owner){.timer_kind = TIMER_CALL});
-    p->target.apart = call_needs_endpoints(&p->call);
+    call_params_own(&p->call, &p->target, &(struct call_owner){.timer_kind = TIMER_CALL});
 }
 
 static const struct schema schema = {.name = "outbox_relay",

@@ -116,14 +116,6 @@ struct limited_request {
     bool judged; /* the limiter knows how it ended */
 };
 
-static struct relay relay_for(struct ctx *c)
-{
-    struct rate_limiter_state *state = c->state;
-    struct rate_limiter_stats *st = c->stats;
-    return (struct relay){
-        .ctx = c, .state = &state->relay, .stats = &st->relay, .slab = &c->slabs[0]};
-}
-
 static struct chain_slots queue_slots(const struct ctx *c)
 {
     return (struct chain_slots){&c->slabs[0], offsetof(struct limited_request, link)};
@@ -149,7 +141,7 @@ static void forward(struct ctx *c, struct limited_request *q)
 {
     const struct rate_limiter_params *p = c->params;
     struct rate_limiter_stats *st = c->stats;
-    struct relay relay = relay_for(c);
+    struct relay relay = relay_of(c);
     st->forwarded++;
     sim_record(c, &st->wait_time, c->now - q->relay.arrived);
     q->judged = false;
@@ -162,18 +154,14 @@ static void reject(struct ctx *c, struct limited_request *q)
 {
     const struct rate_limiter_params *p = c->params;
     struct rate_limiter_stats *st = c->stats;
-    struct relay relay = relay_for(c);
+    struct relay relay = relay_of(c);
     st->dropped++;
-    if (p->on_reject == REJECT_DROP) {
-        relay_drop(&relay, &q->relay, false);
-        return;
-    }
     struct message m = {.status = STATUS_LIMITED};
     if (p->says_when) {
         m.flags = REPLY_RETRY_AFTER;
         m.deadline = limiter_wait(&p->limiter, limiter_for(c), c->now);
     }
-    relay_answer(&relay, &q->relay, &m);
+    relay_refuse(&relay, &q->relay, (enum on_reject)p->on_reject, &m);
 }
 
 /* --- the queue --------------------------------------------------------------------------- */
@@ -253,7 +241,7 @@ static void on_request(struct ctx *c, const struct event *e)
     const struct rate_limiter_params *p = c->params;
     struct rate_limiter_state *state = c->state;
     struct rate_limiter_stats *st = c->stats;
-    struct relay relay = relay_for(c);
+    struct relay relay = relay_of(c);
     struct relay_slot *s = relay_take(&relay, e);
     struct limited_request *q = slab_at(relay.slab, s->slot);
     q->waits = false;
@@ -289,7 +277,7 @@ static void judge(struct ctx *c, enum outcome outcome)
 
 static void on_reply(struct ctx *c, const struct event *e)
 {
-    struct relay relay = relay_for(c);
+    struct relay relay = relay_of(c);
     struct relay_slot *s = relay_find(&relay, e);
     if (!s) {
         return;
@@ -316,7 +304,7 @@ static void on_cancel(struct ctx *c, const struct event *e)
 {
     const struct rate_limiter_params *p = c->params;
     struct rate_limiter_stats *st = c->stats;
-    struct relay relay = relay_for(c);
+    struct relay relay = relay_of(c);
     struct relay_slot *s = relay_find(&relay, e);
     if (!s) {
         return;
@@ -336,7 +324,7 @@ static void on_action(struct ctx *c, const struct event *e)
     struct rate_limiter_state *state = c->state;
     struct rate_limiter_stats *st = c->stats;
     if (e->msg.status == ACTION_CRASH) {
-        struct relay relay = relay_for(c);
+        struct relay relay = relay_of(c);
         relay_crash(&relay);
         st->queue_lost += state->queue.count;
         state->queue = (struct chain){0};
@@ -373,12 +361,6 @@ static void handle(struct ctx *c, const struct event *e)
     }
 }
 
-static void miss(struct ctx *c, const struct event *e)
-{
-    struct rate_limiter_stats *st = c->stats;
-    relay_miss(&st->relay, e);
-}
-
 static void traffic(const void *params, struct traffic *t)
 {
     const struct rate_limiter_params *p = params;
@@ -397,5 +379,5 @@ const struct entity_type rate_limiter_type = {.name = "rate_limiter",
                                               .slabs = {sizeof(struct limited_request)},
                                               .init = show_rate,
                                               .handle = handle,
-                                              .miss = miss,
+                                              .miss = relay_miss,
                                               .traffic = traffic};

@@ -20,7 +20,7 @@
 #include <stddef.h>
 
 #include "engine/entity.h"
-#include "parts/caller.h"
+#include "parts/callee.h"
 #include "parts/request_index.h"
 #include "policies/verdict.h"
 
@@ -33,16 +33,10 @@ static const char *const streams[] = {"calls", NULL};
 
 /* --- parameters -------------------------------------------------------------------------- */
 
-struct saga_call {
-    struct target target;
-    struct call_params call;
-    int method; /* enum method */
-};
-
 struct saga_step {
     const char *name;
-    struct saga_call action;
-    LIST_OF(struct saga_call) compensation; /* one or none */
+    struct callee action;
+    LIST_OF(struct callee) compensation; /* one or none */
 };
 
 enum on_compensation_failure { FAILURE_CONTINUES, FAILURE_STOPS };
@@ -58,22 +52,17 @@ struct saga_params {
     int on_cancel; /* enum on_cancel */
 };
 
-static const struct param_spec call_rows[] = {
-    P_TARGET(saga_call, target, NULL, "Who is called."), CALL_ROWS(saga_call, call),
-    P_WORD(saga_call, method, method_words, "POST", "Method of the requests."), P_END};
+static const struct param_spec call_rows[] = {CALLEE_ROWS("POST"), P_END};
 
 static void derive_call(void *params, const struct node *at, struct diag *diag, struct arena *arena)
 {
-    struct saga_call *call = params;
-    call_params_derive(&call->call, at, diag, arena);
-    call_params_own(&call->call, &(struct call_owner){.timer_kind = TIMER_CALL});
-    call->target.apart = call_needs_endpoints(&call->call);
+    callee_derive(params, TIMER_CALL, at, diag, arena);
 }
 
 static const struct schema saga_call_schema = {.name = "saga call",
                                                .summary =
                                                    "What a step of a saga does, or what undoes it.",
-                                               .size = sizeof(struct saga_call),
+                                               .size = sizeof(struct callee),
                                                .rows = call_rows,
                                                .derive = derive_call};
 
@@ -243,7 +232,7 @@ static void finish(struct ctx *c, uint32_t slot, uint16_t status)
 /* --- steps and compensations ------------------------------------------------------------- */
 
 /* The call sites of step i are 2 i, its action, and 2 i + 1, its compensation. */
-static const struct saga_call *call_at(const struct ctx *c, uint32_t site)
+static const struct callee *call_at(const struct ctx *c, uint32_t site)
 {
     const struct saga_params *p = c->params;
     const struct saga_step *step = &p->steps.items[site / 2];
@@ -253,7 +242,7 @@ static const struct saga_call *call_at(const struct ctx *c, uint32_t site)
 static struct caller caller_for(struct ctx *c, uint32_t site)
 {
     struct saga_stats *st = c->stats;
-    const struct saga_call *call = call_at(c, site);
+    const struct callee *call = call_at(c, site);
     return (struct caller){.ctx = c,
                            .target = &call->target,
                            .params = &call->call,

@@ -15,7 +15,7 @@
 
 #include "base/compiler.h"
 #include "engine/entity.h"
-#include "parts/caller.h"
+#include "parts/callee.h"
 #include "parts/reject.h"
 #include "parts/request_index.h"
 #include "parts/wait_queue.h"
@@ -46,12 +46,6 @@ struct response {
     struct message reply;     /* derived: what the caller gets after service */
 };
 
-struct server_call {
-    struct target target;
-    struct call_params call;
-    int method; /* enum method */
-};
-
 enum on_cancel { CANCEL_IGNORED, CANCEL_DEQUEUES, CANCEL_ABORTS };
 static const char *const cancel_words[] = {"ignore", "dequeue", "abort", NULL};
 
@@ -68,7 +62,7 @@ struct server_params {
     struct queue_params queue;
     struct dist service_time;
     LIST_OF(struct response) responses;
-    LIST_OF(struct server_call) calls;
+    LIST_OF(struct callee) calls;
     int on_reject;               /* enum on_reject */
     sim_time reject_retry_after; /* [ns] SIM_TIME_NEVER: not said */
     int on_cancel;               /* enum on_cancel */
@@ -132,22 +126,17 @@ static const struct schema response_schema = {.name = "response",
                                               .shorthand = true,
                                               .derive = derive_response};
 
-static const struct param_spec call_rows[] = {
-    P_TARGET(server_call, target, NULL, "Who is called."), CALL_ROWS(server_call, call),
-    P_WORD(server_call, method, method_words, "GET", "Method of the requests."), P_END};
+static const struct param_spec call_rows[] = {CALLEE_ROWS("GET"), P_END};
 
 static void derive_call(void *params, const struct node *at, struct diag *diag, struct arena *arena)
 {
-    struct server_call *call = params;
-    call_params_derive(&call->call, at, diag, arena);
-    call_params_own(&call->call, &(struct call_owner){.timer_kind = TIMER_CALL});
-    call->target.apart = call_needs_endpoints(&call->call);
+    callee_derive(params, TIMER_CALL, at, diag, arena);
 }
 
 static const struct schema server_call_schema = {
     .name = "downstream call",
     .summary = "What a request does downstream while it holds its worker.",
-    .size = sizeof(struct server_call),
+    .size = sizeof(struct callee),
     .rows = call_rows,
     .derive = derive_call};
 

@@ -42,8 +42,7 @@ static void derive(void *params, const struct node *at, struct diag *diag, struc
     (void)diag;
     (void)arena;
     struct sidecar_params *p = params;
-    call_params_own(&p->call, &(struct call_owner){.timer_kind = TIMER_CALL});
-    p->target.apart = call_needs_endpoints(&p->call);
+    call_params_own(&p->call, &p->target, &(struct call_owner){.timer_kind = TIMER_CALL});
 }
 
 static const struct schema schema = {
@@ -79,14 +78,6 @@ struct sidecar_request {
     uint32_t call; /* its slot */
 };
 
-static struct relay relay_for(struct ctx *c)
-{
-    struct sidecar_state *state = c->state;
-    struct sidecar_stats *st = c->stats;
-    return (struct relay){
-        .ctx = c, .state = &state->relay, .stats = &st->relay, .slab = &c->slabs[SLAB_REQUESTS]};
-}
-
 static struct caller caller_for(struct ctx *c)
 {
     const struct sidecar_params *p = c->params;
@@ -107,18 +98,11 @@ static struct sidecar_request *request_at(const struct ctx *c, uint32_t slot)
 static void on_request(struct ctx *c, const struct event *e)
 {
     const struct sidecar_params *p = c->params;
-    struct relay relay = relay_for(c);
+    struct relay relay = relay_of(c);
     struct caller caller = caller_for(c);
     const struct relay_slot *s = relay_take(&relay, e);
-    const struct message *m = &s->in.m;
-    request_at(c, s->slot)->call =
-        caller_start(&caller, &(struct call_request){.request = m->request,
-                                                     .cookie = s->slot,
-                                                     .deadline = relay_deadline(s),
-                                                     .class_ = m->class_,
-                                                     .priority = m->priority,
-                                                     .method = (uint8_t)p->method,
-                                                     .bytes = m->bytes});
+    struct call_request request = relay_call(s, 0, p->method);
+    request_at(c, s->slot)->call = caller_start(&caller, &request);
 }
 
 static void on_call(struct ctx *c, const struct event *e)
@@ -130,7 +114,7 @@ static void on_call(struct ctx *c, const struct event *e)
     if (!call || !caller_handle(&caller, call, e, &end)) {
         return;
     }
-    struct relay relay = relay_for(c);
+    struct relay relay = relay_of(c);
     struct relay_slot *s = &request_at(c, (uint32_t)end.cookie)->relay;
     bool well = end.outcome == OUTCOME_SUCCESS;
     st->successful_requests += well;
@@ -142,7 +126,7 @@ static void on_call(struct ctx *c, const struct event *e)
 
 static void on_cancel(struct ctx *c, const struct event *e)
 {
-    struct relay relay = relay_for(c);
+    struct relay relay = relay_of(c);
     struct caller caller = caller_for(c);
     struct relay_slot *s = relay_find(&relay, e);
     if (s) {
@@ -155,7 +139,7 @@ static void on_action(struct ctx *c, const struct event *e)
 {
     struct sidecar_stats *st = c->stats;
     if (e->msg.status == ACTION_CRASH) {
-        struct relay relay = relay_for(c);
+        struct relay relay = relay_of(c);
         caller_abandon(c, &c->slabs[SLAB_CALLS], &st->calls);
         relay_crash(&relay);
     }
@@ -179,12 +163,6 @@ static void handle(struct ctx *c, const struct event *e)
     }
 }
 
-static void miss(struct ctx *c, const struct event *e)
-{
-    struct sidecar_stats *st = c->stats;
-    relay_miss(&st->relay, e);
-}
-
 static void traffic(const void *params, struct traffic *t)
 {
     const struct sidecar_params *p = params;
@@ -203,5 +181,5 @@ const struct entity_type sidecar_type = {
     .streams = streams,
     .slabs = {sizeof(struct sidecar_request), sizeof(struct call)},
     .handle = handle,
-    .miss = miss,
+    .miss = relay_miss,
     .traffic = traffic};

@@ -75,9 +75,11 @@ static bool is_swift(const struct call_plan *plan)
     return plan->strategy.kind == STRATEGY_SEQUENTIAL && !plan->retry.special && !plan->retry.polls;
 }
 
-void call_params_own(struct call_params *p, const struct call_owner *owner)
+void call_params_own(struct call_params *p, struct target *target, const struct call_owner *owner)
 {
     p->owner = *owner;
+    target->apart = breaker_needs_endpoints(&p->breaker);
+    target->connects = owner->pooled;
     p->plain = p->plain && !owner->pooled;
     p->swift = p->swift && !owner->pooled;
 }

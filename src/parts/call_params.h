@@ -6,6 +6,7 @@
 #ifndef SQUALL_PARTS_CALL_PARAMS_H
 #define SQUALL_PARTS_CALL_PARAMS_H
 
+#include "engine/target.h"
 #include "policies/breaker.h"
 #include "policies/conditioner.h"
 #include "policies/deadline.h"
@@ -100,14 +101,9 @@ extern const struct schema call_schema;
 void call_params_derive(struct call_params *p, const struct node *at, struct diag *diag,
                         struct arena *arena);
 
-/* To be called by the owner's `derive`, when the block is derived. */
-void call_params_own(struct call_params *p, const struct call_owner *owner);
-
-/* Whether something is remembered of each instance that is called, so that each needs a wire. */
-static inline bool call_needs_endpoints(const struct call_params *p)
-{
-    return breaker_needs_endpoints(&p->breaker);
-}
+/* To be called by the owner's `derive`, when the block is derived; fills in what the target of
+ * these calls must be like. */
+void call_params_own(struct call_params *p, struct target *target, const struct call_owner *owner);
 
 extern const struct schema phases_schema, method_plan_schema;
 extern const char *const deadline_accounting_words[],

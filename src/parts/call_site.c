@@ -47,7 +47,7 @@ void site_lay_out(struct call_params *p, struct arena *arena)
         p->site.windows[i] = place(&size, w ? latency_state_size(w) : 0);
     }
     p->site.size = size;
-    p->site.hears = size > 0 || call_needs_endpoints(p);
+    p->site.hears = size > 0 || breaker_needs_endpoints(&p->breaker);
 }
 
 static void *memory(const struct caller *c, uint32_t at)

@@ -139,6 +139,16 @@ void relay_drop(const struct relay *r, struct relay_slot *s, bool tell)
     forget(r, s);
 }
 
+void relay_refuse(const struct relay *r, struct relay_slot *s, enum on_reject how,
+                  const struct message *reply)
+{
+    if (how == REJECT_REPLY) {
+        relay_answer(r, s, reply);
+    } else {
+        relay_drop(r, s, false);
+    }
+}
+
 void relay_crash(const struct relay *r)
 {
     r->stats->requests_lost += (uint64_t)r->stats->in_progress.level; /* without those detached */
@@ -147,7 +157,8 @@ void relay_crash(const struct relay *r)
     gauge_set(&r->stats->in_progress, r->ctx->now, 0);
 }
 
-void relay_miss(struct relay_stats *stats, const struct event *e)
+void relay_miss(struct ctx *c, const struct event *e)
 {
+    struct relay_stats *stats = c->stats;
     stats->requests_missed += e->kind == EVENT_REQUEST;
 }

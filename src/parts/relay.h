@@ -6,13 +6,15 @@
  * of a slab, in which the owner may keep more.
  *
  * It sends each request on once and waits as long as it takes: timeouts and retries are the
- * business of parts/caller.h.
+ * business of parts/caller.h, by which an owner may make a call for a request instead.
  */
 #ifndef SQUALL_PARTS_RELAY_H
 #define SQUALL_PARTS_RELAY_H
 
 #include "engine/entity.h"
 #include "engine/target.h"
+#include "parts/caller.h"
+#include "parts/reject.h"
 #include "parts/request_index.h"
 
 /* What a slot begins with. The owner reads it, and changes in.m.flags before it is sent on. */
@@ -71,6 +73,13 @@ struct relay {
     struct slab *slab; /* its slots begin with struct relay_slot */
 };
 
+/* That of an owner whose state, statistics and slots in its first slab all begin with those of the
+ * part. */
+static inline struct relay relay_of(struct ctx *c)
+{
+    return (struct relay){.ctx = c, .state = c->state, .stats = c->stats, .slab = &c->slabs[0]};
+}
+
 /* Takes a request in. The rest of the slot is not cleared. */
 struct relay_slot *relay_take(const struct relay *r, const struct event *e);
 
@@ -79,6 +88,20 @@ static inline sim_time relay_deadline(const struct relay_slot *s)
 {
     const struct message *m = &s->in.m;
     return m->flags & REQUEST_RELATIVE ? sim_time_add(s->arrived, m->deadline) : m->deadline;
+}
+
+/* The call that is made for a request; `site` and `method` are the owner's own. */
+static inline struct call_request relay_call(const struct relay_slot *s, uint32_t site, int method)
+{
+    const struct message *m = &s->in.m;
+    return (struct call_request){.request = m->request,
+                                 .cookie = s->slot,
+                                 .deadline = relay_deadline(s),
+                                 .class_ = m->class_,
+                                 .site = (uint16_t)site,
+                                 .priority = m->priority,
+                                 .method = (uint8_t)method,
+                                 .bytes = m->bytes};
 }
 
 /* Sends a request on, once: to one of the target, by its balance, whose chance comes from `stream`.
@@ -98,13 +121,17 @@ struct relay_slot *relay_find(const struct relay *r, const struct event *e);
  * unless the status is below 200: then this is not the last of it. */
 void relay_answer(const struct relay *r, struct relay_slot *s, const struct message *reply);
 
+/* Does not take a request on that was not sent on: it gets `reply`, or nothing. */
+void relay_refuse(const struct relay *r, struct relay_slot *s, enum on_reject how,
+                  const struct message *reply);
+
 /* Its caller gives up a request that was sent on, but the owner goes on waiting for the reply: the
  * slot stays until relay_answer, which then answers nobody, or relay_drop. */
 void relay_detach(const struct relay *r, struct relay_slot *s);
 
 /* Waits no longer for the target's answer to a request that was sent on, so that the owner may
- * answer it. `tell` the target that nobody waits; a pool, by
- * which the request is to hold a connection, is always told. */
+ * answer it. `tell` the target that nobody waits; a pool whose connection the request may hold is
+ * always told. */
 void relay_give_up(const struct relay *r, struct relay_slot *s, bool tell);
 
 /* Forgets a request without an answer. `tell` its target, if it was sent on, that nobody waits. */
@@ -113,7 +140,7 @@ void relay_drop(const struct relay *r, struct relay_slot *s, bool tell);
 /* Forgets all requests of the owner, which has crashed. */
 void relay_crash(const struct relay *r);
 
-/* Counts what arrives while the owner is down; for its `miss`. */
-void relay_miss(struct relay_stats *stats, const struct event *e);
+/* Counts what arrives while the owner is down: the `miss` of those that relay_of is for. */
+void relay_miss(struct ctx *c, const struct event *e);
 
 #endif

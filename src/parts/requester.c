@@ -12,12 +12,11 @@ void requester_derive(void *params, const struct node *at, struct diag *diag, st
 {
     struct requester_params *p = params;
     source_derive(&p->source, at, diag, arena);
-    p->target.apart = call_needs_endpoints(&p->call);
-    p->target.connects = p->pooled;
-    call_params_own(&p->call, &(struct call_owner){.timer_kind = TIMER_CALL,
-                                                   .pooled = p->pooled,
-                                                   .retry_waits = p->retry_on_connection_timeout,
-                                                   .by_kind = true});
+    call_params_own(&p->call, &p->target,
+                    &(struct call_owner){.timer_kind = TIMER_CALL,
+                                         .pooled = p->pooled,
+                                         .retry_waits = p->retry_on_connection_timeout,
+                                         .by_kind = true});
 }
 
 static struct source source_for(struct ctx *c)

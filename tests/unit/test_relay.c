@@ -151,18 +151,11 @@ static void proxy_step(struct ctx *c, const struct relay *r, const struct event 
 
 static void proxy_handle(struct ctx *c, const struct event *e)
 {
-    struct proxy_state *state = c->state;
     struct proxy_stats *st = c->stats;
-    struct relay r = {.ctx = c, .state = &state->relay, .stats = &st->relay, .slab = &c->slabs[0]};
+    struct relay r = relay_of(c);
     proxy_step(c, &r, e);
     assert_true(st->n_loads < MOST);
     st->loads[st->n_loads++] = *sim_wire_load(c, sim_port(c, 0)->first_wire);
-}
-
-static void proxy_miss(struct ctx *c, const struct event *e)
-{
-    struct proxy_stats *st = c->stats;
-    relay_miss(&st->relay, e);
 }
 
 static const struct entity_type proxy = {.name = "proxy",
@@ -173,7 +166,7 @@ static const struct entity_type proxy = {.name = "proxy",
                                          .streams = proxy_streams,
                                          .slabs = {sizeof(struct relay_slot)},
                                          .handle = proxy_handle,
-                                         .miss = proxy_miss};
+                                         .miss = relay_miss};
 
 /* --- the echo ---------------------------------------------------------------------------- */
 
@@ -276,7 +269,7 @@ static void play(struct stage *s, const struct ask *asks, uint32_t n, const stru
     sim_finish(s->sim);
 }
 
-static const struct relay_stats *relay_of(const struct stage *s, entity_id id)
+static const struct relay_stats *relay_stats_of(const struct stage *s, entity_id id)
 {
     return &((const struct proxy_stats *)sim_stats(s->sim, id))->relay;
 }
@@ -346,7 +339,7 @@ static void requests_pass_there_and_back(void **state)
     assert_int_equal(m->flags, 1);
     assert_int_equal(m->deadline, 12345);
     assert_int_equal(m->bytes, 20);
-    const struct relay_stats *r = relay_of(&s, PROXY);
+    const struct relay_stats *r = relay_stats_of(&s, PROXY);
     assert_int_equal(r->requests_received, 2);
     assert_int_equal(r->requests_sent, 2);
     assert_int_equal(r->responses_received, 2);
@@ -374,8 +367,8 @@ static void answers_of_its_own_and_interim_ones(void **state)
     assert_int_equal(event_of(&s, ASKER, 0)->msg.bytes, 3);
     assert_reply(&s, 1, 54, 100, 2);
     assert_reply(&s, 2, 84, 200, 2);
-    assert_int_equal(relay_of(&s, PROXY)->responses_received, 1);
-    assert_int_equal(relay_of(&s, PROXY)->requests_sent, 1);
+    assert_int_equal(relay_stats_of(&s, PROXY)->responses_received, 1);
+    assert_int_equal(relay_stats_of(&s, PROXY)->requests_sent, 1);
     sim_close(s.sim);
 }
 
@@ -429,12 +422,12 @@ static void cancels_find_what_they_cancel(void **state)
         assert_int_equal(events_of(&s, ASKER), 1);
         assert_reply(&s, 0, 154, 200, 1);
         assert_int_equal(event_of(&s, ASKER, 0)->msg.attempt, 2);
-        const struct relay_stats *r = relay_of(&s, PROXY);
+        const struct relay_stats *r = relay_stats_of(&s, PROXY);
         assert_int_equal(r->cancels_received, 2);
         assert_int_equal(r->responses_received, 1);
         assert_int_equal(r->late_responses, 1);
         assert_int_equal(r->in_progress.level, 0);
-        assert_int_equal(relay_of(&s, OTHER_PROXY)->cancels_received, 0);
+        assert_int_equal(relay_stats_of(&s, OTHER_PROXY)->cancels_received, 0);
         const struct proxy_stats *st = sim_stats(s.sim, PROXY);
         assert_int_equal(st->loads[st->n_loads - 1], 0);
         sim_close(s.sim);
@@ -460,14 +453,14 @@ static void a_crash_forgets_its_own(void **state)
     assert_int_equal(events_of(&s, ASKER), 2);
     assert_reply(&s, 0, 116, 200, 2);
     assert_reply(&s, 1, 184, 200, 4);
-    const struct relay_stats *r = relay_of(&s, PROXY);
+    const struct relay_stats *r = relay_stats_of(&s, PROXY);
     assert_int_equal(r->requests_received, 2);
     assert_int_equal(r->requests_missed, 1);
     assert_int_equal(r->requests_lost, 1);
     assert_int_equal(r->late_responses, 1);
     assert_int_equal(r->cancels_received, 0);
     assert_int_equal(r->in_progress.level, 0);
-    assert_int_equal(relay_of(&s, OTHER_PROXY)->requests_lost, 0);
+    assert_int_equal(relay_stats_of(&s, OTHER_PROXY)->requests_lost, 0);
     sim_close(s.sim);
 }
 
@@ -486,7 +479,7 @@ static void an_owner_may_wait_by_itself(void **state)
         .crash = {.kind = ACTION_CRASH, .from = 250, .to = 260, .first = PROXY, .count = 1}};
     play(&s, asks, 3, answers);
     assert_int_equal(events_of(&s, ASKER), 0);
-    const struct relay_stats *r = relay_of(&s, PROXY);
+    const struct relay_stats *r = relay_stats_of(&s, PROXY);
     assert_int_equal(r->cancels_received, 1);
     assert_int_equal(r->responses_received, 1);
     assert_int_equal(r->late_responses, 0);
@@ -498,7 +491,7 @@ static void an_owner_may_wait_by_itself(void **state)
     assert_memory_equal(st->loads, loads, sizeof loads);
     sim_close(s.sim);
     play(&s, asks + 3, 3, later);
-    r = relay_of(&s, PROXY);
+    r = relay_stats_of(&s, PROXY);
     assert_int_equal(r->cancels_received, 1);
     assert_int_equal(r->requests_lost, 1);
     assert_int_equal(r->late_responses, 2);
