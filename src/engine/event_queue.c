@@ -309,6 +309,7 @@ static inline uint64_t bucket_end(const struct evq_level *l, uint32_t i)
 static inline struct evq_bucket bucket_take(struct event_queue *q, struct evq_level *l, uint32_t i)
 {
     struct evq_bucket b = l->buckets[i];
+    q->crowd = &l->buckets[i] == q->crowd ? NULL : q->crowd;
     l->buckets[i].count = 0;
     l->full[i / 64] &= ~(UINT64_C(1) << i % 64);
     l->words &= ~((uint32_t)(l->full[i / 64] == 0) << i / 64);
@@ -329,6 +330,7 @@ static OUT_OF_LINE void far_insert(struct event_queue *q, struct entry e)
     }
     level_add(q, l, e);
     q->n_far++;
+    q->crowd_count += e.key == q->crowd_key;
 }
 
 static inline void insert(struct event_queue *q, struct entry e)
@@ -478,6 +480,29 @@ static void refill_many(struct event_queue *q, struct evq_bucket b, enum field f
     wake(q, front + n - AHEAD, AHEAD);
     q->n_front = n;
     q->base = front[0].key;
+}
+
+/* The key of the bucket that would come next to the empty front, if it is large and of one instant;
+ * else 0. What waits for one instant (the end of a pause, an interval of many) is looked for again
+ * and again by who may run only up to some time, and is not to be sorted, or gone through, each
+ * time. */
+static OUT_OF_LINE uint64_t next_crowd(struct event_queue *q)
+{
+    struct evq_level *l = innermost(q);
+    while (l->words == 0) {
+        l--;
+    }
+    struct evq_bucket *b = &l->buckets[first_bucket(l)];
+    if (b->count <= WHOLE) {
+        return 0;
+    }
+    if (b != q->crowd || b->count != q->crowd_count) {
+        struct range r = range_of(q, *b);
+        q->crowd = r.least == r.most ? b : NULL;
+        q->crowd_key = r.least;
+        q->crowd_count = b->count;
+    }
+    return b == q->crowd ? q->crowd_key : 0;
 }
 
 /* Fills the empty front with the next bucket, having split it as long as it is large. A level that
@@ -630,6 +655,7 @@ void evq_reset(struct event_queue *q)
     q->n_far = 0;
     q->n_pending = 0;
     q->base = LAST_KEY; /* all in front, until it grows too large */
+    q->crowd = NULL;
     for (uint32_t l = 0; l <= EVQ_LANES; l++) {
         q->lanes[l].head = q->lanes[l].tail = EVQ_NONE;
         q->lanes[l].last_time = 0;
@@ -807,14 +833,15 @@ static OUT_OF_LINE void clear_first(struct event_queue *q, uint32_t slot)
     evq_give(q, slot);
 }
 
-/* The first event's slot, EVQ_NONE when there is none; cancelled ones are cleared away. */
-static inline uint32_t peek(struct event_queue *q)
+/* The first event's slot, EVQ_NONE when there is none, or none before `limit` in front of a crowd;
+ * cancelled ones are cleared away. */
+static inline uint32_t peek(struct event_queue *q, sim_time limit)
 {
     for (;;) {
         uint32_t slot = q->lanes[EVQ_LANES].head;
         if (slot == EVQ_NONE) {
             while (__builtin_expect(q->n_front == 0, 0)) {
-                if (q->n_far == 0) {
+                if (q->n_far == 0 || next_crowd(q) > (uint64_t)limit) {
                     return EVQ_NONE;
                 }
                 refill(q);
@@ -830,13 +857,16 @@ static inline uint32_t peek(struct event_queue *q)
 
 sim_time evq_next_time(struct event_queue *q)
 {
-    uint32_t slot = peek(q);
-    return slot == EVQ_NONE ? SIM_TIME_NEVER : evq_event(q, slot)->time;
+    uint32_t slot = peek(q, 0);
+    if (slot != EVQ_NONE) {
+        return evq_event(q, slot)->time;
+    }
+    return q->n_far > 0 ? (sim_time)(q->crowd_key - 1) : SIM_TIME_NEVER;
 }
 
 uint32_t evq_pop_before(struct event_queue *q, sim_time limit)
 {
-    uint32_t slot = peek(q);
+    uint32_t slot = peek(q, limit);
     if (slot == EVQ_NONE || evq_event(q, slot)->time >= limit) {
         return EVQ_NONE;
     }

@@ -77,6 +77,11 @@ struct event_queue {
     uint64_t n_fitted;  /* entries that level 0 was fitted to */
     uint64_t n_pending; /* live events */
     uint64_t base;      /* front: keys up to this; buckets: above */
+    /* A large bucket that was found to be of one instant, or NULL; its key, and how many entries
+     * are known to have it. It is sorted only when it is due. */
+    struct evq_bucket *crowd;
+    uint64_t crowd_key;
+    uint32_t crowd_count;
     struct evq_level levels[EVQ_LEVELS];
     struct evq_lane lanes[EVQ_LANES + 1]; /* the last one: what runs in this instant */
     uint16_t lane_table[EVQ_TABLE];       /* by hash of (delay, class): lane, or 0 */
@@ -151,7 +156,8 @@ static inline uint64_t evq_handle(const struct event_queue *q, uint32_t slot)
 /* False when the event was popped or cancelled before. */
 bool evq_cancel(struct event_queue *q, uint64_t handle);
 
-/* Time of the first event; SIM_TIME_NEVER when there is none. */
+/* Time of the first event; SIM_TIME_NEVER when there is none. Earlier than that if a crowd of one
+ * instant was cancelled to the last one, as nobody has looked. */
 sim_time evq_next_time(struct event_queue *q);
 
 /* Takes the first event out if it is due before `limit`, else EVQ_NONE. Its slot stays valid until

@@ -154,6 +154,14 @@ class Ranks(Divided):
                         "--ranks-per-replication", team, ranks=ranks)
             self.assert_same_results("1.h5", "n.h5")
 
+    @unittest.skipIf(SLOW, "fifty thousand windows")
+    def test_a_crowd_that_waits(self):
+        """It is sorted once, not in every window, which would take minutes."""
+        for ranks in (1, 2):
+            self.squall("run", HERE / "crowd.yaml", "--quiet", "--output", f"{ranks}.h5",
+                        "--ranks-per-replication", ranks, ranks=ranks)
+        self.assert_same_results("1.h5", "2.h5")
+
     @unittest.skipIf(SLOW, "ten million events at one instant")
     def test_stuck(self):
         """A replication is given up at the same moment, and leaves the same record."""

@@ -214,6 +214,48 @@ static void test_one_instant(void **state)
     one_instant(SIM_TIME_NEVER - 1);
 }
 
+static void push_at(struct fuzz *f, sim_time time)
+{
+    uint32_t slot = evq_new(f->q);
+    struct event *e = evq_event(f->q, slot);
+    *e = (struct event){.time = time, .order = rng_bits(&f->rng) >> 1};
+    e->msg.request = ++f->marks;
+    evq_push(f->q, slot, 0);
+    naive_add(&f->list, (struct item){e->time, e->order, evq_handle(f->q, slot), f->marks});
+}
+
+/* One crowd after the other takes the same place and has the same size, but not the same time; what
+ * comes before it, or to it, while it waits is told apart. */
+static void test_crowds_that_wait(void **state)
+{
+    (void)state;
+    struct event_queue *q = calloc(1, sizeof *q);
+    evq_open(q);
+    struct fuzz f = {.q = q};
+    rng_init(&f.rng, &(struct rng_key){3, 1, 4, 1});
+    for (sim_time at = 1000; at <= 6000; at += 1000) {
+        for (int i = 0; i < 100; i++) {
+            push_at(&f, at);
+        }
+        assert_int_equal(evq_next_time(q), at);
+        assert_int_equal(evq_pop_before(q, at), EVQ_NONE);
+        if (at > 3000) {
+            push_at(&f, at - 10);
+            push_at(&f, at);
+            assert_int_equal(evq_next_time(q), at - 10);
+            pop(&f);
+            assert_int_equal(evq_next_time(q), at);
+            cancel(&f);
+        }
+        while (f.list.n > 0) {
+            pop(&f);
+        }
+    }
+    free(f.list.items);
+    evq_close(q);
+    free(q);
+}
+
 /* Clusters of thousands at a few instants, to which more are added while they wait. */
 static void test_clusters(void **state)
 {
@@ -228,13 +270,7 @@ static void test_clusters(void **state)
             pop(&f);
             continue;
         }
-        uint32_t slot = evq_new(q);
-        struct event *e = evq_event(q, slot);
-        *e = (struct event){.time = (f.now / 1000 + 1 + (sim_time)rng_below(&f.rng, 3)) * 1000,
-                            .order = rng_bits(&f.rng) >> 1};
-        e->msg.request = ++f.marks;
-        evq_push(q, slot, 0);
-        naive_add(&f.list, (struct item){e->time, e->order, evq_handle(q, slot), f.marks});
+        push_at(&f, (f.now / 1000 + 1 + (sim_time)rng_below(&f.rng, 3)) * 1000);
     }
     while (f.list.n > 0) {
         pop(&f);
@@ -530,12 +566,17 @@ static void test_memory(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fuzz),        cmocka_unit_test(test_cancelled_memory),
-        cmocka_unit_test(test_one_instant), cmocka_unit_test(test_clusters),
-        cmocka_unit_test(test_herds),       cmocka_unit_test(test_falling),
-        cmocka_unit_test(test_ages),        cmocka_unit_test(test_cancel_storms),
-        cmocka_unit_test(test_memory),      cmocka_unit_test(test_late),
-        cmocka_unit_test(test_scales)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_fuzz),
+                                       cmocka_unit_test(test_cancelled_memory),
+                                       cmocka_unit_test(test_one_instant),
+                                       cmocka_unit_test(test_clusters),
+                                       cmocka_unit_test(test_crowds_that_wait),
+                                       cmocka_unit_test(test_herds),
+                                       cmocka_unit_test(test_falling),
+                                       cmocka_unit_test(test_ages),
+                                       cmocka_unit_test(test_cancel_storms),
+                                       cmocka_unit_test(test_memory),
+                                       cmocka_unit_test(test_late),
+                                       cmocka_unit_test(test_scales)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
