@@ -38,6 +38,13 @@ enum request_flag {
     REQUEST_POOLED = 2,   /* the sender wants to hear when it holds a connection of a pool */
 };
 
+/* The instant of a request's deadline, if time left counts from `from` [ns]; SIM_TIME_NEVER without
+ * one. */
+static inline sim_time message_deadline(const struct message *m, sim_time from)
+{
+    return m->flags & REQUEST_RELATIVE ? sim_time_add(from, m->deadline) : m->deadline;
+}
+
 /* What an event is. A cancel says that nobody waits any more for the answer to the request with its
  * token and attempt. A type's own timers are EVENT_TIMER, EVENT_TIMER + 1, ... */
 enum event_kind { EVENT_REQUEST, EVENT_REPLY, EVENT_CANCEL, EVENT_ACTION, EVENT_TIMER };

@@ -294,6 +294,7 @@ static void complete(struct ctx *c, struct stored_request *q, const struct messa
 {
     const struct idempotency_store_params *p = c->params;
     struct idempotency_store_stats *st = c->stats;
+    /* That the target could not be reached is no answer of its own. */
     bool reached = reply->status != STATUS_NETWORK && reply->status != STATUS_NO_CONNECTION;
     bool good = (p->store_failures && reached) || verdict_of(reply->status) == OUTCOME_SUCCESS;
     if (good && !(reply->flags & REPLY_PROCESSING)) {

@@ -368,11 +368,9 @@ static void reply(struct ctx *c, const struct message *request, sim_time arrived
 static bool heed_deadline(const struct ctx *c, struct message *request)
 {
     const struct server_params *p = c->params;
-    if (request->deadline == SIM_TIME_NEVER) {
-        request->deadline = sim_time_add(c->now, p->middleware.timeout);
-    } else if (request->flags & REQUEST_RELATIVE) {
-        request->deadline = sim_time_add(c->now, request->deadline);
-    }
+    request->deadline = request->deadline == SIM_TIME_NEVER
+                            ? sim_time_add(c->now, p->middleware.timeout)
+                            : message_deadline(request, c->now);
     request->flags &= (uint8_t)~REQUEST_RELATIVE;
     return deadline_left(request->deadline, c->now) > p->middleware.low_timeout_threshold;
 }

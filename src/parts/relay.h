@@ -86,8 +86,7 @@ struct relay_slot *relay_take(const struct relay *r, const struct event *e);
 /* The instant until which a request has time [ns]; SIM_TIME_NEVER: for ever. */
 static inline sim_time relay_deadline(const struct relay_slot *s)
 {
-    const struct message *m = &s->in.m;
-    return m->flags & REQUEST_RELATIVE ? sim_time_add(s->arrived, m->deadline) : m->deadline;
+    return message_deadline(&s->in.m, s->arrived);
 }
 
 /* The call that is made for a request; `site` and `method` are the owner's own. */

@@ -56,12 +56,6 @@ static struct wait_memory *memory_of(const struct wait_room *r)
     return sim_kept(r->ctx, r->queue->memory);
 }
 
-/* The instant of the deadline of a request. */
-static sim_time deadline_of(const struct message *m, sim_time arrived)
-{
-    return m->flags & REQUEST_RELATIVE ? sim_time_add(arrived, m->deadline) : m->deadline;
-}
-
 /* --- lists ------------------------------------------------------------------------------- */
 
 static struct waiting *at(struct slab *slab, uint32_t link)
@@ -120,7 +114,8 @@ enum wait_end wait_admits(const struct wait_room *r, bool served, struct rng_str
 static OUT_OF_LINE void insert(const struct wait_room *r, uint32_t index, const struct message *m)
 {
     if (r->params->discipline.kind == DISCIPLINE_DEADLINE) {
-        wait_heap_put(&memory_of(r)->heap, r->ctx, r->slab, index, deadline_of(m, r->ctx->now));
+        wait_heap_put(&memory_of(r)->heap, r->ctx, r->slab, index,
+                      message_deadline(m, r->ctx->now));
     } else if (r->params->discipline.kind == DISCIPLINE_PRIORITY) {
         append(r, m->priority, index + 1);
     } else {
@@ -191,7 +186,7 @@ enum wait_end wait_ends(const struct wait_room *r, const struct message *m, sim_
         note_emptied(r);
         return WAIT_RENEGED;
     }
-    if (p->expires && deadline_of(m, arrived) <= now) {
+    if (p->expires && message_deadline(m, arrived) <= now) {
         note_emptied(r);
         return WAIT_EXPIRED;
     }
