@@ -19,8 +19,6 @@
 #include "support/reading.h"
 #include "support/trial.h"
 
-#define S(x) ((sim_time)((x)*1e9 + 0.5)) /* seconds of at most nine decimals [ns] */
-
 /* Two clients whose kinds of requests overlap, a gateway of these `routes`, and two backends. */
 static void run(struct trial *t, const char *times, const char *call, const char *gateway,
                 const char *rest)

@@ -17,19 +17,10 @@
 #include "support/probe.h"
 #include "support/trial.h"
 
-#define S(x) ((sim_time)((x)*1e9 + 0.5)) /* seconds of at most nine decimals [ns] */
-
 static void open_wall(struct trial *t, const char *steps, const char *wall, const char *answers,
                       const char *rest)
 {
-    trial_open(t,
-               "squall: 1\n"
-               "duration: 100s\n"
-               "entities:\n"
-               "  users: {type: asker, target: wall, steps: [%s]}\n"
-               "  wall: {type: bulkhead, target: far, %s}\n"
-               "  far: {type: probe, answers: [%s]}\n%s\n",
-               steps, wall, answers, rest);
+    asker_open(t, steps, "wall", "bulkhead", wall, answers, rest);
 }
 
 /* An asker's `steps` through a bulkhead to a probe. */

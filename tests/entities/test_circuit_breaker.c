@@ -21,19 +21,10 @@
 #include "support/probe.h"
 #include "support/trial.h"
 
-#define S(x) ((sim_time)((x)*1e9 + 0.5)) /* seconds of at most nine decimals [ns] */
-
 static void open_guard(struct trial *t, const char *steps, const char *guard, const char *answers,
                        const char *rest)
 {
-    trial_open(t,
-               "squall: 1\n"
-               "duration: 100s\n"
-               "entities:\n"
-               "  users: {type: asker, target: guard, steps: [%s]}\n"
-               "  guard: {type: circuit_breaker, target: far, %s}\n"
-               "  far: {type: probe, answers: [%s]}\n%s\n",
-               steps, guard, answers, rest);
+    asker_open(t, steps, "guard", "circuit_breaker", guard, answers, rest);
 }
 
 /* An asker's `steps` through a breaker to a probe. */

@@ -17,20 +17,11 @@
 #include "support/probe.h"
 #include "support/trial.h"
 
-#define S(x) ((sim_time)((x)*1e9 + 0.5)) /* seconds of at most nine decimals [ns] */
-
 /* An asker's `steps` through a pool to a probe whose answers take a second, or as `answers` say. */
 static void open_pool(struct trial *t, const char *steps, const char *pool, const char *answers,
                       const char *rest)
 {
-    trial_open(t,
-               "squall: 1\n"
-               "duration: 100s\n"
-               "entities:\n"
-               "  users: {type: asker, target: pool, steps: [%s]}\n"
-               "  pool: {type: connection_pool, target: far, %s}\n"
-               "  far: {type: probe, answers: [%s]}\n%s\n",
-               steps, pool, answers ? answers : "{after: 1s}", rest);
+    asker_open(t, steps, "pool", "connection_pool", pool, answers ? answers : "{after: 1s}", rest);
 }
 
 static void run(struct trial *t, const char *steps, const char *pool, const char *answers)

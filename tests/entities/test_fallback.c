@@ -16,8 +16,6 @@
 #include "support/probe.h"
 #include "support/trial.h"
 
-#define S(x) ((sim_time)((x)*1e9 + 0.5)) /* seconds of at most nine decimals [ns] */
-
 #define CACHE "fallback: {call: {target: near, timeout: 1s}}"
 
 /* An asker's `steps` through a fallback to two probes, of which it calls `far` first. */

@@ -20,8 +20,6 @@
 #include "support/probe.h"
 #include "support/trial.h"
 
-#define S(x) ((sim_time)((x)*1e9 + 0.5)) /* seconds of at most nine decimals [ns] */
-
 /* An asker's `steps` through a store to a probe. */
 static void open_store(struct trial *t, const char *steps, const char *store, const char *answers,
                        const char *rest)

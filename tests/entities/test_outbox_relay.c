@@ -17,8 +17,6 @@
 #include "support/probe.h"
 #include "support/trial.h"
 
-#define S(x) ((sim_time)((x)*1e9 + 0.5)) /* seconds of at most nine decimals [ns] */
-
 static void run(struct trial *t, const char *steps, const char *outbox, const char *answers,
                 const char *rest)
 {

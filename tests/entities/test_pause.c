@@ -16,8 +16,6 @@
 #include "support/probe.h"
 #include "support/trial.h"
 
-#define S(x) ((sim_time)((x)*1e9 + 0.5)) /* seconds of at most nine decimals [ns] */
-
 /* --- what is deferred -------------------------------------------------------------------- */
 
 /* Requests and cancels, those of the very end behind what was deferred. */

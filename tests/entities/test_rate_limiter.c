@@ -23,19 +23,10 @@
 #include "support/reading.h"
 #include "support/trial.h"
 
-#define S(x) ((sim_time)((x)*1e9 + 0.5)) /* seconds of at most nine decimals [ns] */
-
 static void open_limit(struct trial *t, const char *steps, const char *limit, const char *answers,
                        const char *rest)
 {
-    trial_open(t,
-               "squall: 1\n"
-               "duration: 100s\n"
-               "entities:\n"
-               "  users: {type: asker, target: limit, steps: [%s]}\n"
-               "  limit: {type: rate_limiter, target: far, %s}\n"
-               "  far: {type: probe, answers: [%s]}\n%s\n",
-               steps, limit, answers, rest);
+    asker_open(t, steps, "limit", "rate_limiter", limit, answers, rest);
 }
 
 /* An asker's `steps` through a limiter to a probe. */

@@ -20,8 +20,6 @@
 #include "support/probe.h"
 #include "support/trial.h"
 
-#define S(x) ((sim_time)((x)*1e9 + 0.5)) /* seconds of at most nine decimals [ns] */
-
 /* An asker's `asks` to a saga, whose steps call `others`. */
 static void open_saga(struct trial *t, const char *asks, const char *saga, const char *others)
 {

@@ -8,8 +8,6 @@
 
 #include "support/trial.h"
 
-#define S(x) ((sim_time)((x)*1e9 + 0.5)) /* seconds of at most nine decimals [ns] */
-
 /* One request at 0 s, made as `call` says, to `service`; more of the study may follow in `rest`.
  * `call` may go on with the client after its own end, as in "timeout: 1s}, requests: {any: {}". */
 void one_call(struct trial *t, const char *call, const char *service, const char *rest);

@@ -12,8 +12,6 @@
 #include "support/probe.h"
 #include "support/trial.h"
 
-#define S(x) ((sim_time)((x)*1e9 + 0.5)) /* seconds of at most nine decimals [ns] */
-
 static void expect(const char *arrivals, const char *timeline, uint32_t n, const sim_time *at)
 {
     struct trial t;

@@ -16,8 +16,6 @@
 #include "support/probe.h"
 #include "support/trial.h"
 
-#define S(x) ((sim_time)((x)*1e9 + 0.5)) /* seconds of at most nine decimals [ns] */
-
 /* Requests 1, 2, ... at the times given. */
 static void run(struct trial *t, const char *times, const char *call, const char *queue)
 {

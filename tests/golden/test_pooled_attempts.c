@@ -16,8 +16,6 @@
 #include "support/probe.h"
 #include "support/trial.h"
 
-#define S(x) ((sim_time)((x)*1e9 + 0.5)) /* seconds of at most nine decimals [ns] */
-
 /* Requests at these times, made as `call` says, through a pool of one connection, over `wires`. */
 static void run_over(struct trial *t, const char *wires, const char *times, const char *call,
                      const char *pool, const char *answers)

@@ -13,8 +13,6 @@
 #include "support/probe.h"
 #include "support/trial.h"
 
-#define S(x) ((sim_time)((x)*1e9 + 0.5)) /* seconds of at most nine decimals [ns] */
-
 /* A request each half second from 0 s on, served in 100 ms and seen by a probe afterwards. */
 static void run(struct trial *t, const char *timeline)
 {

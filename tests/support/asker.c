@@ -138,3 +138,16 @@ void asker_assert_replies(const struct trial *t, const char *name, uint32_t n,
     }
     assert_true(same);
 }
+
+void asker_open(struct trial *t, const char *steps, const char *name, const char *type,
+                const char *keys, const char *answers, const char *rest)
+{
+    trial_open(t,
+               "squall: 1\n"
+               "duration: 100s\n"
+               "entities:\n"
+               "  users: {type: asker, target: %s, steps: [%s]}\n"
+               "  %s: {type: %s, target: far, %s}\n"
+               "  far: {type: probe, answers: [%s]}\n%s\n",
+               name, steps, name, type, keys, answers, rest);
+}

@@ -17,6 +17,12 @@
 
 extern const struct entity_type asker_type;
 
+/* Opens a study of 100 s in which an asker called `users` takes its `steps` with `name`, an entity
+ * of a type with these `keys` before `far`, a probe with these `answers`; more of the study may
+ * follow in `rest`. */
+void asker_open(struct trial *t, const char *steps, const char *name, const char *type,
+                const char *keys, const char *answers, const char *rest);
+
 enum { ASKER_MOST = 256 }; /* replies that are written down; more are only counted */
 
 struct asker_reply {

@@ -18,6 +18,8 @@
 #include "engine/sim.h"
 #include "model/study.h"
 
+#define S(x) ((sim_time)((x)*1e9 + 0.5)) /* seconds of at most nine decimals [ns] */
+
 struct trial {
     struct study *study; /* owned */
     struct sim *sim;     /* owned */

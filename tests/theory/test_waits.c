@@ -11,8 +11,6 @@
 
 #include "support/claim.h"
 
-#define S INT64_C(1000000000)
-
 /* Sums of delays of 0.1 s * 2^k up to 10 s, k = 0 to 7; a uniform one has a twelfth of its width
  * squared as variance. */
 static void backoff_adds_up(void **state)
@@ -72,18 +70,18 @@ static void worked(const char *override, int64_t a, int64_t b, int64_t c)
     struct hist_counts h = {0};
     trial_histogram(&t, "person.request_latency", &h);
     assert_int_equal(h.total, 1);
-    assert_int_equal(h.max, a + b + c < 30 * S ? a + b + c : 30 * S);
+    assert_int_equal(h.max, a + b + c < 30 * SIM_TIME_S ? a + b + c : 30 * SIM_TIME_S);
     trial_close(&t);
 }
 
 static void a_chain_shares_thirty_seconds(void **state)
 {
     (void)state;
-    worked("seed=1", 7 * S, 4 * S, 19 * S);
-    worked("b.service_time=60s", 7 * S, 23 * S, 0);
-    worked("a.service_time=40s", 30 * S, 0, 0);
-    worked("c.service_time=18s", 7 * S, 4 * S, 18 * S);
-    worked("c.middleware=none", 7 * S, 4 * S, 20 * S);
+    worked("seed=1", 7 * SIM_TIME_S, 4 * SIM_TIME_S, 19 * SIM_TIME_S);
+    worked("b.service_time=60s", 7 * SIM_TIME_S, 23 * SIM_TIME_S, 0);
+    worked("a.service_time=40s", 30 * SIM_TIME_S, 0, 0);
+    worked("c.service_time=18s", 7 * SIM_TIME_S, 4 * SIM_TIME_S, 18 * SIM_TIME_S);
+    worked("c.middleware=none", 7 * SIM_TIME_S, 4 * SIM_TIME_S, 20 * SIM_TIME_S);
 }
 
 /* Means of 1000 runs of an independent simulation, and their standard errors. */

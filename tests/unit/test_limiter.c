@@ -17,8 +17,7 @@
 #include "policies/limiter.h"
 #include "rng/stream.h"
 #include "support/choice.h"
-
-#define S(x) ((sim_time)((x)*1e9 + 0.5)) /* seconds of at most nine decimals [ns] */
+#include "support/trial.h"
 
 static struct limiter limiter;
 static struct limiter_state *memory;
