@@ -33,4 +33,15 @@ struct kind {
         .offset = SCHEMA_OFFSET(struct kind, tag, member) + offsetof(struct kind, name) \
     }
 
+/* The place of the struct of that kind among `n` of `size` bytes that begin with a kind, or n. */
+static inline uint32_t kind_find(const void *structs, uint32_t n, size_t size, uint16_t number)
+{
+    const char *at = structs;
+    uint32_t i = 0;
+    while (i < n && ((const struct kind *)(const void *)(at + i * size))->number != number) {
+        i++;
+    }
+    return i;
+}
+
 #endif

@@ -166,16 +166,6 @@ static struct gateway_request *request_at(const struct ctx *c, uint32_t slot)
     return slab_at(&c->slabs[SLAB_REQUESTS], slot);
 }
 
-/* The route of a kind, or how many there are. */
-static uint32_t find_route(const struct api_gateway_params *p, uint16_t kind)
-{
-    uint32_t i = 0;
-    while (i < p->routes.count && p->routes.items[i].kind.number != kind) {
-        i++;
-    }
-    return i;
-}
-
 static void answer(struct ctx *c, struct gateway_request *q, const struct message *reply)
 {
     struct api_gateway_stats *st = c->stats;
@@ -233,7 +223,7 @@ static void on_request(struct ctx *c, const struct event *e)
     struct api_gateway_stats *st = c->stats;
     struct relay relay = relay_of(c);
     struct gateway_request *q = request_at(c, relay_take(&relay, e)->slot);
-    q->route = find_route(p, e->msg.class_);
+    q->route = kind_find(p->routes.items, p->routes.count, sizeof *p->routes.items, e->msg.class_);
     q->routed = false;
     q->timer = 0;
     if (q->route == p->routes.count) {

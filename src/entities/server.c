@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * server: serves up to `concurrency` requests at a time; others wait in its queue, or are rejected
- * when that is full. A request holds its worker through its service and then through each of its
- * `calls` in turn. A worker that becomes free takes the next request at once.
+ * when that is full. A request holds its worker (or several, by its kind) through its turn in an
+ * event loop, through its service and then through each of its `calls` in turn. A worker that
+ * becomes free takes the next request at once.
+ *
+ * How fast those in service are served is the machine's to say, where they share one
+ * (parts/machine.h); else each service has a timer of its own.
  *
  * Who is next, and who waits in vain, is the queue's to say (parts/wait_queue.h): what is dropped
  * before it is served takes no worker's time, and the next in line has its turn in the same
@@ -15,36 +19,27 @@
 
 #include "base/compiler.h"
 #include "engine/entity.h"
+#include "engine/kind.h"
 #include "parts/callee.h"
+#include "parts/event_loop.h"
+#include "parts/machine.h"
 #include "parts/reject.h"
 #include "parts/request_index.h"
+#include "parts/response.h"
 #include "parts/wait_queue.h"
 #include "policies/mix.h"
 #include "policies/verdict.h"
+#include "policies/warm_up.h"
 
-enum { TIMER_SERVICE = EVENT_TIMER, TIMER_CALL, TIMER_DEADLINE };
-enum { STREAM_SERVICE, STREAM_RESPONSES, STREAM_CALLS, STREAM_ADMISSION };
+enum { TIMER_SERVICE = EVENT_TIMER, TIMER_MACHINE, TIMER_LOOP, TIMER_CALL, TIMER_DEADLINE };
+enum { STREAM_SERVICE, STREAM_RESPONSES, STREAM_CALLS, STREAM_ADMISSION, STREAM_LOOP };
 enum { SLAB_JOBS, SLAB_ALARMS, SLAB_CALLS };
-enum { MOST_RESPONSES = 1 << 16, MOST_CALLS = (1 << 14) - 1 }; /* see struct job */
+enum { MOST_RESPONSES = 1 << 16, MOST_CALLS = (1 << 13) - 1 }; /* see struct job */
 
-static const char *const streams[] = {"service", "responses", "calls", "admission", NULL};
+static const char *const streams[] = {"service",   "responses",  "calls",
+                                      "admission", "event_loop", NULL};
 
 /* --- parameters -------------------------------------------------------------------------- */
-
-/* What becomes of a request that gets a response. */
-enum response_outcome { RESPONSE_REPLY, RESPONSE_RESET, RESPONSE_DROP, RESPONSE_REFUSE };
-static const char *const response_words[] = {"reply", "reset", "drop", "refuse", NULL};
-
-struct response {
-    int64_t status;
-    double weight;
-    double bytes;
-    int outcome;                    /* enum response_outcome */
-    sim_time retry_after, retry_at; /* [ns] SIM_TIME_NEVER: not said */
-    bool do_not_retry, processing, flaky;
-    struct dist service_time; /* in place of the server's */
-    struct message reply;     /* derived: what the caller gets after service */
-};
 
 enum on_cancel { CANCEL_IGNORED, CANCEL_DEQUEUES, CANCEL_ABORTS };
 static const char *const cancel_words[] = {"ignore", "dequeue", "abort", NULL};
@@ -57,10 +52,21 @@ struct middleware {
     bool cancel_on_timeout;
 };
 
+/* What is different for one kind of requests. */
+struct served_kind {
+    struct kind kind; /* first */
+    int64_t weight;
+    struct dist service_time; /* in place of the server's */
+};
+
 struct server_params {
     int64_t concurrency;
     struct queue_params queue;
     struct dist service_time;
+    LIST_OF(struct served_kind) kinds;
+    struct event_loop_params event_loop;
+    struct machine_params machine;
+    struct warm_up warm_up;
     LIST_OF(struct response) responses;
     LIST_OF(struct callee) calls;
     int on_reject;               /* enum on_reject */
@@ -70,61 +76,23 @@ struct server_params {
     struct mix mix;              /* derived: of responses */
     bool refuses, has_own_times; /* derived: whether one of them does, or has */
     bool gives_up;               /* derived: work may end before it is done */
+    bool has_alarms;             /* derived: jobs in service have struct alarms */
+    bool weighted;               /* derived: not all kinds take one worker */
+    bool picks;                  /* derived: the queue is to be asked who is next, and whether */
 };
 
-static const struct param_spec response_rows[] = {
-    P_COUNT(response, status, "200", 200, 599, "Status of the reply, as in HTTP."),
-    MIX_WEIGHT(response, weight),
-    P_REAL(response, bytes, "0", 0, 4e9, "B", "Size of the reply on the wire."),
-    P_WORD(response, outcome, response_words, "reply",
-           "What the caller gets: the reply; after service a connection that breaks (reset), or "
-           "nothing (drop); or on arrival no connection (refuse)."),
-    P_MAYBE_DURATION(response, retry_after, "none", 0, 1e18,
-                     "Time after which the reply asks to be tried again (Retry-After)."),
-    P_MAYBE_DURATION(response, retry_at, "none", 0, 1e18,
-                     "The same as an instant of simulated time, as Retry-After may give a date."),
-    P_BOOL(response, do_not_retry, "false", "Whether the reply asks not to be tried again."),
-    P_BOOL(response, processing, "false", "Whether it says that what was asked for is not ready."),
-    P_BOOL(response, flaky, "false", "Whether its content does not pass the caller's examination."),
-    P_MAYBE_CHOICE(response, service_time, dist_duration, "none", "none",
-                   "Time that a worker spends on it; none: that of the server."),
+static const struct param_spec kind_rows[] = {
+    KIND_KEY(served_kind, kind, "The kind of requests."),
+    P_COUNT(served_kind, weight, "1", 1, 1e9, "Workers that such a request takes."),
+    P_MAYBE_CHOICE(served_kind, service_time, dist_duration, "none", "none",
+                   "Time that it is served for; none: as others."),
     P_END};
 
-static struct message reply_of(const struct response *r)
-{
-    struct message m = {.status = (uint16_t)r->status, .bytes = (uint32_t)r->bytes};
-    if (r->outcome == RESPONSE_RESET) {
-        return (struct message){.status = STATUS_NETWORK};
-    }
-    m.flags = (uint8_t)((r->do_not_retry ? REPLY_NO_RETRY : 0) | (r->flaky ? REPLY_FLAKY : 0) |
-                        (r->processing ? REPLY_PROCESSING : 0));
-    if (r->retry_after != SIM_TIME_NEVER) {
-        m.flags |= REPLY_RETRY_AFTER;
-        m.deadline = r->retry_after;
-    } else if (r->retry_at != SIM_TIME_NEVER) {
-        m.flags |= REPLY_RETRY_AFTER | REPLY_RETRY_AT;
-        m.deadline = r->retry_at;
-    }
-    return m;
-}
-
-static void derive_response(void *params, const struct node *at, struct diag *diag,
-                            struct arena *arena)
-{
-    (void)arena;
-    struct response *r = params;
-    if (r->retry_after != SIM_TIME_NEVER && r->retry_at != SIM_TIME_NEVER) {
-        diag_error(diag, node_child(at, "retry_at"), "excluded by retry_after beside it");
-    }
-    r->reply = reply_of(r);
-}
-
-static const struct schema response_schema = {.name = "response",
-                                              .summary = "A reply that a server may give.",
-                                              .size = sizeof(struct response),
-                                              .rows = response_rows,
-                                              .shorthand = true,
-                                              .derive = derive_response};
+static const struct schema kind_schema = {.name = "served kind",
+                                          .summary = "What one kind of requests takes.",
+                                          .size = sizeof(struct served_kind),
+                                          .rows = kind_rows,
+                                          .kinds = KINDS_SOUGHT};
 
 static const struct param_spec call_rows[] = {CALLEE_ROWS("GET"), P_END};
 
@@ -170,6 +138,14 @@ static const struct param_spec rows[] = {
     P_BLOCK(server_params, queue, queue_schema, "{}", "Where requests wait for service."),
     P_CHOICE(server_params, service_time, dist_duration, "10ms",
              "Time that a worker spends on one request, its downstream calls not counted."),
+    P_MAP(server_params, kinds, kind_schema, "{}",
+          "Kinds of requests that take more than one worker, or other times. A request that does "
+          "not fit waits, and all others behind it."),
+    P_BLOCK(server_params, event_loop, event_loop_schema, "{}",
+            "What requests need of a processor, one after the other, before their service."),
+    P_BLOCK(server_params, machine, machine_schema, "{}",
+            "What all share who are in service, and how they slow each other down."),
+    P_CHOICE(server_params, warm_up, warm_up_choice, "none", "How service takes longer at first."),
     P_LIST(server_params, responses, response_schema, "[{status: 200}]",
            "The replies given after service, chosen by weight."),
     P_LIST(server_params, calls, server_call_schema, "[]",
@@ -197,7 +173,16 @@ static void derive(void *params, const struct node *at, struct diag *diag, struc
     if (p->calls.count > MOST_CALLS) {
         diag_error(diag, node_child(at, "calls"), "more than %d", MOST_CALLS);
     }
+    for (uint32_t i = 0; i < p->kinds.count; i++) {
+        p->weighted |= p->kinds.items[i].weight > 1;
+        if (p->kinds.items[i].weight > p->concurrency) {
+            diag_error(diag, at, "requests of kind %s take more workers than there are",
+                       p->kinds.items[i].kind.name);
+        }
+    }
     p->gives_up = p->on_cancel == CANCEL_ABORTS || p->middleware.cancel_on_timeout;
+    p->has_alarms = p->gives_up || p->machine.shared;
+    p->picks = p->queue.picks || p->weighted;
     for (uint32_t i = 0; i < p->responses.count; i++) {
         p->refuses |= p->responses.items[i].outcome == RESPONSE_REFUSE;
         p->has_own_times |= p->responses.items[i].service_time.kind != DIST_NONE;
@@ -218,7 +203,7 @@ struct server_stats {
     uint64_t requests_balked, requests_shed, requests_dropped, requests_reneged, requests_expired;
     uint64_t requests_lost, requests_missed;
     uint64_t error_responses, replies_dropped, replies_lost, total_service_time;
-    struct gauge queue_depth, busy_workers;
+    struct gauge queue_depth, busy_workers, event_loop_queue;
     struct histogram wait_time, sojourn_time;
     struct breakdown response_latency;
     struct caller_stats calls;
@@ -247,9 +232,12 @@ static const struct stat_spec stats[] = {
     S_COUNTER(server_stats, error_responses, "Replies after service with a status of failure."),
     S_COUNTER(server_stats, replies_dropped, "Requests served that were not answered."),
     S_COUNTER(server_stats, replies_lost, "Replies lost on the wire."),
-    S_SUM(server_stats, total_service_time, "ns", "Service given, downstream calls not counted."),
+    S_SUM(server_stats, total_service_time, "ns",
+          "Service given, that of event loops included and downstream calls not. Of a machine that "
+          "is shared, what it would have taken alone."),
     S_GAUGE(server_stats, queue_depth, "Requests waiting."),
     S_GAUGE(server_stats, busy_workers, "Workers in use."),
+    S_GAUGE(server_stats, event_loop_queue, "Of these requests, those waiting for an event loop."),
     S_HISTOGRAM(server_stats, wait_time,
                 "From arrival to the start of service, or to being dropped in its place."),
     S_HISTOGRAM(server_stats, sojourn_time, "From arrival to the reply, for requests served."),
@@ -265,28 +253,33 @@ struct server_state {
     struct request_index index; /* of all jobs, where cancels matter */
     int64_t busy;
     int64_t withheld; /* workers that timed actions take away; below 0: that they add */
+    struct machine machine;
+    struct event_loop event_loop;
+    sim_time started; /* [ns] */
+    uint64_t begun;   /* requests taken since then, or before it, if it was warm */
 };
 
-enum job_state { JOB_WAITING, JOB_SERVED, JOB_CALLING };
+enum job_state { JOB_WAITING, JOB_LINED, JOB_LOOPING, JOB_SERVED, JOB_CALLING };
 
 /* Those that wait may be very many: what only some servers need in service lies elsewhere. */
 struct job {
     union {
-        struct waiting link;   /* JOB_WAITING */
-        sim_time begun;        /* [ns] JOB_SERVED: start of service */
+        struct waiting link;   /* JOB_WAITING, JOB_LINED; JOB_SERVED by a machine: its own */
+        sim_time begun;        /* [ns] JOB_LOOPING, JOB_SERVED by a timer: start of service */
         uint32_t call;         /* JOB_CALLING: its slot */
     } of;                      /* first, for the queue */
     struct indexed_request in; /* the request; its deadline is an instant once service has begun */
     sim_time arrived;          /* [ns] */
-    uint32_t alarms;           /* in service, where work may be given up: its slot */
+    uint32_t alarms;           /* in service, where there are any: its slot */
     unsigned response : 16;    /* which one it gets */
-    unsigned site : 14;        /* downstream call under way, or to come */
-    unsigned state : 2;        /* enum job_state */
+    unsigned site : 13;        /* downstream call under way, or to come */
+    unsigned state : 3;        /* enum job_state */
 };
 
 /* The timers of a job in service, where they may have to be cancelled. */
 struct alarms {
     uint64_t service, deadline;
+    sim_time begun; /* [ns] JOB_SERVED by a machine: by its clock */
     entity_id owner;
 };
 
@@ -345,7 +338,7 @@ static void give_job(struct ctx *c, uint32_t slot)
         struct request_slots jobs = jobs_of(c);
         request_index_drop(&state->index, &jobs, slot);
     }
-    if (p->gives_up && job_at(c, slot)->state != JOB_WAITING) {
+    if (p->has_alarms && job_at(c, slot)->state != JOB_WAITING) {
         slab_give(&c->slabs[SLAB_ALARMS], job_at(c, slot)->alarms);
     }
     slab_give(&c->slabs[SLAB_JOBS], slot);
@@ -375,8 +368,8 @@ static bool heed_deadline(const struct ctx *c, struct message *request)
     return deadline_left(request->deadline, c->now) > p->middleware.low_timeout_threshold;
 }
 
-/* Keeps the timers of a job that has begun: of its service, and of its deadline if that ends it. */
-static void keep_alarms(struct ctx *c, uint32_t slot, uint64_t service)
+/* Makes room for the timers of a job that begins, and sets that of its deadline if that ends it. */
+static void take_alarms(struct ctx *c, uint32_t slot)
 {
     const struct server_params *p = c->params;
     struct job *job = job_at(c, slot);
@@ -386,7 +379,7 @@ static void keep_alarms(struct ctx *c, uint32_t slot, uint64_t service)
         deadline = sim_timer(c, TIMER_DEADLINE, left, token_of(c, slot), TIMER_FIRST);
     }
     job->alarms = slab_take(&c->slabs[SLAB_ALARMS]);
-    *alarms_of(c, job) = (struct alarms){service, deadline, c->self};
+    *alarms_of(c, job) = (struct alarms){.deadline = deadline, .owner = c->self};
 }
 
 /* --- service ----------------------------------------------------------------------------- */
@@ -397,35 +390,155 @@ static const struct response *response_of(const struct ctx *c, const struct job 
     return &p->responses.items[job->response];
 }
 
+/* What is different for the kind of a request; NULL: nothing. */
+static const struct served_kind *kind_of(const struct ctx *c, const struct message *request)
+{
+    const struct server_params *p = c->params;
+    uint32_t n = p->kinds.count;
+    uint32_t i = kind_find(p->kinds.items, n, sizeof *p->kinds.items, request->class_);
+    return i < n ? &p->kinds.items[i] : NULL;
+}
+
+static int64_t weight_of(const struct ctx *c, uint32_t slot)
+{
+    const struct server_params *p = c->params;
+    const struct served_kind *kind = p->weighted ? kind_of(c, &job_at(c, slot)->in.m) : NULL;
+    return kind ? kind->weight : 1;
+}
+
 static const struct dist *law_of(const struct ctx *c, const struct job *job)
 {
     const struct server_params *p = c->params;
-    if (!p->has_own_times || response_of(c, job)->service_time.kind == DIST_NONE) {
-        return &p->service_time;
+    if (p->has_own_times && response_of(c, job)->service_time.kind != DIST_NONE) {
+        return &response_of(c, job)->service_time;
     }
-    return &response_of(c, job)->service_time;
+    const struct served_kind *kind = p->kinds.count > 0 ? kind_of(c, &job->in.m) : NULL;
+    return kind && kind->service_time.kind != DIST_NONE ? &kind->service_time : &p->service_time;
+}
+
+static double slowdown_of(const struct ctx *c)
+{
+    const struct server_params *p = c->params;
+    const struct server_state *state = c->state;
+    double slow = sim_slowdown(c);
+    if (p->warm_up.kind == WARM_UP_NONE) {
+        return slow;
+    }
+    return slow * warm_up_factor(&p->warm_up, c->now - state->started, state->begun - 1);
+}
+
+/* Some work, and the flags of its timer. */
+struct work {
+    sim_time time; /* [ns] */
+    unsigned flags;
+};
+
+static struct work draw_work(struct ctx *c, const struct dist *law, uint32_t stream)
+{
+    sim_time time = dist_draw(law, &c->streams[stream]);
+    double slow = slowdown_of(c);
+    if (slow != 1.0) {
+        return (struct work){sim_time_round((double)time * slow), TIMER_WORK};
+    }
+    return (struct work){time, TIMER_WORK | (dist_is_constant(law) ? TIMER_CONSTANT : 0)};
+}
+
+static struct machine_room machine_of(struct ctx *c)
+{
+    const struct server_params *p = c->params;
+    struct server_state *state = c->state;
+    return (struct machine_room){.ctx = c,
+                                 .params = &p->machine,
+                                 .machine = &state->machine,
+                                 .slab = &c->slabs[SLAB_JOBS],
+                                 .timer_kind = TIMER_MACHINE};
+}
+
+/* Sets the timer of a job's work. */
+static void do_work(struct ctx *c, uint32_t slot, struct work work, uint16_t kind)
+{
+    const struct server_params *p = c->params;
+    struct job *job = job_at(c, slot);
+    uint64_t timer = sim_timer(c, kind, work.time, token_of(c, slot), work.flags);
+    job->of.begun = c->now;
+    if (p->has_alarms) {
+        alarms_of(c, job)->service = timer;
+    }
 }
 
 static void serve(struct ctx *c, uint32_t slot)
 {
     const struct server_params *p = c->params;
     struct job *job = job_at(c, slot);
-    const struct dist *law = law_of(c, job);
-    sim_time service = dist_draw(law, &c->streams[STREAM_SERVICE]);
-    double slow = sim_slowdown(c);
-    unsigned flags = TIMER_WORK | (dist_is_constant(law) ? TIMER_CONSTANT : 0);
-    if (slow != 1.0) {
-        service = sim_time_round((double)service * slow);
-        flags = TIMER_WORK;
-    }
-    uint64_t timer = sim_timer(c, TIMER_SERVICE, service, token_of(c, slot), flags);
+    struct work work = draw_work(c, law_of(c, job), STREAM_SERVICE);
     job->state = JOB_SERVED;
-    job->of.begun = c->now;
-    job->site = 0;
-    if (p->gives_up) {
-        keep_alarms(c, slot, timer);
+    if (p->machine.shared) {
+        struct machine_room machine = machine_of(c);
+        alarms_of(c, job)->begun = machine_begin(&machine, slot, work.time);
+    } else {
+        do_work(c, slot, work, TIMER_SERVICE);
     }
 }
+
+/* --- the turn before service ------------------------------------------------------------- */
+
+static struct event_loop_room loop_of(struct ctx *c)
+{
+    const struct server_params *p = c->params;
+    struct server_state *state = c->state;
+    return (struct event_loop_room){.ctx = c,
+                                    .params = &p->event_loop,
+                                    .state = &state->event_loop,
+                                    .slab = &c->slabs[SLAB_JOBS]};
+}
+
+static void note_lined(struct ctx *c)
+{
+    const struct server_state *state = c->state;
+    struct server_stats *st = c->stats;
+    gauge_set(&st->event_loop_queue, c->now, state->event_loop.line.count);
+}
+
+static void run_loop(struct ctx *c, uint32_t slot)
+{
+    const struct server_params *p = c->params;
+    job_at(c, slot)->state = JOB_LOOPING;
+    do_work(c, slot, draw_work(c, &p->event_loop.time, STREAM_LOOP), TIMER_LOOP);
+}
+
+static OUT_OF_LINE void enter_loop(struct ctx *c, uint32_t slot)
+{
+    struct event_loop_room loop = loop_of(c);
+    struct job *job = job_at(c, slot);
+    if (event_loop_enter(&loop, slot, &job->in.m)) {
+        run_loop(c, slot);
+    } else {
+        job->state = JOB_LINED;
+        note_lined(c);
+    }
+}
+
+static void leave_loop(struct ctx *c, uint32_t slot)
+{
+    struct server_stats *st = c->stats;
+    st->total_service_time += (uint64_t)sim_worked(c, job_at(c, slot)->of.begun);
+    struct event_loop_room loop = loop_of(c);
+    uint32_t next = event_loop_leave(&loop);
+    if (next != SLAB_NONE) {
+        note_lined(c);
+        run_loop(c, next);
+    }
+}
+
+static void on_loop(struct ctx *c, const struct event *e)
+{
+    CHECK(slab_find(&c->slabs[SLAB_JOBS], e->msg.token), "the end of a turn that nobody has");
+    uint32_t slot = (uint32_t)e->msg.token;
+    leave_loop(c, slot);
+    serve(c, slot);
+}
+
+/* --- the queue --------------------------------------------------------------------------- */
 
 /* A worker takes the job. False: it is answered at once instead, as its deadline is too near. */
 static bool start(struct ctx *c, uint32_t slot)
@@ -441,8 +554,18 @@ static bool start(struct ctx *c, uint32_t slot)
         give_job(c, slot);
         return false;
     }
-    gauge_set(&st->busy_workers, c->now, ++state->busy);
-    serve(c, slot);
+    state->busy += weight_of(c, slot);
+    state->begun++;
+    gauge_set(&st->busy_workers, c->now, state->busy);
+    job->site = 0;
+    if (p->has_alarms) {
+        take_alarms(c, slot);
+    }
+    if (p->event_loop.time.kind != DIST_NONE) {
+        enter_loop(c, slot);
+    } else {
+        serve(c, slot);
+    }
     return true;
 }
 
@@ -501,11 +624,22 @@ static bool start_next(struct ctx *c)
     return start(c, slot);
 }
 
-static bool has_worker(const struct ctx *c)
+static bool has_workers(const struct ctx *c, int64_t weight)
 {
     const struct server_params *p = c->params;
     const struct server_state *state = c->state;
-    return state->busy < p->concurrency - state->withheld;
+    return weight <= p->concurrency - state->withheld - state->busy;
+}
+
+/* Whether there are as many workers as the next in line takes. */
+static bool serves_next(struct ctx *c)
+{
+    const struct server_params *p = c->params;
+    if (!p->weighted) {
+        return has_workers(c, 1);
+    }
+    struct wait_room room = room_of(c);
+    return has_workers(c, weight_of(c, wait_next(&room)));
 }
 
 /* A worker, if there is one, takes the next request. False: none did. */
@@ -514,29 +648,38 @@ static bool take_next(struct ctx *c)
     const struct server_params *p = c->params;
     const struct server_state *state = c->state;
     bool taken = false;
-    while (!taken && state->queue.count > 0 && has_worker(c)) {
-        taken = p->queue.picks ? start_picked(c) : start_next(c);
+    while (!taken && state->queue.count > 0 && serves_next(c)) {
+        taken = p->picks ? start_picked(c) : start_next(c);
     }
     return taken;
 }
 
-/* A worker is free: the next request has it. */
-static void release_worker(struct ctx *c)
+/* As many workers as a request had are free: the next has them, or several. */
+static void release_workers(struct ctx *c, int64_t weight)
 {
+    const struct server_params *p = c->params;
     struct server_state *state = c->state;
     struct server_stats *st = c->stats;
-    state->busy--;
-    if (!take_next(c)) {
+    state->busy -= weight;
+    if (p->weighted) {
+        while (take_next(c)) {}
+        gauge_set(&st->busy_workers, c->now, state->busy);
+    } else if (!take_next(c)) {
         gauge_set(&st->busy_workers, c->now, state->busy);
     }
 }
 
-/* There may be more workers than before, or fewer: those that have a request keep it. */
+/* There may be more cores than before, or, where these are not counted, more workers; or fewer:
+ * those that have a request keep it. */
 static void count_workers(struct ctx *c)
 {
     const struct server_params *p = c->params;
     struct server_state *state = c->state;
-    double capacity = sim_capacity(c);
+    if (p->machine.shared) {
+        struct machine_room machine = machine_of(c);
+        machine_adjust(&machine);
+    }
+    double capacity = p->machine.cores == INT64_MAX ? sim_capacity(c) : 1.0;
     state->withheld =
         capacity == 1.0 ? 0 : p->concurrency - sim_time_round((double)p->concurrency * capacity);
     while (take_next(c)) {}
@@ -570,7 +713,8 @@ static void line_up(struct ctx *c, uint32_t slot)
 static void take_in(struct ctx *c, uint32_t slot)
 {
     const struct server_params *p = c->params;
-    bool served = has_worker(c);
+    const struct server_state *state = c->state;
+    bool served = has_workers(c, weight_of(c, slot)) && !(p->weighted && state->queue.count > 0);
     if (p->queue.admits && !admit(c, slot, served)) {
         return;
     }
@@ -608,6 +752,7 @@ static void finish_job(struct ctx *c, uint32_t slot, const struct message *m)
     if (p->gives_up) {
         sim_cancel(c, alarms_of(c, job)->deadline);
     }
+    int64_t weight = weight_of(c, slot);
     if (m) {
         st->error_responses += verdict_of(m->status) != OUTCOME_SUCCESS;
         reply(c, &job->in.m, job->arrived, *m);
@@ -615,7 +760,7 @@ static void finish_job(struct ctx *c, uint32_t slot, const struct message *m)
         st->replies_dropped++;
     }
     give_job(c, slot);
-    release_worker(c);
+    release_workers(c, weight);
 }
 
 /* Service and calls went well. */
@@ -672,6 +817,17 @@ static void on_service(struct ctx *c, const struct event *e)
     next_step(c, (uint32_t)e->msg.token);
 }
 
+/* The service of somebody by the machine has ended. */
+static void on_machine(struct ctx *c)
+{
+    struct server_stats *st = c->stats;
+    struct machine_room machine = machine_of(c);
+    uint32_t slot = machine_done(&machine);
+    sim_time begun = alarms_of(c, job_at(c, slot))->begun;
+    st->total_service_time += (uint64_t)machine_given(machine.machine, begun);
+    next_step(c, slot);
+}
+
 static void on_call(struct ctx *c, const struct event *e)
 {
     struct server_stats *st = c->stats;
@@ -696,7 +852,34 @@ static void on_call(struct ctx *c, const struct event *e)
 
 /* --- what is given up -------------------------------------------------------------------- */
 
-/* Drops a job, whatever is being done for it. */
+/* Takes a job out of service, whatever is being done for it. */
+static void stop_work(struct ctx *c, uint32_t slot)
+{
+    const struct server_params *p = c->params;
+    struct server_stats *st = c->stats;
+    const struct job *job = job_at(c, slot);
+    const struct alarms *alarms = alarms_of(c, job);
+    if (job->state == JOB_LINED) {
+        struct event_loop_room loop = loop_of(c);
+        event_loop_drop(&loop, slot, &job->in.m);
+        note_lined(c);
+    } else if (job->state == JOB_LOOPING) {
+        sim_cancel(c, alarms->service);
+        leave_loop(c, slot);
+    } else if (job->state == JOB_CALLING) {
+        struct caller caller = caller_for(c, job->site);
+        caller_give_up(&caller, job->of.call);
+    } else if (p->machine.shared) {
+        struct machine_room machine = machine_of(c);
+        machine_drop(&machine, slot);
+        st->total_service_time += (uint64_t)machine_given(machine.machine, alarms->begun);
+    } else {
+        sim_cancel(c, alarms->service);
+        st->total_service_time += (uint64_t)sim_worked(c, job->of.begun);
+    }
+}
+
+/* Drops a job, wherever it is. */
 static void drop_job(struct ctx *c, uint32_t slot)
 {
     struct server_stats *st = c->stats;
@@ -706,18 +889,14 @@ static void drop_job(struct ctx *c, uint32_t slot)
         wait_remove(&room, slot, &job->in.m);
         gauge_set(&st->queue_depth, c->now, room.queue->count);
         give_job(c, slot);
+        while (take_next(c)) {} /* it may have held up others that fit */
         return;
     }
     sim_cancel(c, alarms_of(c, job)->deadline);
-    if (job->state == JOB_SERVED) {
-        sim_cancel(c, alarms_of(c, job)->service);
-        st->total_service_time += (uint64_t)sim_worked(c, job->of.begun);
-    } else {
-        struct caller caller = caller_for(c, job->site);
-        caller_give_up(&caller, job->of.call);
-    }
+    stop_work(c, slot);
+    int64_t weight = weight_of(c, slot);
     give_job(c, slot);
-    release_worker(c);
+    release_workers(c, weight);
 }
 
 static void on_cancel(struct ctx *c, const struct event *e)
@@ -760,9 +939,31 @@ static void crash(struct ctx *c)
     request_index_clear(&state->index, c);
     struct wait_room room = room_of(c);
     wait_clear(&room);
+    machine_clear(&state->machine);
+    struct event_loop_room loop = loop_of(c);
+    event_loop_clear(&loop);
     state->busy = 0;
     gauge_set(&st->queue_depth, c->now, 0);
     gauge_set(&st->busy_workers, c->now, 0);
+    note_lined(c);
+}
+
+/* Up again, and cold. */
+static void restart(struct ctx *c)
+{
+    struct server_state *state = c->state;
+    state->started = c->now;
+    state->begun = 0;
+}
+
+static void init(struct ctx *c)
+{
+    const struct server_params *p = c->params;
+    struct server_state *state = c->state;
+    if (!p->warm_up.at_start) { /* it has been running for as long as it takes */
+        state->started = -p->warm_up.duration;
+        state->begun = (uint64_t)p->warm_up.requests;
+    }
 }
 
 static void miss(struct ctx *c, const struct event *e)
@@ -780,6 +981,12 @@ static void handle(struct ctx *c, const struct event *e)
     case TIMER_SERVICE:
         on_service(c, e);
         break;
+    case TIMER_MACHINE:
+        on_machine(c);
+        break;
+    case TIMER_LOOP:
+        on_loop(c, e);
+        break;
     case EVENT_REPLY:
     case TIMER_CALL:
         on_call(c, e);
@@ -793,6 +1000,8 @@ static void handle(struct ctx *c, const struct event *e)
     case EVENT_ACTION:
         if (e->msg.status == ACTION_CRASH) {
             crash(c);
+        } else if (e->msg.status == ACTION_RESTART) {
+            restart(c);
         }
         count_workers(c);
         break;
@@ -804,7 +1013,7 @@ static void handle(struct ctx *c, const struct event *e)
 static const char *exempt(const void *params, enum action_kind kind)
 {
     const struct server_params *p = params;
-    if (kind == ACTION_CAPACITY && p->concurrency == INT64_MAX) {
+    if (kind == ACTION_CAPACITY && p->concurrency == INT64_MAX && p->machine.cores == INT64_MAX) {
         return "has as many workers as are wanted";
     }
     return kind == ACTION_CONDITIONER && p->calls.count == 0 ? "makes no calls" : NULL;
@@ -830,6 +1039,7 @@ const struct entity_type server_type = {
     .state_size = sizeof(struct server_state),
     .streams = streams,
     .slabs = {sizeof(struct job), sizeof(struct alarms), sizeof(struct call)},
+    .init = init,
     .handle = handle,
     .miss = miss,
     .traffic = traffic};

@@ -99,6 +99,12 @@ static void take_out(struct wait_heap *h, const struct work *w, uint32_t place)
     }
 }
 
+sim_time wait_heap_first(const struct wait_heap *h, const struct ctx *ctx)
+{
+    const struct wait_node *nodes = sim_kept(ctx, h->nodes);
+    return nodes[0].when;
+}
+
 uint32_t wait_heap_pop(struct wait_heap *h, const struct ctx *ctx, struct slab *slab)
 {
     struct work w = work_on(h, ctx, slab);

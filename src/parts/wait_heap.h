@@ -21,6 +21,9 @@ struct wait_heap {
 void wait_heap_put(struct wait_heap *h, struct ctx *ctx, struct slab *slab, uint32_t slot,
                    sim_time when);
 
+/* The earliest instant; only when count > 0. */
+sim_time wait_heap_first(const struct wait_heap *h, const struct ctx *ctx);
+
 /* Takes out the one whose instant is the earliest; only when count > 0. */
 uint32_t wait_heap_pop(struct wait_heap *h, const struct ctx *ctx, struct slab *slab);
 

@@ -154,7 +154,8 @@ uint32_t wait_pop(struct wait_queue *q, struct slab *slab)
     return link - 1;
 }
 
-uint32_t wait_pick(const struct wait_room *r)
+/* Takes out who is next by the discipline. */
+static uint32_t choose(const struct wait_room *r)
 {
     struct wait_queue *q = r->queue;
     const struct discipline *d = &r->params->discipline;
@@ -168,6 +169,29 @@ uint32_t wait_pick(const struct wait_room *r)
         return link - 1;
     }
     return wait_pop(q, r->slab);
+}
+
+uint32_t wait_next(const struct wait_room *r)
+{
+    struct wait_queue *q = r->queue;
+    if (!q->held) {
+        q->held = choose(r) + 1;
+        q->count++;
+    }
+    return q->held - 1;
+}
+
+static uint32_t take_held(struct wait_queue *q)
+{
+    uint32_t index = q->held - 1;
+    q->held = 0;
+    q->count--;
+    return index;
+}
+
+uint32_t wait_pick(const struct wait_room *r)
+{
+    return r->queue->held ? take_held(r->queue) : choose(r);
 }
 
 /* CoDel is to know when nobody waits any more. */
@@ -198,7 +222,10 @@ enum wait_end wait_ends(const struct wait_room *r, const struct message *m, sim_
 
 void wait_remove(const struct wait_room *r, uint32_t index, const struct message *m)
 {
-    if (r->params->discipline.kind == DISCIPLINE_DEADLINE) {
+    if (r->queue->held == index + 1) {
+        take_held(r->queue);
+        note_emptied(r);
+    } else if (r->params->discipline.kind == DISCIPLINE_DEADLINE) {
         wait_heap_drop(&memory_of(r)->heap, r->ctx, r->slab, index);
         r->queue->count--;
     } else {

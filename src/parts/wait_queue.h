@@ -40,6 +40,7 @@ struct waiting {
 struct wait_queue {
     uint32_t head[PRIORITIES], tail[PRIORITIES]; /* 1-based; only the first without priorities */
     uint32_t count;
+    uint32_t held;   /* 1-based index of the next in line, as told by wait_next; 0: not told */
     uint32_t memory; /* place of the kept memory, 0: none yet */
 };
 
@@ -70,6 +71,10 @@ bool wait_push(const struct wait_room *r, uint32_t index, const struct message *
 
 /* The next job's index; only when count > 0, and not where params->picks. */
 uint32_t wait_pop(struct wait_queue *q, struct slab *slab);
+
+/* The next job's index, which waits on but goes before all others from now on; only when count > 0.
+ */
+uint32_t wait_next(const struct wait_room *r);
 
 /* The next job's index; only when count > 0. */
 uint32_t wait_pick(const struct wait_room *r);
