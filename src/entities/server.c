@@ -5,8 +5,7 @@
  * event loop, through its service and then through each of its `calls` in turn. A worker that
  * becomes free takes the next request at once.
  *
- * How fast those in service are served is the machine's to say, where they share one
- * (parts/machine.h); else each service has a timer of its own.
+ * How long service takes is that part's to say (parts/service.h).
  *
  * Who is next, and who waits in vain, is the queue's to say (parts/wait_queue.h): what is dropped
  * before it is served takes no worker's time, and the next in line has its turn in the same
@@ -19,22 +18,16 @@
 
 #include "base/compiler.h"
 #include "engine/entity.h"
-#include "engine/kind.h"
 #include "parts/callee.h"
-#include "parts/event_loop.h"
-#include "parts/machine.h"
 #include "parts/reject.h"
 #include "parts/request_index.h"
-#include "parts/response.h"
+#include "parts/service.h"
 #include "parts/wait_queue.h"
-#include "policies/mix.h"
 #include "policies/verdict.h"
-#include "policies/warm_up.h"
 
-enum { TIMER_SERVICE = EVENT_TIMER, TIMER_MACHINE, TIMER_LOOP, TIMER_CALL, TIMER_DEADLINE };
+enum { TIMER_CALL = SERVICE_END_TIMERS, TIMER_DEADLINE };
 enum { STREAM_SERVICE, STREAM_RESPONSES, STREAM_CALLS, STREAM_ADMISSION, STREAM_LOOP };
-enum { SLAB_JOBS, SLAB_ALARMS, SLAB_CALLS };
-enum { MOST_RESPONSES = 1 << 16, MOST_CALLS = (1 << 13) - 1 }; /* see struct job */
+enum { SLAB_JOBS, SLAB_WORKS, SLAB_CALLS };
 
 static const char *const streams[] = {"service",   "responses",  "calls",
                                       "admission", "event_loop", NULL};
@@ -52,47 +45,18 @@ struct middleware {
     bool cancel_on_timeout;
 };
 
-/* What is different for one kind of requests. */
-struct served_kind {
-    struct kind kind; /* first */
-    int64_t weight;
-    struct dist service_time; /* in place of the server's */
-};
-
 struct server_params {
     int64_t concurrency;
     struct queue_params queue;
-    struct dist service_time;
-    LIST_OF(struct served_kind) kinds;
-    struct event_loop_params event_loop;
-    struct machine_params machine;
-    struct warm_up warm_up;
-    LIST_OF(struct response) responses;
+    struct service_params service;
     LIST_OF(struct callee) calls;
     int on_reject;               /* enum on_reject */
     sim_time reject_retry_after; /* [ns] SIM_TIME_NEVER: not said */
     int on_cancel;               /* enum on_cancel */
     struct middleware middleware;
-    struct mix mix;              /* derived: of responses */
-    bool refuses, has_own_times; /* derived: whether one of them does, or has */
-    bool gives_up;               /* derived: work may end before it is done */
-    bool has_alarms;             /* derived: jobs in service have struct alarms */
-    bool weighted;               /* derived: not all kinds take one worker */
-    bool picks;                  /* derived: the queue is to be asked who is next, and whether */
+    bool gives_up; /* derived: work may end before it is done */
+    bool picks;    /* derived: the queue is to be asked who is next, and whether */
 };
-
-static const struct param_spec kind_rows[] = {
-    KIND_KEY(served_kind, kind, "The kind of requests."),
-    P_COUNT(served_kind, weight, "1", 1, 1e9, "Workers that such a request takes."),
-    P_MAYBE_CHOICE(served_kind, service_time, dist_duration, "none", "none",
-                   "Time that it is served for; none: as others."),
-    P_END};
-
-static const struct schema kind_schema = {.name = "served kind",
-                                          .summary = "What one kind of requests takes.",
-                                          .size = sizeof(struct served_kind),
-                                          .rows = kind_rows,
-                                          .kinds = KINDS_SOUGHT};
 
 static const struct param_spec call_rows[] = {CALLEE_ROWS("GET"), P_END};
 
@@ -136,18 +100,7 @@ static const struct choice middleware_choice = {
 static const struct param_spec rows[] = {
     P_LIMIT(server_params, concurrency, "1", 1, 1e9, "Requests served at the same time."),
     P_BLOCK(server_params, queue, queue_schema, "{}", "Where requests wait for service."),
-    P_CHOICE(server_params, service_time, dist_duration, "10ms",
-             "Time that a worker spends on one request, its downstream calls not counted."),
-    P_MAP(server_params, kinds, kind_schema, "{}",
-          "Kinds of requests that take more than one worker, or other times. A request that does "
-          "not fit waits, and all others behind it."),
-    P_BLOCK(server_params, event_loop, event_loop_schema, "{}",
-            "What requests need of a processor, one after the other, before their service."),
-    P_BLOCK(server_params, machine, machine_schema, "{}",
-            "What all share who are in service, and how they slow each other down."),
-    P_CHOICE(server_params, warm_up, warm_up_choice, "none", "How service takes longer at first."),
-    P_LIST(server_params, responses, response_schema, "[{status: 200}]",
-           "The replies given after service, chosen by weight."),
+    SERVICE_ROWS(server_params, service),
     P_LIST(server_params, calls, server_call_schema, "[]",
            "Calls made for each request after its service, one after the other; when one fails, "
            "the request is answered with 504 after a timeout and with 502 otherwise."),
@@ -165,28 +118,13 @@ static const struct param_spec rows[] = {
 static void derive(void *params, const struct node *at, struct diag *diag, struct arena *arena)
 {
     struct server_params *p = params;
-    mix_make(&p->mix, p->responses.items, p->responses.count, sizeof *p->responses.items,
-             offsetof(struct response, weight), "responses", at, diag, arena);
-    if (p->responses.count > MOST_RESPONSES) {
-        diag_error(diag, node_child(at, "responses"), "more than %d", MOST_RESPONSES);
-    }
-    if (p->calls.count > MOST_CALLS) {
-        diag_error(diag, node_child(at, "calls"), "more than %d", MOST_CALLS);
-    }
-    for (uint32_t i = 0; i < p->kinds.count; i++) {
-        p->weighted |= p->kinds.items[i].weight > 1;
-        if (p->kinds.items[i].weight > p->concurrency) {
-            diag_error(diag, at, "requests of kind %s take more workers than there are",
-                       p->kinds.items[i].kind.name);
-        }
+    if (p->calls.count >= SERVICE_SITES) {
+        diag_error(diag, node_child(at, "calls"), "%d or more", SERVICE_SITES);
     }
     p->gives_up = p->on_cancel == CANCEL_ABORTS || p->middleware.cancel_on_timeout;
-    p->has_alarms = p->gives_up || p->machine.shared;
-    p->picks = p->queue.picks || p->weighted;
-    for (uint32_t i = 0; i < p->responses.count; i++) {
-        p->refuses |= p->responses.items[i].outcome == RESPONSE_REFUSE;
-        p->has_own_times |= p->responses.items[i].service_time.kind != DIST_NONE;
-    }
+    p->service.tracked = p->gives_up;
+    service_derive(&p->service, p->concurrency, at, diag, arena);
+    p->picks = p->queue.picks || p->service.weighted;
 }
 
 static const struct schema schema = {.name = "server",
@@ -253,44 +191,17 @@ struct server_state {
     struct request_index index; /* of all jobs, where cancels matter */
     int64_t busy;
     int64_t withheld; /* workers that timed actions take away; below 0: that they add */
-    struct machine machine;
-    struct event_loop event_loop;
-    sim_time started; /* [ns] */
-    uint64_t begun;   /* requests taken since then, or before it, if it was warm */
+    struct service service;
 };
 
-enum job_state { JOB_WAITING, JOB_LINED, JOB_LOOPING, JOB_SERVED, JOB_CALLING };
-
-/* Those that wait may be very many: what only some servers need in service lies elsewhere. */
 struct job {
-    union {
-        struct waiting link;   /* JOB_WAITING, JOB_LINED; JOB_SERVED by a machine: its own */
-        sim_time begun;        /* [ns] JOB_LOOPING, JOB_SERVED by a timer: start of service */
-        uint32_t call;         /* JOB_CALLING: its slot */
-    } of;                      /* first, for the queue */
-    struct indexed_request in; /* the request; its deadline is an instant once service has begun */
-    sim_time arrived;          /* [ns] */
-    uint32_t alarms;           /* in service, where there are any: its slot */
-    unsigned response : 16;    /* which one it gets */
-    unsigned site : 13;        /* downstream call under way, or to come */
-    unsigned state : 3;        /* enum job_state */
-};
-
-/* The timers of a job in service, where they may have to be cancelled. */
-struct alarms {
-    uint64_t service, deadline;
-    sim_time begun; /* [ns] JOB_SERVED by a machine: by its clock */
-    entity_id owner;
+    struct served served; /* first; its request's deadline is an instant once service has begun */
+    sim_time arrived;     /* [ns] */
 };
 
 static struct job *job_at(const struct ctx *c, uint32_t slot)
 {
     return slab_at(&c->slabs[SLAB_JOBS], slot);
-}
-
-static struct alarms *alarms_of(const struct ctx *c, const struct job *job)
-{
-    return slab_at(&c->slabs[SLAB_ALARMS], job->alarms);
 }
 
 static uint64_t token_of(const struct ctx *c, uint32_t slot)
@@ -301,7 +212,7 @@ static uint64_t token_of(const struct ctx *c, uint32_t slot)
 static struct request_slots jobs_of(struct ctx *c)
 {
     return (struct request_slots){
-        .ctx = c, .slab = &c->slabs[SLAB_JOBS], .offset = offsetof(struct job, in)};
+        .ctx = c, .slab = &c->slabs[SLAB_JOBS], .offset = offsetof(struct job, served.in)};
 }
 
 static struct wait_room room_of(struct ctx *c)
@@ -312,16 +223,38 @@ static struct wait_room room_of(struct ctx *c)
         .ctx = c, .params = &p->queue, .queue = &state->queue, .slab = &c->slabs[SLAB_JOBS]};
 }
 
+static struct service_room service_of(struct ctx *c)
+{
+    const struct server_params *p = c->params;
+    struct server_state *state = c->state;
+    struct server_stats *st = c->stats;
+    return (struct service_room){.ctx = c,
+                                 .params = &p->service,
+                                 .state = &state->service,
+                                 .jobs = &c->slabs[SLAB_JOBS],
+                                 .works = &c->slabs[SLAB_WORKS],
+                                 .times = &c->streams[STREAM_SERVICE],
+                                 .turns = &c->streams[STREAM_LOOP],
+                                 .total_time = &st->total_service_time,
+                                 .lined = &st->event_loop_queue};
+}
+
+static int64_t weight_of(const struct ctx *c, uint32_t slot)
+{
+    const struct server_params *p = c->params;
+    return service_weight(&p->service, &job_at(c, slot)->served.in.m);
+}
+
 static uint32_t take_job(struct ctx *c, const struct message *request, uint32_t response)
 {
     const struct server_params *p = c->params;
     struct server_state *state = c->state;
     uint32_t slot = slab_take(&c->slabs[SLAB_JOBS]);
     struct job *job = job_at(c, slot);
-    job->response = response & UINT16_MAX;
-    job->state = JOB_WAITING;
-    job->in.m = *request;
-    job->in.owner = c->self;
+    job->served.response = response & UINT16_MAX;
+    job->served.phase = SERVICE_AWAITED;
+    job->served.in.m = *request;
+    job->served.in.owner = c->self;
     job->arrived = c->now;
     if (p->on_cancel != CANCEL_IGNORED) {
         struct request_slots jobs = jobs_of(c);
@@ -338,8 +271,9 @@ static void give_job(struct ctx *c, uint32_t slot)
         struct request_slots jobs = jobs_of(c);
         request_index_drop(&state->index, &jobs, slot);
     }
-    if (p->has_alarms && job_at(c, slot)->state != JOB_WAITING) {
-        slab_give(&c->slabs[SLAB_ALARMS], job_at(c, slot)->alarms);
+    if (p->service.tracked && job_at(c, slot)->served.phase != SERVICE_AWAITED) {
+        struct service_room service = service_of(c);
+        service_forget(&service, slot);
     }
     slab_give(&c->slabs[SLAB_JOBS], slot);
 }
@@ -368,174 +302,25 @@ static bool heed_deadline(const struct ctx *c, struct message *request)
     return deadline_left(request->deadline, c->now) > p->middleware.low_timeout_threshold;
 }
 
-/* Makes room for the timers of a job that begins, and sets that of its deadline if that ends it. */
-static void take_alarms(struct ctx *c, uint32_t slot)
+/* Sets the timer of the deadline of a job that has begun, if it ends the work on it. */
+static void watch_deadline(struct ctx *c, uint32_t slot)
 {
     const struct server_params *p = c->params;
-    struct job *job = job_at(c, slot);
-    uint64_t deadline = 0;
     if (p->middleware.kind == MIDDLEWARE_DEADLINE && p->middleware.cancel_on_timeout) {
-        sim_time left = deadline_left(job->in.m.deadline, c->now);
-        deadline = sim_timer(c, TIMER_DEADLINE, left, token_of(c, slot), TIMER_FIRST);
-    }
-    job->alarms = slab_take(&c->slabs[SLAB_ALARMS]);
-    *alarms_of(c, job) = (struct alarms){.deadline = deadline, .owner = c->self};
-}
-
-/* --- service ----------------------------------------------------------------------------- */
-
-static const struct response *response_of(const struct ctx *c, const struct job *job)
-{
-    const struct server_params *p = c->params;
-    return &p->responses.items[job->response];
-}
-
-/* What is different for the kind of a request; NULL: nothing. */
-static const struct served_kind *kind_of(const struct ctx *c, const struct message *request)
-{
-    const struct server_params *p = c->params;
-    uint32_t n = p->kinds.count;
-    uint32_t i = kind_find(p->kinds.items, n, sizeof *p->kinds.items, request->class_);
-    return i < n ? &p->kinds.items[i] : NULL;
-}
-
-static int64_t weight_of(const struct ctx *c, uint32_t slot)
-{
-    const struct server_params *p = c->params;
-    const struct served_kind *kind = p->weighted ? kind_of(c, &job_at(c, slot)->in.m) : NULL;
-    return kind ? kind->weight : 1;
-}
-
-static const struct dist *law_of(const struct ctx *c, const struct job *job)
-{
-    const struct server_params *p = c->params;
-    if (p->has_own_times && response_of(c, job)->service_time.kind != DIST_NONE) {
-        return &response_of(c, job)->service_time;
-    }
-    const struct served_kind *kind = p->kinds.count > 0 ? kind_of(c, &job->in.m) : NULL;
-    return kind && kind->service_time.kind != DIST_NONE ? &kind->service_time : &p->service_time;
-}
-
-static double slowdown_of(const struct ctx *c)
-{
-    const struct server_params *p = c->params;
-    const struct server_state *state = c->state;
-    double slow = sim_slowdown(c);
-    if (p->warm_up.kind == WARM_UP_NONE) {
-        return slow;
-    }
-    return slow * warm_up_factor(&p->warm_up, c->now - state->started, state->begun - 1);
-}
-
-/* Some work, and the flags of its timer. */
-struct work {
-    sim_time time; /* [ns] */
-    unsigned flags;
-};
-
-static struct work draw_work(struct ctx *c, const struct dist *law, uint32_t stream)
-{
-    sim_time time = dist_draw(law, &c->streams[stream]);
-    double slow = slowdown_of(c);
-    if (slow != 1.0) {
-        return (struct work){sim_time_round((double)time * slow), TIMER_WORK};
-    }
-    return (struct work){time, TIMER_WORK | (dist_is_constant(law) ? TIMER_CONSTANT : 0)};
-}
-
-static struct machine_room machine_of(struct ctx *c)
-{
-    const struct server_params *p = c->params;
-    struct server_state *state = c->state;
-    return (struct machine_room){.ctx = c,
-                                 .params = &p->machine,
-                                 .machine = &state->machine,
-                                 .slab = &c->slabs[SLAB_JOBS],
-                                 .timer_kind = TIMER_MACHINE};
-}
-
-/* Sets the timer of a job's work. */
-static void do_work(struct ctx *c, uint32_t slot, struct work work, uint16_t kind)
-{
-    const struct server_params *p = c->params;
-    struct job *job = job_at(c, slot);
-    uint64_t timer = sim_timer(c, kind, work.time, token_of(c, slot), work.flags);
-    job->of.begun = c->now;
-    if (p->has_alarms) {
-        alarms_of(c, job)->service = timer;
+        sim_time left = deadline_left(job_at(c, slot)->served.in.m.deadline, c->now);
+        struct service_room service = service_of(c);
+        service_work(&service, slot)->deadline =
+            sim_timer(c, TIMER_DEADLINE, left, token_of(c, slot), TIMER_FIRST);
     }
 }
 
-static void serve(struct ctx *c, uint32_t slot)
+static void forget_deadline(struct ctx *c, uint32_t slot)
 {
     const struct server_params *p = c->params;
-    struct job *job = job_at(c, slot);
-    struct work work = draw_work(c, law_of(c, job), STREAM_SERVICE);
-    job->state = JOB_SERVED;
-    if (p->machine.shared) {
-        struct machine_room machine = machine_of(c);
-        alarms_of(c, job)->begun = machine_begin(&machine, slot, work.time);
-    } else {
-        do_work(c, slot, work, TIMER_SERVICE);
+    if (p->gives_up) {
+        struct service_room service = service_of(c);
+        sim_cancel(c, service_work(&service, slot)->deadline);
     }
-}
-
-/* --- the turn before service ------------------------------------------------------------- */
-
-static struct event_loop_room loop_of(struct ctx *c)
-{
-    const struct server_params *p = c->params;
-    struct server_state *state = c->state;
-    return (struct event_loop_room){.ctx = c,
-                                    .params = &p->event_loop,
-                                    .state = &state->event_loop,
-                                    .slab = &c->slabs[SLAB_JOBS]};
-}
-
-static void note_lined(struct ctx *c)
-{
-    const struct server_state *state = c->state;
-    struct server_stats *st = c->stats;
-    gauge_set(&st->event_loop_queue, c->now, state->event_loop.line.count);
-}
-
-static void run_loop(struct ctx *c, uint32_t slot)
-{
-    const struct server_params *p = c->params;
-    job_at(c, slot)->state = JOB_LOOPING;
-    do_work(c, slot, draw_work(c, &p->event_loop.time, STREAM_LOOP), TIMER_LOOP);
-}
-
-static OUT_OF_LINE void enter_loop(struct ctx *c, uint32_t slot)
-{
-    struct event_loop_room loop = loop_of(c);
-    struct job *job = job_at(c, slot);
-    if (event_loop_enter(&loop, slot, &job->in.m)) {
-        run_loop(c, slot);
-    } else {
-        job->state = JOB_LINED;
-        note_lined(c);
-    }
-}
-
-static void leave_loop(struct ctx *c, uint32_t slot)
-{
-    struct server_stats *st = c->stats;
-    st->total_service_time += (uint64_t)sim_worked(c, job_at(c, slot)->of.begun);
-    struct event_loop_room loop = loop_of(c);
-    uint32_t next = event_loop_leave(&loop);
-    if (next != SLAB_NONE) {
-        note_lined(c);
-        run_loop(c, next);
-    }
-}
-
-static void on_loop(struct ctx *c, const struct event *e)
-{
-    CHECK(slab_find(&c->slabs[SLAB_JOBS], e->msg.token), "the end of a turn that nobody has");
-    uint32_t slot = (uint32_t)e->msg.token;
-    leave_loop(c, slot);
-    serve(c, slot);
 }
 
 /* --- the queue --------------------------------------------------------------------------- */
@@ -548,24 +333,18 @@ static bool start(struct ctx *c, uint32_t slot)
     struct server_stats *st = c->stats;
     struct job *job = job_at(c, slot);
     sim_record(c, &st->wait_time, c->now - job->arrived);
-    if (p->middleware.kind == MIDDLEWARE_DEADLINE && !heed_deadline(c, &job->in.m)) {
+    if (p->middleware.kind == MIDDLEWARE_DEADLINE && !heed_deadline(c, &job->served.in.m)) {
         st->rejected_low_timeout++;
-        reply(c, &job->in.m, job->arrived, (struct message){.status = STATUS_TIMEOUT});
+        reply(c, &job->served.in.m, job->arrived, (struct message){.status = STATUS_TIMEOUT});
         give_job(c, slot);
         return false;
     }
     state->busy += weight_of(c, slot);
-    state->begun++;
     gauge_set(&st->busy_workers, c->now, state->busy);
-    job->site = 0;
-    if (p->has_alarms) {
-        take_alarms(c, slot);
-    }
-    if (p->event_loop.time.kind != DIST_NONE) {
-        enter_loop(c, slot);
-    } else {
-        serve(c, slot);
-    }
+    job->served.site = 0;
+    struct service_room service = service_of(c);
+    service_begin(&service, slot);
+    watch_deadline(c, slot);
     return true;
 }
 
@@ -576,7 +355,7 @@ static void refuse(struct ctx *c, uint32_t slot, enum on_reject on)
     const struct job *job = job_at(c, slot);
     if (on == REJECT_REPLY) {
         bool says = p->reject_retry_after != SIM_TIME_NEVER;
-        reply(c, &job->in.m, job->arrived,
+        reply(c, &job->served.in.m, job->arrived,
               (struct message){.status = STATUS_OVERLOADED,
                                .flags = says ? REPLY_RETRY_AFTER : 0,
                                .deadline = says ? p->reject_retry_after : 0});
@@ -606,7 +385,7 @@ static OUT_OF_LINE bool start_picked(struct ctx *c)
     uint32_t slot = wait_pick(&room);
     const struct job *job = job_at(c, slot);
     gauge_set(&st->queue_depth, c->now, room.queue->count);
-    enum wait_end end = wait_ends(&room, &job->in.m, job->arrived);
+    enum wait_end end = wait_ends(&room, &job->served.in.m, job->arrived);
     if (end == WAIT_GOES_ON) {
         return start(c, slot);
     }
@@ -635,7 +414,7 @@ static bool has_workers(const struct ctx *c, int64_t weight)
 static bool serves_next(struct ctx *c)
 {
     const struct server_params *p = c->params;
-    if (!p->weighted) {
+    if (!p->service.weighted) {
         return has_workers(c, 1);
     }
     struct wait_room room = room_of(c);
@@ -661,7 +440,7 @@ static void release_workers(struct ctx *c, int64_t weight)
     struct server_state *state = c->state;
     struct server_stats *st = c->stats;
     state->busy -= weight;
-    if (p->weighted) {
+    if (p->service.weighted) {
         while (take_next(c)) {}
         gauge_set(&st->busy_workers, c->now, state->busy);
     } else if (!take_next(c)) {
@@ -675,11 +454,9 @@ static void count_workers(struct ctx *c)
 {
     const struct server_params *p = c->params;
     struct server_state *state = c->state;
-    if (p->machine.shared) {
-        struct machine_room machine = machine_of(c);
-        machine_adjust(&machine);
-    }
-    double capacity = p->machine.cores == INT64_MAX ? sim_capacity(c) : 1.0;
+    struct service_room service = service_of(c);
+    service_adjust(&service);
+    double capacity = p->service.machine.cores == INT64_MAX ? sim_capacity(c) : 1.0;
     state->withheld =
         capacity == 1.0 ? 0 : p->concurrency - sim_time_round((double)p->concurrency * capacity);
     while (take_next(c)) {}
@@ -701,7 +478,7 @@ static void line_up(struct ctx *c, uint32_t slot)
     const struct server_params *p = c->params;
     struct server_stats *st = c->stats;
     struct wait_room room = room_of(c);
-    if (wait_push(&room, slot, &job_at(c, slot)->in.m)) {
+    if (wait_push(&room, slot, &job_at(c, slot)->served.in.m)) {
         gauge_set(&st->queue_depth, c->now, room.queue->count);
     } else {
         st->requests_rejected++;
@@ -714,7 +491,8 @@ static void take_in(struct ctx *c, uint32_t slot)
 {
     const struct server_params *p = c->params;
     const struct server_state *state = c->state;
-    bool served = has_workers(c, weight_of(c, slot)) && !(p->weighted && state->queue.count > 0);
+    bool served =
+        has_workers(c, weight_of(c, slot)) && !(p->service.weighted && state->queue.count > 0);
     if (p->queue.admits && !admit(c, slot, served)) {
         return;
     }
@@ -730,8 +508,8 @@ static void on_request(struct ctx *c, const struct event *e)
     const struct server_params *p = c->params;
     struct server_stats *st = c->stats;
     st->requests_received++;
-    uint32_t response = mix_pick(&p->mix, &c->streams[STREAM_RESPONSES]);
-    if (p->refuses && p->responses.items[response].outcome == RESPONSE_REFUSE) {
+    uint32_t response = mix_pick(&p->service.mix, &c->streams[STREAM_RESPONSES]);
+    if (p->service.refuses && p->service.responses.items[response].outcome == RESPONSE_REFUSE) {
         st->requests_refused++;
         reply(c, &e->msg, c->now,
               (struct message){.status = STATUS_NETWORK, .flags = REPLY_REFUSED});
@@ -744,18 +522,15 @@ static void on_request(struct ctx *c, const struct event *e)
 
 static void finish_job(struct ctx *c, uint32_t slot, const struct message *m)
 {
-    const struct server_params *p = c->params;
     struct server_stats *st = c->stats;
     const struct job *job = job_at(c, slot);
     st->requests_completed++;
     sim_record(c, &st->sojourn_time, c->now - job->arrived);
-    if (p->gives_up) {
-        sim_cancel(c, alarms_of(c, job)->deadline);
-    }
+    forget_deadline(c, slot);
     int64_t weight = weight_of(c, slot);
     if (m) {
         st->error_responses += verdict_of(m->status) != OUTCOME_SUCCESS;
-        reply(c, &job->in.m, job->arrived, *m);
+        reply(c, &job->served.in.m, job->arrived, *m);
     } else {
         st->replies_dropped++;
     }
@@ -766,7 +541,8 @@ static void finish_job(struct ctx *c, uint32_t slot, const struct message *m)
 /* Service and calls went well. */
 static void answer(struct ctx *c, uint32_t slot)
 {
-    const struct response *r = response_of(c, job_at(c, slot));
+    const struct server_params *p = c->params;
+    const struct response *r = &p->service.responses.items[job_at(c, slot)->served.response];
     finish_job(c, slot, r->outcome == RESPONSE_DROP ? NULL : &r->reply);
 }
 
@@ -789,16 +565,15 @@ static void next_step(struct ctx *c, uint32_t slot)
 {
     const struct server_params *p = c->params;
     struct job *job = job_at(c, slot);
-    uint32_t site = job->site;
+    uint32_t site = job->served.site;
     if (site == p->calls.count) {
         answer(c, slot);
         return;
     }
     struct caller caller = caller_for(c, site);
-    const struct message *request = &job->in.m;
+    const struct message *request = &job->served.in.m;
     bool knows = p->middleware.kind == MIDDLEWARE_DEADLINE;
-    job->state = JOB_CALLING;
-    job->of.call = caller_start(
+    job->served.of.call = caller_start(
         &caller, &(struct call_request){.request = request->request,
                                         .cookie = slot,
                                         .deadline = knows ? request->deadline : SIM_TIME_NEVER,
@@ -810,22 +585,11 @@ static void next_step(struct ctx *c, uint32_t slot)
 
 static void on_service(struct ctx *c, const struct event *e)
 {
-    struct server_stats *st = c->stats;
-    struct job *job = slab_find(&c->slabs[SLAB_JOBS], e->msg.token);
-    CHECK(job, "the end of a service that nobody has");
-    st->total_service_time += (uint64_t)sim_worked(c, job->of.begun);
-    next_step(c, (uint32_t)e->msg.token);
-}
-
-/* The service of somebody by the machine has ended. */
-static void on_machine(struct ctx *c)
-{
-    struct server_stats *st = c->stats;
-    struct machine_room machine = machine_of(c);
-    uint32_t slot = machine_done(&machine);
-    sim_time begun = alarms_of(c, job_at(c, slot))->begun;
-    st->total_service_time += (uint64_t)machine_given(machine.machine, begun);
-    next_step(c, slot);
+    struct service_room service = service_of(c);
+    uint32_t slot = service_ends(&service, e);
+    if (slot != SLAB_NONE) {
+        next_step(c, slot);
+    }
 }
 
 static void on_call(struct ctx *c, const struct event *e)
@@ -842,7 +606,7 @@ static void on_call(struct ctx *c, const struct event *e)
     }
     uint32_t slot = (uint32_t)end.cookie;
     if (end.outcome == OUTCOME_SUCCESS) {
-        job_at(c, slot)->site++;
+        job_at(c, slot)->served.site++;
         next_step(c, slot);
         return;
     }
@@ -852,30 +616,16 @@ static void on_call(struct ctx *c, const struct event *e)
 
 /* --- what is given up -------------------------------------------------------------------- */
 
-/* Takes a job out of service, whatever is being done for it. */
+/* Ends whatever is being done for a job. */
 static void stop_work(struct ctx *c, uint32_t slot)
 {
-    const struct server_params *p = c->params;
-    struct server_stats *st = c->stats;
     const struct job *job = job_at(c, slot);
-    const struct alarms *alarms = alarms_of(c, job);
-    if (job->state == JOB_LINED) {
-        struct event_loop_room loop = loop_of(c);
-        event_loop_drop(&loop, slot, &job->in.m);
-        note_lined(c);
-    } else if (job->state == JOB_LOOPING) {
-        sim_cancel(c, alarms->service);
-        leave_loop(c, slot);
-    } else if (job->state == JOB_CALLING) {
-        struct caller caller = caller_for(c, job->site);
-        caller_give_up(&caller, job->of.call);
-    } else if (p->machine.shared) {
-        struct machine_room machine = machine_of(c);
-        machine_drop(&machine, slot);
-        st->total_service_time += (uint64_t)machine_given(machine.machine, alarms->begun);
+    if (job->served.phase == SERVICE_OVER) {
+        struct caller caller = caller_for(c, job->served.site);
+        caller_give_up(&caller, job->served.of.call);
     } else {
-        sim_cancel(c, alarms->service);
-        st->total_service_time += (uint64_t)sim_worked(c, job->of.begun);
+        struct service_room service = service_of(c);
+        service_stop(&service, slot);
     }
 }
 
@@ -884,15 +634,15 @@ static void drop_job(struct ctx *c, uint32_t slot)
 {
     struct server_stats *st = c->stats;
     const struct job *job = job_at(c, slot);
-    if (job->state == JOB_WAITING) {
+    if (job->served.phase == SERVICE_AWAITED) {
         struct wait_room room = room_of(c);
-        wait_remove(&room, slot, &job->in.m);
+        wait_remove(&room, slot, &job->served.in.m);
         gauge_set(&st->queue_depth, c->now, room.queue->count);
         give_job(c, slot);
         while (take_next(c)) {} /* it may have held up others that fit */
         return;
     }
-    sim_cancel(c, alarms_of(c, job)->deadline);
+    forget_deadline(c, slot);
     stop_work(c, slot);
     int64_t weight = weight_of(c, slot);
     give_job(c, slot);
@@ -912,7 +662,7 @@ static void on_cancel(struct ctx *c, const struct event *e)
     if (slot == SLAB_NONE) {
         return;
     }
-    if (job_at(c, slot)->state == JOB_WAITING || p->on_cancel == CANCEL_ABORTS) {
+    if (job_at(c, slot)->served.phase == SERVICE_AWAITED || p->on_cancel == CANCEL_ABORTS) {
         st->requests_cancelled++;
         drop_job(c, slot);
     }
@@ -924,7 +674,7 @@ static void on_deadline(struct ctx *c, const struct event *e)
     struct job *job = slab_find(&c->slabs[SLAB_JOBS], e->msg.token);
     CHECK(job, "the deadline of a job that is gone");
     st->deadline_exceeded++;
-    reply(c, &job->in.m, job->arrived, (struct message){.status = STATUS_TIMEOUT});
+    reply(c, &job->served.in.m, job->arrived, (struct message){.status = STATUS_TIMEOUT});
     drop_job(c, (uint32_t)e->msg.token);
 }
 
@@ -933,37 +683,22 @@ static void crash(struct ctx *c)
     struct server_state *state = c->state;
     struct server_stats *st = c->stats;
     st->requests_lost +=
-        slab_give_owned(&c->slabs[SLAB_JOBS], offsetof(struct job, in.owner), c->self);
-    slab_give_owned(&c->slabs[SLAB_ALARMS], offsetof(struct alarms, owner), c->self);
+        slab_give_owned(&c->slabs[SLAB_JOBS], offsetof(struct job, served.in.owner), c->self);
     caller_abandon(c, &c->slabs[SLAB_CALLS], &st->calls);
     request_index_clear(&state->index, c);
     struct wait_room room = room_of(c);
     wait_clear(&room);
-    machine_clear(&state->machine);
-    struct event_loop_room loop = loop_of(c);
-    event_loop_clear(&loop);
+    struct service_room service = service_of(c);
+    service_clear(&service);
     state->busy = 0;
     gauge_set(&st->queue_depth, c->now, 0);
     gauge_set(&st->busy_workers, c->now, 0);
-    note_lined(c);
-}
-
-/* Up again, and cold. */
-static void restart(struct ctx *c)
-{
-    struct server_state *state = c->state;
-    state->started = c->now;
-    state->begun = 0;
 }
 
 static void init(struct ctx *c)
 {
-    const struct server_params *p = c->params;
-    struct server_state *state = c->state;
-    if (!p->warm_up.at_start) { /* it has been running for as long as it takes */
-        state->started = -p->warm_up.duration;
-        state->begun = (uint64_t)p->warm_up.requests;
-    }
+    struct service_room service = service_of(c);
+    service_open(&service);
 }
 
 static void miss(struct ctx *c, const struct event *e)
@@ -978,14 +713,10 @@ static void handle(struct ctx *c, const struct event *e)
     case EVENT_REQUEST:
         on_request(c, e);
         break;
-    case TIMER_SERVICE:
+    case SERVICE_TIMER:
+    case SERVICE_MACHINE_TIMER:
+    case SERVICE_LOOP_TIMER:
         on_service(c, e);
-        break;
-    case TIMER_MACHINE:
-        on_machine(c);
-        break;
-    case TIMER_LOOP:
-        on_loop(c, e);
         break;
     case EVENT_REPLY:
     case TIMER_CALL:
@@ -1001,7 +732,8 @@ static void handle(struct ctx *c, const struct event *e)
         if (e->msg.status == ACTION_CRASH) {
             crash(c);
         } else if (e->msg.status == ACTION_RESTART) {
-            restart(c);
+            struct service_room service = service_of(c);
+            service_restart(&service);
         }
         count_workers(c);
         break;
@@ -1013,7 +745,8 @@ static void handle(struct ctx *c, const struct event *e)
 static const char *exempt(const void *params, enum action_kind kind)
 {
     const struct server_params *p = params;
-    if (kind == ACTION_CAPACITY && p->concurrency == INT64_MAX && p->machine.cores == INT64_MAX) {
+    if (kind == ACTION_CAPACITY && p->concurrency == INT64_MAX &&
+        p->service.machine.cores == INT64_MAX) {
         return "has as many workers as are wanted";
     }
     return kind == ACTION_CONDITIONER && p->calls.count == 0 ? "makes no calls" : NULL;
@@ -1038,7 +771,7 @@ const struct entity_type server_type = {
     .stats_size = sizeof(struct server_stats),
     .state_size = sizeof(struct server_state),
     .streams = streams,
-    .slabs = {sizeof(struct job), sizeof(struct alarms), sizeof(struct call)},
+    .slabs = {sizeof(struct job), sizeof(struct work), sizeof(struct call)},
     .init = init,
     .handle = handle,
     .miss = miss,

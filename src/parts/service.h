@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Service: what a request takes of its server once it has its workers, and how long. Its turn in
+ * an event loop (parts/event_loop.h), where there are any, and then its work: by a timer of its
+ * own, or by the machine that all share who are in service (parts/machine.h).
+ *
+ * How much work that is, is said by the response that it gets, else by its kind, else by the
+ * server. What slows service down is looked at when a turn, or work, begins.
+ *
+ * The owner begins a service (service_begin), hands its timers on, and is told whose service is
+ * over (service_ends); or gives one up (service_stop).
+ */
+#ifndef SQUALL_PARTS_SERVICE_H
+#define SQUALL_PARTS_SERVICE_H
+
+#include "engine/entity.h"
+#include "engine/kind.h"
+#include "parts/event_loop.h"
+#include "parts/machine.h"
+#include "parts/request_index.h"
+#include "parts/response.h"
+#include "policies/mix.h"
+#include "policies/warm_up.h"
+
+/* What is different for one kind of requests. */
+struct served_kind {
+    struct kind kind; /* first */
+    int64_t weight;
+    struct dist service_time; /* in place of the server's */
+};
+
+struct service_params {
+    struct dist time;
+    LIST_OF(struct served_kind) kinds;
+    struct event_loop_params event_loop;
+    struct machine_params machine;
+    struct warm_up warm_up;
+    LIST_OF(struct response) responses;
+    /* derived */
+    struct mix mix;     /* of responses */
+    bool refuses;       /* one of these does, on arrival */
+    bool weighted;      /* not all kinds take one worker */
+    bool tracked;       /* what is in service has a struct work; also set by an owner that gives
+                           services up */
+    bool has_own_times; /* not all take the server's time */
+};
+
+extern const struct schema response_schema, served_kind_schema;
+
+/* Rows of a service_params that is the member `at` of struct `tag`. */
+#define SERVICE_ROW(tag, at, key_, member, type_, kind_, fallback_, ...) \
+    { \
+        .name = key_, .kind = kind_, .unit = "", .fallback = fallback_, \
+        .offset = offsetof(struct tag, at) + SCHEMA_OFFSET(type_, service_params, member), \
+        __VA_ARGS__ \
+    }
+#define SERVICE_LIST(tag, at, member, kind_, schema_, fallback_, doc_) \
+    { \
+        .name = #member, .kind = kind_, .unit = "", .fallback = fallback_, .schema = &schema_, \
+        .offset = offsetof(struct tag, at) + SCHEMA_LIST_OFFSET(service_params, member), \
+        .doc = doc_ \
+    }
+#define SERVICE_ROWS(tag, at) \
+    SERVICE_ROW(tag, at, "service_time", time, struct dist, PARAM_CHOICE, "10ms", \
+                .choice = &dist_duration, \
+                .doc = "Time that a worker spends on one request, its downstream calls not " \
+                       "counted."), \
+        SERVICE_LIST(tag, at, kinds, PARAM_MAP, served_kind_schema, "{}", \
+                     "Kinds of requests that take more than one worker, or other times. A " \
+                     "request that does not fit waits, and all others behind it."), \
+        SERVICE_ROW(tag, at, "event_loop", event_loop, struct event_loop_params, PARAM_BLOCK, \
+                    "{}", .schema = &event_loop_schema, \
+                    .doc = "What requests need of a processor, one after the other, before " \
+                           "their service."), \
+        SERVICE_ROW(tag, at, "machine", machine, struct machine_params, PARAM_BLOCK, "{}", \
+                    .schema = &machine_schema, \
+                    .doc = "What all share who are in service, and how they slow each other " \
+                           "down."), \
+        SERVICE_ROW(tag, at, "warm_up", warm_up, struct warm_up, PARAM_CHOICE, "none", \
+                    .choice = &warm_up_choice, .doc = "How service takes longer at first."), \
+        SERVICE_LIST(tag, at, responses, PARAM_LIST, response_schema, "[{status: 200}]", \
+                     "The replies given after service, chosen by weight.")
+
+/* To be called by the owner's `derive`; it has so many workers. */
+void service_derive(struct service_params *p, int64_t workers, const struct node *at,
+                    struct diag *diag, struct arena *arena);
+
+/* Part of an entity's plain data; zero before service_open. */
+struct service {
+    struct machine machine;
+    struct event_loop event_loop;
+    sim_time started; /* [ns] when it began to warm up */
+    uint64_t begun;   /* requests whose service has begun since then */
+};
+
+enum service_phase {
+    SERVICE_AWAITED, /* it has not begun */
+    SERVICE_LINED,   /* waits for an event loop */
+    SERVICE_LOOPS,   /* has its turn */
+    SERVICE_WORKS,
+    SERVICE_OVER, /* what follows is the owner's business */
+};
+
+/* What the slot of a request begins with. Those that wait may be very many: what only some need in
+ * service lies elsewhere. */
+struct served {
+    union {
+        struct waiting link;   /* SERVICE_AWAITED, SERVICE_LINED; on a machine, that one's own */
+        sim_time begun;        /* [ns] SERVICE_LOOPS, or SERVICE_WORKS by a timer: when it began */
+        uint32_t call;         /* SERVICE_OVER: the owner's */
+    } of;                      /* first, for the queue */
+    struct indexed_request in; /* the request */
+    uint32_t work;             /* in service, where it is tracked: the slot of its struct work */
+    unsigned response : 16;    /* which one it gets */
+    unsigned site : 13;        /* the owner's */
+    unsigned phase : 3;        /* enum service_phase */
+};
+enum { SERVICE_RESPONSES = 1 << 16, SERVICE_SITES = 1 << 13 }; /* most of them */
+
+/* What is in service, where it may have to be stopped, or shares a machine. */
+struct work {
+    uint64_t timer;    /* of its turn or its work */
+    uint64_t deadline; /* the owner's own timer */
+    sim_time begun;    /* [ns] on a shared machine: by its clock */
+    entity_id owner;
+};
+
+/* A service and what it needs of its owner; put together on the spot, never stored. */
+struct service_room {
+    struct ctx *ctx;
+    const struct service_params *params;
+    struct service *state;
+    struct slab *jobs;                /* its slots begin with a struct served */
+    struct slab *works;               /* of struct work */
+    struct rng_stream *times, *turns; /* for work, and for turns in event loops */
+    uint64_t *total_time;             /* [ns] statistics of the owner: service given ... */
+    struct gauge *lined;              /* ... and those waiting for an event loop */
+};
+
+/* The owner's first kinds of timers. */
+enum { SERVICE_TIMER = EVENT_TIMER, SERVICE_MACHINE_TIMER, SERVICE_LOOP_TIMER, SERVICE_END_TIMERS };
+
+/* At the start of the run: warm, or cold if that is said. */
+void service_open(const struct service_room *r);
+
+/* Up again after a crash, and cold. */
+void service_restart(const struct service_room *r);
+
+/* How many workers a request takes. */
+int64_t service_weight_by_kind(const struct service_params *p, const struct message *request);
+static inline int64_t service_weight(const struct service_params *p, const struct message *request)
+{
+    return p->weighted ? service_weight_by_kind(p, request) : 1;
+}
+
+/* The service of the request in `slot` begins. */
+void service_begin(const struct service_room *r, uint32_t slot);
+
+/* One of these timers has run: whose service is over, SLAB_NONE if it was only a turn. */
+uint32_t service_ends(const struct service_room *r, const struct event *e);
+
+/* The service of `slot`, which has begun and is not over, is given up. */
+void service_stop(const struct service_room *r, uint32_t slot);
+
+/* Gives back what service has needed of `slot`, after it is over or was given up. */
+void service_forget(const struct service_room *r, uint32_t slot);
+
+/* What belongs to a slot in service; only where params->tracked. */
+struct work *service_work(const struct service_room *r, uint32_t slot);
+
+/* There may be more cores than before, or fewer (sim_capacity). */
+void service_adjust(const struct service_room *r);
+
+/* Forgets all: a crash has taken the slots of the requests. */
+void service_clear(const struct service_room *r);
+
+#endif
