@@ -26,11 +26,11 @@
 #include "policies/verdict.h"
 
 enum { TIMER_CALL = SERVICE_END_TIMERS, TIMER_DEADLINE };
-enum { STREAM_SERVICE, STREAM_RESPONSES, STREAM_CALLS, STREAM_ADMISSION, STREAM_LOOP };
-enum { SLAB_JOBS, SLAB_WORKS, SLAB_CALLS };
+enum { STREAM_RESPONSES = SERVICE_END_STREAMS, STREAM_CALLS, STREAM_ADMISSION };
+enum { SLAB_JOBS = SERVICE_JOBS, SLAB_CALLS = SERVICE_END_SLABS };
 
-static const char *const streams[] = {"service",   "responses",  "calls",
-                                      "admission", "event_loop", NULL};
+static const char *const streams[] = {"service", "event_loop", "responses",
+                                      "calls",   "admission",  NULL};
 
 /* --- parameters -------------------------------------------------------------------------- */
 
@@ -140,8 +140,9 @@ struct server_stats {
     uint64_t requests_cancelled, rejected_low_timeout, deadline_exceeded;
     uint64_t requests_balked, requests_shed, requests_dropped, requests_reneged, requests_expired;
     uint64_t requests_lost, requests_missed;
-    uint64_t error_responses, replies_dropped, replies_lost, total_service_time;
-    struct gauge queue_depth, busy_workers, event_loop_queue;
+    uint64_t error_responses, replies_dropped, replies_lost;
+    struct gauge queue_depth, busy_workers;
+    struct service_stats service;
     struct histogram wait_time, sojourn_time;
     struct breakdown response_latency;
     struct caller_stats calls;
@@ -170,12 +171,9 @@ static const struct stat_spec stats[] = {
     S_COUNTER(server_stats, error_responses, "Replies after service with a status of failure."),
     S_COUNTER(server_stats, replies_dropped, "Requests served that were not answered."),
     S_COUNTER(server_stats, replies_lost, "Replies lost on the wire."),
-    S_SUM(server_stats, total_service_time, "ns",
-          "Service given, that of event loops included and downstream calls not. Of a machine that "
-          "is shared, what it would have taken alone."),
     S_GAUGE(server_stats, queue_depth, "Requests waiting."),
     S_GAUGE(server_stats, busy_workers, "Workers in use."),
-    S_GAUGE(server_stats, event_loop_queue, "Of these requests, those waiting for an event loop."),
+    SERVICE_STATS(server_stats, service),
     S_HISTOGRAM(server_stats, wait_time,
                 "From arrival to the start of service, or to being dropped in its place."),
     S_HISTOGRAM(server_stats, sojourn_time, "From arrival to the reply, for requests served."),
@@ -228,15 +226,8 @@ static struct service_room service_of(struct ctx *c)
     const struct server_params *p = c->params;
     struct server_state *state = c->state;
     struct server_stats *st = c->stats;
-    return (struct service_room){.ctx = c,
-                                 .params = &p->service,
-                                 .state = &state->service,
-                                 .jobs = &c->slabs[SLAB_JOBS],
-                                 .works = &c->slabs[SLAB_WORKS],
-                                 .times = &c->streams[STREAM_SERVICE],
-                                 .turns = &c->streams[STREAM_LOOP],
-                                 .total_time = &st->total_service_time,
-                                 .lined = &st->event_loop_queue};
+    return (struct service_room){
+        .ctx = c, .params = &p->service, .state = &state->service, .stats = &st->service};
 }
 
 static int64_t weight_of(const struct ctx *c, uint32_t slot)
@@ -433,18 +424,26 @@ static bool take_next(struct ctx *c)
     return taken;
 }
 
-/* As many workers as a request had are free: the next has them, or several. */
+/* Several lighter requests may have the workers of a heavy one. */
+static OUT_OF_LINE void take_others(struct ctx *c)
+{
+    const struct server_state *state = c->state;
+    struct server_stats *st = c->stats;
+    while (take_next(c)) {}
+    gauge_set(&st->busy_workers, c->now, state->busy);
+}
+
+/* As many workers as a request had are free: the next one has them. */
 static void release_workers(struct ctx *c, int64_t weight)
 {
     const struct server_params *p = c->params;
     struct server_state *state = c->state;
     struct server_stats *st = c->stats;
     state->busy -= weight;
-    if (p->service.weighted) {
-        while (take_next(c)) {}
+    if (!take_next(c)) {
         gauge_set(&st->busy_workers, c->now, state->busy);
-    } else if (!take_next(c)) {
-        gauge_set(&st->busy_workers, c->now, state->busy);
+    } else if (p->service.weighted) {
+        take_others(c);
     }
 }
 
@@ -639,7 +638,7 @@ static void drop_job(struct ctx *c, uint32_t slot)
         wait_remove(&room, slot, &job->served.in.m);
         gauge_set(&st->queue_depth, c->now, room.queue->count);
         give_job(c, slot);
-        while (take_next(c)) {} /* it may have held up others that fit */
+        take_others(c); /* it may have held up some that fit */
         return;
     }
     forget_deadline(c, slot);

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "parts/service.h"
 
-#include "base/compiler.h"
-
 /* --- parameters -------------------------------------------------------------------------- */
 
 static const struct param_spec kind_rows[] = {
@@ -45,18 +43,30 @@ void service_derive(struct service_params *p, int64_t workers, const struct node
         derive_kind(p, &p->kinds.items[i], workers, at, diag);
     }
     p->tracked |= p->machine.shared;
+    p->plain = !p->tracked && !p->has_own_times && p->event_loop.time.kind == DIST_NONE &&
+               p->warm_up.kind == WARM_UP_NONE;
 }
 
 /* --- what one takes ---------------------------------------------------------------------- */
 
+static struct slab *jobs_of(const struct service_room *r)
+{
+    return &r->ctx->slabs[SERVICE_JOBS];
+}
+
+static struct slab *works_of(const struct service_room *r)
+{
+    return &r->ctx->slabs[SERVICE_WORKS];
+}
+
 static struct served *at(const struct service_room *r, uint32_t slot)
 {
-    return slab_at(r->jobs, slot);
+    return slab_at(jobs_of(r), slot);
 }
 
 struct work *service_work(const struct service_room *r, uint32_t slot)
 {
-    return slab_at(r->works, at(r, slot)->work);
+    return slab_at(works_of(r), at(r, slot)->work);
 }
 
 /* What is different for the kind of a request; NULL: nothing. */
@@ -74,8 +84,7 @@ int64_t service_weight_by_kind(const struct service_params *p, const struct mess
     return kind ? kind->weight : 1;
 }
 
-static OUT_OF_LINE const struct dist *own_law(const struct service_params *p,
-                                              const struct served *job)
+static const struct dist *own_law(const struct service_params *p, const struct served *job)
 {
     const struct response *response = &p->responses.items[job->response];
     if (response->service_time.kind != DIST_NONE) {
@@ -87,26 +96,9 @@ static OUT_OF_LINE const struct dist *own_law(const struct service_params *p,
 
 static double slowdown_of(const struct service_room *r)
 {
-    const struct warm_up *w = &r->params->warm_up;
-    double slow = sim_slowdown(r->ctx);
-    if (w->kind == WARM_UP_NONE) {
-        return slow;
-    }
-    return slow * warm_up_factor(w, r->ctx->now - r->state->started, r->state->begun);
-}
-
-/* Draws how long a turn, or work, takes, and the flags of its timer. */
-static sim_time draw(const struct service_room *r, const struct dist *law,
-                     struct rng_stream *stream, unsigned *flags)
-{
-    sim_time time = dist_draw(law, stream);
-    double slow = slowdown_of(r);
-    *flags = TIMER_WORK | (dist_is_constant(law) ? TIMER_CONSTANT : 0);
-    if (slow != 1.0) {
-        *flags = TIMER_WORK;
-        return sim_time_round((double)time * slow);
-    }
-    return time;
+    sim_time age = r->ctx->now - r->state->started;
+    double cold = warm_up_factor(&r->params->warm_up, age, r->state->begun);
+    return cold * sim_slowdown(r->ctx);
 }
 
 /* --- work -------------------------------------------------------------------------------- */
@@ -116,36 +108,40 @@ static struct machine_room machine_of(const struct service_room *r)
     return (struct machine_room){.ctx = r->ctx,
                                  .params = &r->params->machine,
                                  .machine = &r->state->machine,
-                                 .slab = r->jobs,
+                                 .slab = jobs_of(r),
                                  .timer_kind = SERVICE_MACHINE_TIMER};
 }
 
 /* Sets the timer of a turn, or of work. */
-static void run(const struct service_room *r, uint32_t slot, uint16_t timer, sim_time time,
-                unsigned flags)
+static void run(const struct service_room *r, uint32_t slot, uint16_t timer, const struct dist *law,
+                uint32_t stream)
 {
-    uint64_t handle = sim_timer(r->ctx, timer, time, slab_token(r->jobs, slot), flags);
-    at(r, slot)->of.begun = r->ctx->now;
+    uint64_t handle = service_run(r, slot, timer, law, stream, slowdown_of(r));
     if (r->params->tracked) {
         service_work(r, slot)->timer = handle;
     }
+}
+
+static void run_on_machine(const struct service_room *r, uint32_t slot, const struct dist *law)
+{
+    sim_time time = dist_draw(law, &r->ctx->streams[SERVICE_TIMES]);
+    struct machine_room machine = machine_of(r);
+    sim_time work = sim_time_round((double)time * slowdown_of(r));
+    service_work(r, slot)->begun = machine_begin(&machine, slot, work);
 }
 
 static void work(const struct service_room *r, uint32_t slot)
 {
     const struct service_params *p = r->params;
     struct served *job = at(r, slot);
-    unsigned flags;
     const struct dist *law = p->has_own_times ? own_law(p, job) : &p->time;
-    sim_time time = draw(r, law, r->times, &flags);
-    r->state->begun++;
-    job->phase = SERVICE_WORKS;
+    job->phase = SERVICE_WORKING;
     if (p->machine.shared) {
-        struct machine_room machine = machine_of(r);
-        service_work(r, slot)->begun = machine_begin(&machine, slot, time);
+        run_on_machine(r, slot, law);
     } else {
-        run(r, slot, SERVICE_TIMER, time, flags);
+        run(r, slot, SERVICE_TIMER, law, SERVICE_TIMES);
     }
+    r->state->begun++;
 }
 
 /* --- turns ------------------------------------------------------------------------------- */
@@ -155,23 +151,21 @@ static struct event_loop_room loop_of(const struct service_room *r)
     return (struct event_loop_room){.ctx = r->ctx,
                                     .params = &r->params->event_loop,
                                     .state = &r->state->event_loop,
-                                    .slab = r->jobs};
+                                    .slab = jobs_of(r)};
 }
 
 static void note_lined(const struct service_room *r)
 {
-    gauge_set(r->lined, r->ctx->now, r->state->event_loop.line.count);
+    gauge_set(&r->stats->event_loop_queue, r->ctx->now, r->state->event_loop.line.count);
 }
 
 static void take_turn(const struct service_room *r, uint32_t slot)
 {
-    unsigned flags;
-    sim_time time = draw(r, &r->params->event_loop.time, r->turns, &flags);
-    at(r, slot)->phase = SERVICE_LOOPS;
-    run(r, slot, SERVICE_LOOP_TIMER, time, flags);
+    at(r, slot)->phase = SERVICE_LOOPING;
+    run(r, slot, SERVICE_LOOP_TIMER, &r->params->event_loop.time, SERVICE_TURNS);
 }
 
-static OUT_OF_LINE void enter_loop(const struct service_room *r, uint32_t slot)
+static void enter_loop(const struct service_room *r, uint32_t slot)
 {
     struct event_loop_room loop = loop_of(r);
     struct served *job = at(r, slot);
@@ -186,7 +180,7 @@ static OUT_OF_LINE void enter_loop(const struct service_room *r, uint32_t slot)
 /* The turn of a slot has ended: the next one has its own. */
 static void end_turn(const struct service_room *r, uint32_t slot)
 {
-    *r->total_time += (uint64_t)sim_worked(r->ctx, at(r, slot)->of.begun);
+    r->stats->total_time += (uint64_t)sim_worked(r->ctx, at(r, slot)->of.begun);
     struct event_loop_room loop = loop_of(r);
     uint32_t next = event_loop_leave(&loop);
     if (next != SLAB_NONE) {
@@ -197,10 +191,10 @@ static void end_turn(const struct service_room *r, uint32_t slot)
 
 /* --- from begin to end ------------------------------------------------------------------- */
 
-void service_begin(const struct service_room *r, uint32_t slot)
+void service_begin_specially(const struct service_room *r, uint32_t slot)
 {
     if (r->params->tracked) {
-        at(r, slot)->work = slab_take(r->works);
+        at(r, slot)->work = slab_take(works_of(r));
         *service_work(r, slot) = (struct work){.owner = r->ctx->self};
     }
     if (r->params->event_loop.time.kind != DIST_NONE) {
@@ -210,30 +204,19 @@ void service_begin(const struct service_room *r, uint32_t slot)
     }
 }
 
-static uint32_t end_by_machine(const struct service_room *r)
+/* A turn is over, or the service of somebody by the machine. */
+uint32_t service_ends_specially(const struct service_room *r, const struct event *e)
 {
-    struct machine_room machine = machine_of(r);
-    uint32_t slot = machine_done(&machine);
-    *r->total_time += (uint64_t)machine_given(machine.machine, service_work(r, slot)->begun);
-    at(r, slot)->phase = SERVICE_OVER;
-    return slot;
-}
-
-uint32_t service_ends(const struct service_room *r, const struct event *e)
-{
-    if (e->kind == SERVICE_MACHINE_TIMER) {
-        return end_by_machine(r);
-    }
-    struct served *job = slab_find(r->jobs, e->msg.token);
-    uint32_t slot = (uint32_t)e->msg.token;
-    CHECK(job, "the end of a service that nobody has");
     if (e->kind == SERVICE_LOOP_TIMER) {
-        end_turn(r, slot);
-        work(r, slot);
+        CHECK(slab_find(jobs_of(r), e->msg.token), "the end of a turn that nobody has");
+        end_turn(r, (uint32_t)e->msg.token);
+        work(r, (uint32_t)e->msg.token);
         return SLAB_NONE;
     }
-    *r->total_time += (uint64_t)sim_worked(r->ctx, job->of.begun);
-    job->phase = SERVICE_OVER;
+    struct machine_room machine = machine_of(r);
+    uint32_t slot = machine_done(&machine);
+    r->stats->total_time += (uint64_t)machine_given(machine.machine, service_work(r, slot)->begun);
+    at(r, slot)->phase = SERVICE_OVER;
     return slot;
 }
 
@@ -244,16 +227,17 @@ void service_stop(const struct service_room *r, uint32_t slot)
         struct event_loop_room loop = loop_of(r);
         event_loop_drop(&loop, slot, &job->in.m);
         note_lined(r);
-    } else if (job->phase == SERVICE_LOOPS) {
+    } else if (job->phase == SERVICE_LOOPING) {
         sim_cancel(r->ctx, service_work(r, slot)->timer);
         end_turn(r, slot);
     } else if (r->params->machine.shared) {
         struct machine_room machine = machine_of(r);
         machine_drop(&machine, slot);
-        *r->total_time += (uint64_t)machine_given(machine.machine, service_work(r, slot)->begun);
+        r->stats->total_time +=
+            (uint64_t)machine_given(machine.machine, service_work(r, slot)->begun);
     } else {
         sim_cancel(r->ctx, service_work(r, slot)->timer);
-        *r->total_time += (uint64_t)sim_worked(r->ctx, job->of.begun);
+        r->stats->total_time += (uint64_t)sim_worked(r->ctx, job->of.begun);
     }
     job->phase = SERVICE_OVER;
 }
@@ -261,7 +245,7 @@ void service_stop(const struct service_room *r, uint32_t slot)
 void service_forget(const struct service_room *r, uint32_t slot)
 {
     if (r->params->tracked) {
-        slab_give(r->works, at(r, slot)->work);
+        slab_give(works_of(r), at(r, slot)->work);
     }
 }
 
@@ -293,7 +277,7 @@ void service_adjust(const struct service_room *r)
 void service_clear(const struct service_room *r)
 {
     struct event_loop_room loop = loop_of(r);
-    slab_give_owned(r->works, offsetof(struct work, owner), r->ctx->self);
+    slab_give_owned(works_of(r), offsetof(struct work, owner), r->ctx->self);
     machine_clear(&r->state->machine);
     event_loop_clear(&loop);
     note_lined(r);

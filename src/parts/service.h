@@ -43,6 +43,7 @@ struct service_params {
     bool tracked;       /* what is in service has a struct work; also set by an owner that gives
                            services up */
     bool has_own_times; /* not all take the server's time */
+    bool plain;         /* nothing but that time: none of the above, no turns, always warm */
 };
 
 extern const struct schema response_schema, served_kind_schema;
@@ -96,8 +97,8 @@ struct service {
 enum service_phase {
     SERVICE_AWAITED, /* it has not begun */
     SERVICE_LINED,   /* waits for an event loop */
-    SERVICE_LOOPS,   /* has its turn */
-    SERVICE_WORKS,
+    SERVICE_LOOPING, /* has its turn */
+    SERVICE_WORKING,
     SERVICE_OVER, /* what follows is the owner's business */
 };
 
@@ -105,10 +106,10 @@ enum service_phase {
  * service lies elsewhere. */
 struct served {
     union {
-        struct waiting link;   /* SERVICE_AWAITED, SERVICE_LINED; on a machine, that one's own */
-        sim_time begun;        /* [ns] SERVICE_LOOPS, or SERVICE_WORKS by a timer: when it began */
-        uint32_t call;         /* SERVICE_OVER: the owner's */
-    } of;                      /* first, for the queue */
+        struct waiting link; /* SERVICE_AWAITED, SERVICE_LINED; on a machine, that one's own */
+        sim_time begun; /* [ns] SERVICE_LOOPING, or SERVICE_WORKING by a timer: when it began */
+        uint32_t call;  /* SERVICE_OVER: the owner's */
+    } of;               /* first, for the queue */
     struct indexed_request in; /* the request */
     uint32_t work;             /* in service, where it is tracked: the slot of its struct work */
     unsigned response : 16;    /* which one it gets */
@@ -125,19 +126,39 @@ struct work {
     entity_id owner;
 };
 
-/* A service and what it needs of its owner; put together on the spot, never stored. */
+struct service_stats {
+    uint64_t total_time; /* [ns] */
+    struct gauge event_loop_queue;
+};
+
+/* Rows of the struct service_stats that is the member `at` of struct `tag`. */
+#define SERVICE_STATS(tag, at) \
+    {.name = "total_service_time", \
+     .doc = "Service given, that of event loops included and downstream calls not. Of a machine " \
+            "that is shared, what it would have taken alone.", \
+     .unit = "ns", \
+     .kind = STAT_COUNTER, \
+     .offset = offsetof(struct tag, at) + STAT_OFFSET(uint64_t, service_stats, total_time)}, \
+    { \
+        .name = "event_loop_queue", \
+        .doc = "Of the requests in service, those waiting for an event loop.", .unit = "1", \
+        .kind = STAT_GAUGE, \
+        .offset = \
+            offsetof(struct tag, at) + STAT_OFFSET(struct gauge, service_stats, event_loop_queue) \
+    }
+
+/* A service at work; put together on the spot, never stored. */
 struct service_room {
     struct ctx *ctx;
     const struct service_params *params;
     struct service *state;
-    struct slab *jobs;                /* its slots begin with a struct served */
-    struct slab *works;               /* of struct work */
-    struct rng_stream *times, *turns; /* for work, and for turns in event loops */
-    uint64_t *total_time;             /* [ns] statistics of the owner: service given ... */
-    struct gauge *lined;              /* ... and those waiting for an event loop */
+    struct service_stats *stats;
 };
 
-/* The owner's first kinds of timers. */
+/* The owner's first slabs: of slots that begin with a struct served, and of struct work; its first
+ * streams: for work, and for turns in event loops; and its first kinds of timers. */
+enum { SERVICE_JOBS, SERVICE_WORKS, SERVICE_END_SLABS };
+enum { SERVICE_TIMES, SERVICE_TURNS, SERVICE_END_STREAMS };
 enum { SERVICE_TIMER = EVENT_TIMER, SERVICE_MACHINE_TIMER, SERVICE_LOOP_TIMER, SERVICE_END_TIMERS };
 
 /* At the start of the run: warm, or cold if that is said. */
@@ -154,10 +175,10 @@ static inline int64_t service_weight(const struct service_params *p, const struc
 }
 
 /* The service of the request in `slot` begins. */
-void service_begin(const struct service_room *r, uint32_t slot);
+static inline void service_begin(const struct service_room *r, uint32_t slot);
 
 /* One of these timers has run: whose service is over, SLAB_NONE if it was only a turn. */
-uint32_t service_ends(const struct service_room *r, const struct event *e);
+static inline uint32_t service_ends(const struct service_room *r, const struct event *e);
 
 /* The service of `slot`, which has begun and is not over, is given up. */
 void service_stop(const struct service_room *r, uint32_t slot);
@@ -173,5 +194,48 @@ void service_adjust(const struct service_room *r);
 
 /* Forgets all: a crash has taken the slots of the requests. */
 void service_clear(const struct service_room *r);
+
+/* --- plain service: in the header, as most servers do nothing else --------------------------- */
+
+/* Draws how long a turn, or work, takes when it takes `slow` times as long as usual, and sets its
+ * timer. Returns that timer. */
+static inline uint64_t service_run(const struct service_room *r, uint32_t slot, uint16_t timer,
+                                   const struct dist *law, uint32_t stream, double slow)
+{
+    struct slab *jobs = &r->ctx->slabs[SERVICE_JOBS];
+    sim_time time = dist_draw(law, &r->ctx->streams[stream]);
+    unsigned flags = TIMER_WORK | (dist_is_constant(law) ? TIMER_CONSTANT : 0);
+    if (slow != 1.0) {
+        time = sim_time_round((double)time * slow);
+        flags = TIMER_WORK;
+    }
+    ((struct served *)slab_at(jobs, slot))->of.begun = r->ctx->now;
+    return sim_timer(r->ctx, timer, time, slab_token(jobs, slot), flags);
+}
+
+void service_begin_specially(const struct service_room *r, uint32_t slot);
+static inline void service_begin(const struct service_room *r, uint32_t slot)
+{
+    if (!r->params->plain) {
+        service_begin_specially(r, slot);
+        return;
+    }
+    struct served *job = slab_at(&r->ctx->slabs[SERVICE_JOBS], slot);
+    job->phase = SERVICE_WORKING;
+    service_run(r, slot, SERVICE_TIMER, &r->params->time, SERVICE_TIMES, sim_slowdown(r->ctx));
+}
+
+uint32_t service_ends_specially(const struct service_room *r, const struct event *e);
+static inline uint32_t service_ends(const struct service_room *r, const struct event *e)
+{
+    if (e->kind != SERVICE_TIMER) {
+        return service_ends_specially(r, e);
+    }
+    struct served *job = slab_find(&r->ctx->slabs[SERVICE_JOBS], e->msg.token);
+    CHECK(job, "the end of a service that nobody has");
+    r->stats->total_time += (uint64_t)sim_worked(r->ctx, job->of.begun);
+    job->phase = SERVICE_OVER;
+    return (uint32_t)e->msg.token;
+}
 
 #endif

@@ -27,7 +27,8 @@ SHORTER = {"retry_storm": ["--set", "duration=75s"],
            "redundancy": ["--set", "duration=40s"],
            "retry_budget": [],
            "retry_growth": ["--set", "duration=5s"],
-           "saga": ["--set", "duration=100s"]}
+           "saga": ["--set", "duration=100s"],
+           "zombies": []}
 
 
 # Ranks, partition and exchange: the first few are as different as can be.
@@ -113,6 +114,13 @@ class Ranks(Divided):
         told, _ = self.squall("inspect", "1.h5")
         for happened in ("queued", "dropped", "timed_out", "withdrawn", "queue_lost",
                          "rate_increases", "rate_decreases", "late_responses", "requests_missed"):
+            self.assertRegex(told, rf"\n +{happened} ")
+
+    def test_divided_service(self):
+        self.check_divided(HERE / "service.yaml", "--set", "replications=1")
+        told, _ = self.squall("inspect", "1.h5")
+        for happened in ("requests_cancelled", "requests_lost", "requests_missed",
+                         "event_loop_queue", "requests_rejected"):
             self.assertRegex(told, rf"\n +{happened} ")
 
     def test_trips_side_by_side(self):
