@@ -97,8 +97,13 @@ const struct param_spec delays_table_rows[] = {
 const struct param_spec delays_percentile_rows[] = {LATENCY_ROWS(delays, latencies),
                                                     MAX_DELAY("none"), JITTER, P_END};
 
+static const char *const cap_words[] = {"range", "delay", NULL};
+
 const struct param_spec delays_decorrelated_rows[] = {
     P_DURATION(delays, base_delay, NULL, 1, 1e18, "Least delay."), MAX_DELAY(NULL),
+    P_WORD(delays, cap_of, cap_words, "range",
+           "What max_delay caps: the range that a delay is drawn from; or the delay drawn, so that "
+           "many are exactly that long."),
     P_BOOL(
         delays, shared_state, "false",
         "Whether the delay before is that of whichever request failed last, so that delays drift "
@@ -243,8 +248,9 @@ static sim_time decorrelated(const struct delays *d, sim_time *previous, struct 
 {
     double low = (double)d->base_delay, cap = (double)d->max_delay;
     double high = 3.0 * (*previous ? (double)*previous : low);
-    high = high < cap ? high : cap;
-    *previous = sim_time_round(low + (high - low) * rng_unit(stream));
+    high = high < cap || d->cap_of == CAP_OF_DELAY ? high : cap;
+    double delay = low + (high - low) * rng_unit(stream);
+    *previous = sim_time_round(delay < cap ? delay : cap);
     return *previous;
 }
 

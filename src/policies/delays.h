@@ -12,7 +12,8 @@
  *   percentile           k * P, where P is a percentile of recent response times, which the caller
  *                        knows, between minimum and maximum; the minimum while nothing is known
  *   decorrelated_jitter  U(base_delay, min(max_delay, 3 * the delay before)), where the one before
- *                        the first is base_delay
+ *                        the first is base_delay; or, where the cap is that of the delay,
+ *                        min(max_delay, U(base_delay, 3 * the delay before))
  *
  * All but the first two and the last end at e = min(that, max_delay) and are then spread by jitter
  * (M. Brooker, "Exponential Backoff and Jitter", 2015), which so may exceed the cap:
@@ -63,6 +64,9 @@ enum delays_kind {
     DELAYS_KINDS,
 };
 
+/* What max_delay bounds, of decorrelated jitter. */
+enum cap_of { CAP_OF_RANGE, CAP_OF_DELAY };
+
 struct delay_item {
     sim_time delay; /* [ns] */
 };
@@ -78,6 +82,7 @@ struct delays {
     int64_t exponent_offset; /* -1: the first delay is initial_delay, the next one more */
     sim_time max_delay;      /* [ns] the cap; SIM_TIME_NEVER: none */
     sim_time base_delay;     /* [ns] DELAYS_DECORRELATED */
+    int cap_of;              /* enum cap_of; DELAYS_DECORRELATED */
     sim_time min_delay, delay_multiplier;           /* [ns] DELAYS_LINEAR */
     sim_time base;                                  /* [ns] DELAYS_FIBONACCI */
     LIST_OF(struct delay_item) coefficients, steps; /* DELAYS_POLYNOMIAL, DELAYS_TABLE */

@@ -350,6 +350,32 @@ static void decorrelated_delays_have_their_moments(void **state)
     }
 }
 
+/* U(1, 3) capped at 2 is 2 half of the time, U(1, 6) after that four times of five. Of a range that
+ * is capped no delay is exactly the cap. */
+static void decorrelated_delays_are_capped_by_range_or_one_by_one(void **state)
+{
+    (void)state;
+    struct delays one = law("d: {kind: decorrelated_jitter, base_delay: 1, max_delay: 2, cap_of: "
+                            "delay}");
+    struct delays range = law("d: {kind: decorrelated_jitter, base_delay: 1, max_delay: 2}");
+    struct rng_stream s = stream_of(13);
+    int capped = 0, again = 0;
+    double sum = 0.0;
+    for (int i = 0; i < REQUESTS; i++) {
+        sim_time wait[2];
+        delays(&one, &s, 2, wait);
+        capped += wait[0] == one.max_delay;
+        again += wait[0] == one.max_delay && wait[1] == one.max_delay;
+        sum += (double)wait[0] / (double)SIM_TIME_S;
+        delays(&range, &s, 2, wait);
+        assert_true(wait[0] < range.max_delay);
+    }
+    assert_true(fabs(capped - 0.5 * REQUESTS) < 3.5 * sqrt(0.25 * REQUESTS));
+    assert_true(fabs(again - 0.8 * capped) < 3.5 * sqrt(0.16 * capped));
+    /* half of U(1, 2), whose variance is 1/12, and half of 2: 5/48 */
+    assert_true(fabs(sum / REQUESTS - 1.75) < 3.5 * sqrt(5.0 / 48.0 / REQUESTS));
+}
+
 static void decorrelated_delays_keep_to_base_and_cap(void **state)
 {
     (void)state;
@@ -386,6 +412,7 @@ int main(void)
         cmocka_unit_test(totals_have_the_moments_of_their_jitter),
         cmocka_unit_test(jitter_stays_in_its_bounds),
         cmocka_unit_test(decorrelated_delays_have_their_moments),
+        cmocka_unit_test(decorrelated_delays_are_capped_by_range_or_one_by_one),
         cmocka_unit_test(decorrelated_delays_keep_to_base_and_cap),
     };
     return cmocka_run_group_tests(tests, NULL, choice_close);
