@@ -25,8 +25,8 @@ struct message {
                           flags say so */
     wire_id wire;      /* over which the request went, and its reply comes back */
     uint16_t class_;   /* kind of request, by its number; see engine/kind.h */
-    uint16_t status;   /* reply: as HTTP (200, 503, ...); action: enum action_kind; timer: the
-                          epoch of its entity */
+    uint16_t status;   /* reply: as HTTP (200, 503, ...); request: enum method; action: enum
+                          action_kind; timer: the epoch of its entity */
     uint16_t attempt;  /* from 1, modulo 2^16 */
     uint8_t priority;  /* enum priority */
     uint8_t flags;     /* request: enum request_flag; reply: enum reply_flag; timer: TIMER_WORK */

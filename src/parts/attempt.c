@@ -98,6 +98,7 @@ static struct message message_of(const struct caller *c, const struct call *call
                             .token = token_of(c, a),
                             .deadline = SIM_TIME_NEVER,
                             .class_ = call->class_,
+                            .status = call->method,
                             .attempt = a->number,
                             .priority = call->priority,
                             .flags = c->params->owner.pooled ? REQUEST_POOLED : 0,

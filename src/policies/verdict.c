@@ -154,6 +154,8 @@ const char *status_name(unsigned status)
         return "ok";
     case STATUS_TIMEOUT:
         return "timeout";
+    case STATUS_CONFLICT:
+        return "conflict";
     case STATUS_LIMITED:
         return "limited";
     case STATUS_REDIRECTS:

@@ -19,6 +19,7 @@ enum status {
     STATUS_CONTINUE = 100, /* not the last reply: the request holds a connection of a pool */
     STATUS_OK = 200,
     STATUS_TIMEOUT = 408,         /* too little time left to begin */
+    STATUS_CONFLICT = 409,        /* what was to be changed has changed meanwhile */
     STATUS_LIMITED = 429,         /* refused by a rate limiter */
     STATUS_REDIRECTS = 488,       /* too many redirects */
     STATUS_NETWORK = 489,         /* no connection, or it broke */
@@ -68,6 +69,12 @@ enum method {
     METHOD_OPTIONS,
     METHOD_OTHER,
 };
+
+/* Whether a request by this method only reads. */
+static inline bool method_is_safe(unsigned method)
+{
+    return method == METHOD_GET || method == METHOD_HEAD || method == METHOD_OPTIONS;
+}
 
 /* Words for rows, in the order of enum attempt_error (whose 0 is called "answered"), of the bits of
  * enum reply_flag, and of enum method. */

@@ -9,6 +9,7 @@
 
 #include "engine/kind.h"
 #include "engine/target.h"
+#include "policies/verdict.h"
 
 enum { TIMER_STEP = EVENT_TIMER };
 enum what { WHAT_ASK, WHAT_ASK_POOLED, WHAT_CANCEL };
@@ -20,6 +21,7 @@ struct step {
     int64_t number;
     int what;
     int64_t attempt, kind;
+    int method; /* enum method */
 };
 
 struct asked_kind {
@@ -38,6 +40,7 @@ static const struct param_spec step_rows[] = {
     P_WORD(step, what, what_words, "ask", "To send the request, or its cancel."),
     P_COUNT(step, attempt, "1", 1, UINT16_MAX, "Which one of the request."),
     P_COUNT(step, kind, "0", 0, UINT16_MAX, "By its place among the kinds."),
+    P_WORD(step, method, method_words, "GET", "By which it is made."),
     P_END};
 
 static const struct schema step_schema = {.name = "step",
@@ -92,6 +95,7 @@ static void take(struct ctx *c, const struct step *step)
                         .token = (uint64_t)step->number,
                         .deadline = SIM_TIME_NEVER,
                         .class_ = p->kinds.items[step->kind].kind.number,
+                        .status = (uint16_t)step->method,
                         .attempt = (uint16_t)step->attempt,
                         .flags = step->what == WHAT_ASK_POOLED ? REQUEST_POOLED : 0};
     if (step->what == WHAT_CANCEL) {

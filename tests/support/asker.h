@@ -6,8 +6,8 @@
  *   asker: {type: asker, target: pool, steps: [[0s, 1], [0.5s, 2, ask_pooled], [1s, 1, cancel]]}
  *
  * A step is a time, the number of a request, and what to do: ask, ask_pooled or cancel; then, where
- * they matter, which attempt of the request it is (else 1) and which one of the asker's `kinds`
- * (else 0).
+ * they matter, which attempt of the request it is (else 1), which one of the asker's `kinds` (else
+ * 0) and by which method it is made (else GET).
  */
 #ifndef TESTS_SUPPORT_ASKER_H
 #define TESTS_SUPPORT_ASKER_H
