@@ -152,6 +152,8 @@ const char *status_name(unsigned status)
         return "continue";
     case STATUS_OK:
         return "ok";
+    case STATUS_ACCEPTED:
+        return "accepted";
     case STATUS_TIMEOUT:
         return "timeout";
     case STATUS_CONFLICT:

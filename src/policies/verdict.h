@@ -18,6 +18,7 @@
 enum status {
     STATUS_CONTINUE = 100, /* not the last reply: the request holds a connection of a pool */
     STATUS_OK = 200,
+    STATUS_ACCEPTED = 202,        /* put down, to be done later */
     STATUS_TIMEOUT = 408,         /* too little time left to begin */
     STATUS_CONFLICT = 409,        /* what was to be changed has changed meanwhile */
     STATUS_LIMITED = 429,         /* refused by a rate limiter */

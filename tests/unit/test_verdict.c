@@ -35,12 +35,11 @@ static void statuses_have_names(void **state)
     static const struct {
         unsigned status;
         const char *name;
-    } rows[] = {{100, "continue"},        {200, "ok"},
-                {408, "timeout"},         {409, "conflict"},
-                {429, "limited"},         {488, "redirects"},
-                {489, "network"},         {499, "cancelled"},
-                {502, "bad_gateway"},     {503, "overloaded"},
-                {504, "gateway_timeout"}, {597, "no_connection"}};
+    } rows[] = {{100, "continue"},     {200, "ok"},         {202, "accepted"},
+                {408, "timeout"},      {409, "conflict"},   {429, "limited"},
+                {488, "redirects"},    {489, "network"},    {499, "cancelled"},
+                {502, "bad_gateway"},  {503, "overloaded"}, {504, "gateway_timeout"},
+                {597, "no_connection"}};
     size_t n = sizeof rows / sizeof rows[0];
     for (size_t i = 0; i < n; i++) {
         assert_string_equal(status_name(rows[i].status), rows[i].name);
