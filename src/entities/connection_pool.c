@@ -30,7 +30,7 @@ struct pool_params {
 
 static const struct param_spec rows[] = {
     P_TARGET(pool_params, target, NULL, "Where connections lead."),
-    CONNECTION_ROWS(pool_params, connections),
+    CONNECTION_ROWS(pool_params, connections, "10"),
     P_BOOL(pool_params, pass_cancel, "false",
            "Whether the target is told that a request was given up."),
     P_END};
@@ -94,12 +94,11 @@ static void go_on(struct ctx *c, struct pool_request *q)
     relay_send(&relay, &q->relay, &p->target, &c->streams[STREAM_BALANCE]);
 }
 
-static void refuse(struct ctx *c, struct pool_request *q, enum status status)
+static void refuse(struct ctx *c, struct pool_request *q, enum fate fate)
 {
     struct relay relay = relay_of(c);
-    relay_answer(&relay, &q->relay,
-                 &(struct message){.status = (uint16_t)status,
-                                   .flags = status == STATUS_NETWORK ? REPLY_REFUSED : 0});
+    struct message refusal = connections_refusal(fate);
+    relay_answer(&relay, &q->relay, &refusal);
 }
 
 static void act_on(struct ctx *c, struct connection_news news)
@@ -112,10 +111,8 @@ static void act_on(struct ctx *c, struct connection_news news)
         go_on(c, q);
         break;
     case FATE_TIMED_OUT:
-        refuse(c, q, STATUS_NO_CONNECTION);
-        break;
     case FATE_FAILED:
-        refuse(c, q, STATUS_NETWORK);
+        refuse(c, q, news.fate);
         break;
     }
 }

@@ -1,11 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "parts/connections.h"
 
+#include "policies/verdict.h"
+
 enum { TIMER_LINE, TIMER_CONNECTION }; /* from the owner's timer_kind on */
 enum { STREAM_CONNECTING, STREAM_FAILURES };
 enum { STATE_MAKING, STATE_ACTIVE, STATE_IDLE };
 
 const char *const poison_words[] = {"reuse", "close", NULL};
+
+struct message connections_refusal(enum fate fate)
+{
+    CHECK(fate == FATE_TIMED_OUT || fate == FATE_FAILED, "a taker is refused that was not");
+    return fate == FATE_TIMED_OUT
+               ? (struct message){.status = STATUS_NO_CONNECTION}
+               : (struct message){.status = STATUS_NETWORK, .flags = REPLY_REFUSED};
+}
 
 static const struct connection_news no_news = {FATE_NONE, 0};
 

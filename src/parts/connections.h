@@ -32,7 +32,8 @@ struct connections_params {
 
 extern const char *const poison_words[];
 
-/* Rows of a connections_params that is the member `at` of struct `tag`. Whose schema has them calls
+/* Rows of a connections_params that is the member `at` of struct `tag`; `most_` is the default of
+ * max_connections. Whose schema has them calls
  * connections_derive in its own `derive`. */
 #define CONNECTION_ROW(tag, at, member, kind_, unit_, fallback_, ...) \
     { \
@@ -40,8 +41,8 @@ extern const char *const poison_words[];
         .offset = offsetof(struct tag, at) + offsetof(struct connections_params, member), \
         __VA_ARGS__ \
     }
-#define CONNECTION_ROWS(tag, at) \
-    CONNECTION_ROW(tag, at, max_connections, PARAM_COUNT, "1", "10", .low = 1, .high = 1e9, \
+#define CONNECTION_ROWS(tag, at, most_) \
+    CONNECTION_ROW(tag, at, max_connections, PARAM_COUNT, "1", most_, .low = 1, .high = 1e9, \
                    .absent = "unlimited", \
                    .doc = "Most connections at a time, those being made included."), \
         CONNECTION_ROW(tag, at, min_connections, PARAM_COUNT, "1", "0", .low = 0, .high = 1e9, \
@@ -177,6 +178,9 @@ struct connection_news {
     enum fate fate;
     uint32_t taker; /* slot */
 };
+
+/* What a taker is answered that gets no connection. */
+struct message connections_refusal(enum fate fate);
 
 /* Begins the warm-up, if there is one; for the owner's `init` and after a restart. */
 void connections_begin(const struct connections *c);

@@ -124,8 +124,8 @@ void relay_answer(const struct relay *r, struct relay_slot *s, const struct mess
 void relay_refuse(const struct relay *r, struct relay_slot *s, enum on_reject how,
                   const struct message *reply);
 
-/* Its caller gives up a request that was sent on, but the owner goes on waiting for the reply: the
- * slot stays until relay_answer, which then answers nobody, or relay_drop. */
+/* Its caller gives up a request, but the owner is not done with it, or goes on waiting for the
+ * reply: the slot stays until relay_answer, which then answers nobody, or relay_drop. */
 void relay_detach(const struct relay *r, struct relay_slot *s);
 
 /* Waits no longer for the target's answer to a request that was sent on, so that the owner may
