@@ -15,6 +15,27 @@ static const struct param_spec red_rows[] = {
            "Weight of the number that an arrival finds in the average."),
     P_END};
 
+#define DAGOR(member, type_, kind_, unit_, fallback_, low_, high_, doc_) \
+    { \
+        .name = #member, .doc = doc_, .unit = unit_, .fallback = fallback_, .low = low_, \
+        .high = high_, .kind = kind_, \
+        .offset = offsetof(struct admission, dagor) + SCHEMA_OFFSET(type_, dagor, member) \
+    }
+#define DAGOR_TIME(member, fallback, low, doc) \
+    DAGOR(member, sim_time, PARAM_DURATION, "ns", fallback, low, 1e15, doc)
+#define DAGOR_SHARE(member, fallback, doc) \
+    DAGOR(member, double, PARAM_REAL, "1", fallback, 0, 1, doc)
+
+static const struct param_spec dagor_rows[] = {
+    DAGOR_TIME(threshold, "20ms", 0, "Mean time in the queue above which there is overload."),
+    DAGOR_TIME(window, "1s", 1, "How long it is observed before more or fewer are admitted, ..."),
+    DAGOR(window_requests, int64_t, PARAM_COUNT, "1", "2000", 1, 1e9,
+          "... or until so many have come."),
+    DAGOR_SHARE(alpha, "5%", "Share of those admitted that is refused in addition in overload."),
+    DAGOR_SHARE(beta, "1%", "Share of all that is admitted in addition without."),
+    DAGOR_TIME(reshuffle, "1h", 1, "Time after which requests of a class change places."),
+    P_END};
+
 static const struct alternative alternatives[] = {
     {.name = "none", .summary = "All may wait.", .tag = ADMISSION_NONE},
     {.name = "balking",
@@ -26,6 +47,11 @@ static const struct alternative alternatives[] = {
                 "detection).",
      .tag = ADMISSION_RED,
      .rows = red_rows},
+    {.name = "dagor",
+     .summary = "Those of the lowest priorities are turned away, even where nobody waits, as long "
+                "as those served wait for too long (DAGOR).",
+     .tag = ADMISSION_DAGOR,
+     .rows = dagor_rows},
     {.name = NULL}};
 
 static void derive(void *value, const struct node *at, struct diag *diag, struct arena *arena)

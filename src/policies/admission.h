@@ -10,20 +10,23 @@
  * with b = max_probability * (avg - min_threshold) / (max_threshold - min_threshold), the next one
  * is turned away with probability b / (1 - n * b), where n have been let in there since the last
  * one was, which spreads them evenly. The average does not decay while nobody comes.
+ * - dagor: overload control by priority (policies/dagor.h), which is asked about everybody.
  */
 #ifndef SQUALL_POLICIES_ADMISSION_H
 #define SQUALL_POLICIES_ADMISSION_H
 
 #include "base/schema.h"
+#include "policies/dagor.h"
 #include "rng/stream.h"
 
-enum admission_kind { ADMISSION_NONE, ADMISSION_BALKING, ADMISSION_RED };
+enum admission_kind { ADMISSION_NONE, ADMISSION_BALKING, ADMISSION_RED, ADMISSION_DAGOR };
 
 struct admission {
     int kind;                                                     /* enum admission_kind */
     int64_t threshold;                                            /* balking */
     double probability;                                           /* [1] balking */
     double min_threshold, max_threshold, max_probability, weight; /* [1] red */
+    struct dagor dagor;
 };
 
 extern const struct choice admission_choice;
