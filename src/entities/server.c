@@ -11,6 +11,9 @@
  * before it is served takes no worker's time, and the next in line has its turn in the same
  * instant.
  *
+ * A limit on requests in flight (parts/in_flight.h) stands before all of this. An autoscaler
+ * (parts/replicas.h) makes it several replicas of `concurrency` workers each, behind one queue.
+ *
  * A request that was given up by its caller is served all the same, unless the server is told
  * (`on_cancel`) or knows the deadline (`middleware`).
  */
@@ -19,18 +22,20 @@
 #include "base/compiler.h"
 #include "engine/entity.h"
 #include "parts/callee.h"
+#include "parts/in_flight.h"
 #include "parts/reject.h"
+#include "parts/replicas.h"
 #include "parts/request_index.h"
 #include "parts/service.h"
 #include "parts/wait_queue.h"
 #include "policies/verdict.h"
 
-enum { TIMER_CALL = SERVICE_END_TIMERS, TIMER_DEADLINE };
-enum { STREAM_RESPONSES = SERVICE_END_STREAMS, STREAM_CALLS, STREAM_ADMISSION };
+enum { TIMER_CALL = SERVICE_END_TIMERS, TIMER_DEADLINE, TIMER_SYNC, TIMER_BOOT };
+enum { STREAM_RESPONSES = SERVICE_END_STREAMS, STREAM_CALLS, STREAM_ADMISSION, STREAM_LIMIT };
 enum { SLAB_JOBS = SERVICE_JOBS, SLAB_CALLS = SERVICE_END_SLABS };
 
-static const char *const streams[] = {"service", "event_loop", "responses",
-                                      "calls",   "admission",  NULL};
+static const char *const streams[] = {"service",   "event_loop",        "responses", "calls",
+                                      "admission", "concurrency_limit", NULL};
 
 /* --- parameters -------------------------------------------------------------------------- */
 
@@ -54,8 +59,12 @@ struct server_params {
     sim_time reject_retry_after; /* [ns] SIM_TIME_NEVER: not said */
     int on_cancel;               /* enum on_cancel */
     struct middleware middleware;
+    struct concurrency_limit concurrency_limit;
+    struct autoscaler autoscaler;
     bool gives_up; /* derived: work may end before it is done */
     bool picks;    /* derived: the queue is to be asked who is next, and whether */
+    bool limited;  /* derived: there is a limit on requests in flight */
+    bool scaled;   /* derived: there is an autoscaler */
 };
 
 static const struct param_spec call_rows[] = {CALLEE_ROWS("GET"), P_END};
@@ -113,7 +122,25 @@ static const struct param_spec rows[] = {
            "leaves the queue (dequeue), or the work on it ends as well (abort)."),
     P_CHOICE(server_params, middleware, middleware_choice, "none",
              "What is done with deadlines before a request is served."),
+    P_CHOICE(server_params, concurrency_limit, concurrency_limit_choice, "none",
+             "How many requests may wait or be in service; one more is rejected at once, as by a "
+             "full queue."),
+    P_CHOICE(server_params, autoscaler, autoscaler_choice, "none",
+             "How many replicas there are, of `concurrency` workers each; all serve one queue."),
     P_END};
+
+static void derive_replicas(struct server_params *p, const struct node *at, struct diag *diag)
+{
+    const struct node *here = node_child(at, "autoscaler");
+    p->scaled = p->autoscaler.kind != AUTOSCALER_NONE;
+    if (p->scaled && p->concurrency == INT64_MAX) {
+        diag_error(diag, here, "of a server without a limit to its concurrency");
+    }
+    if (p->scaled &&
+        (p->service.machine.cores != INT64_MAX || p->service.event_loop.time.kind != DIST_NONE)) {
+        diag_error(diag, here, "of a server with a machine or event loops of its own");
+    }
+}
 
 static void derive(void *params, const struct node *at, struct diag *diag, struct arena *arena)
 {
@@ -125,6 +152,8 @@ static void derive(void *params, const struct node *at, struct diag *diag, struc
     p->service.tracked = p->gives_up;
     service_derive(&p->service, p->concurrency, at, diag, arena);
     p->picks = p->queue.picks || p->service.weighted;
+    p->limited = p->concurrency_limit.kind != CONCURRENCY_NONE;
+    derive_replicas(p, at, diag);
 }
 
 static const struct schema schema = {.name = "server",
@@ -139,10 +168,11 @@ struct server_stats {
     uint64_t requests_received, requests_completed, requests_rejected, requests_refused;
     uint64_t requests_cancelled, rejected_low_timeout, deadline_exceeded;
     uint64_t requests_balked, requests_shed, requests_dropped, requests_reneged, requests_expired;
-    uint64_t requests_lost, requests_missed;
+    uint64_t requests_limited, requests_lost, requests_missed;
     uint64_t error_responses, replies_dropped, replies_lost;
-    struct gauge queue_depth, busy_workers;
+    struct gauge queue_depth, busy_workers, concurrency_limit;
     struct service_stats service;
+    struct replicas_stats replicas;
     struct histogram wait_time, sojourn_time;
     struct breakdown response_latency;
     struct caller_stats calls;
@@ -159,12 +189,14 @@ static const struct stat_spec stats[] = {
               "Requests not served because their deadline was too near."),
     S_COUNTER(server_stats, deadline_exceeded, "Requests in service dropped at their deadline."),
     S_COUNTER(server_stats, requests_balked, "Requests that did not wait as many did already."),
-    S_COUNTER(server_stats, requests_shed, "Requests turned away by random early detection."),
+    S_COUNTER(server_stats, requests_shed,
+              "Requests turned away by random early detection or DAGOR."),
     S_COUNTER(server_stats, requests_dropped, "Requests dropped by CoDel when their turn came."),
     S_COUNTER(server_stats, requests_reneged,
               "Requests that had waited for more than max_wait when their turn came."),
     S_COUNTER(server_stats, requests_expired,
               "Requests whose deadline had passed when their turn came."),
+    S_COUNTER(server_stats, requests_limited, "Requests over the limit of those in flight."),
     S_COUNTER(server_stats, requests_lost, "Requests waiting or in service lost in a crash."),
     S_COUNTER(server_stats, requests_missed,
               "Requests that arrived while it was down, and vanished."),
@@ -174,6 +206,9 @@ static const struct stat_spec stats[] = {
     S_GAUGE(server_stats, queue_depth, "Requests waiting."),
     S_GAUGE(server_stats, busy_workers, "Workers in use."),
     SERVICE_STATS(server_stats, service),
+    S_GAUGE(server_stats, concurrency_limit,
+            "Requests that may be in flight, as it was last looked at; 0: there is no limit."),
+    REPLICAS_STATS(server_stats, replicas),
     S_HISTOGRAM(server_stats, wait_time,
                 "From arrival to the start of service, or to being dropped in its place."),
     S_HISTOGRAM(server_stats, sojourn_time, "From arrival to the reply, for requests served."),
@@ -188,13 +223,17 @@ struct server_state {
     struct wait_queue queue;
     struct request_index index; /* of all jobs, where cancels matter */
     int64_t busy;
-    int64_t withheld; /* workers that timed actions take away; below 0: that they add */
+    int64_t withheld; /* workers that timed actions take away; below 0: that they, or the
+                         autoscaler, add */
     struct service service;
+    struct in_flight in_flight;
+    uint32_t replicas; /* place of their memory */
 };
 
 struct job {
     struct served served; /* first; its request's deadline is an instant once service has begun */
     sim_time arrived;     /* [ns] */
+    uint32_t in_flight;   /* where that is limited: how many were then; 0: it is not one of them */
 };
 
 static struct job *job_at(const struct ctx *c, uint32_t slot)
@@ -230,6 +269,55 @@ static struct service_room service_of(struct ctx *c)
         .ctx = c, .params = &p->service, .state = &state->service, .stats = &st->service};
 }
 
+static struct in_flight_room in_flight_of(struct ctx *c)
+{
+    const struct server_params *p = c->params;
+    struct server_state *state = c->state;
+    struct server_stats *st = c->stats;
+    return (struct in_flight_room){.ctx = c,
+                                   .limit = &p->concurrency_limit,
+                                   .state = &state->in_flight,
+                                   .stream = &c->streams[STREAM_LIMIT],
+                                   .gauge = &st->concurrency_limit};
+}
+
+static struct replicas_room replicas_of(struct ctx *c)
+{
+    const struct server_params *p = c->params;
+    struct server_state *state = c->state;
+    struct server_stats *st = c->stats;
+    return (struct replicas_room){.ctx = c,
+                                  .params = &p->autoscaler,
+                                  .place = &state->replicas,
+                                  .stats = &st->replicas,
+                                  .sync_timer = TIMER_SYNC,
+                                  .boot_timer = TIMER_BOOT};
+}
+
+static void note_queue(struct ctx *c)
+{
+    const struct server_params *p = c->params;
+    const struct server_state *state = c->state;
+    struct server_stats *st = c->stats;
+    gauge_set(&st->queue_depth, c->now, state->queue.count);
+    if (p->scaled) {
+        struct replicas_room replicas = replicas_of(c);
+        replicas_note_queue(&replicas, state->queue.count);
+    }
+}
+
+static void note_busy(struct ctx *c)
+{
+    const struct server_params *p = c->params;
+    const struct server_state *state = c->state;
+    struct server_stats *st = c->stats;
+    gauge_set(&st->busy_workers, c->now, state->busy);
+    if (p->scaled) {
+        struct replicas_room replicas = replicas_of(c);
+        replicas_note_busy(&replicas, state->busy);
+    }
+}
+
 static int64_t weight_of(const struct ctx *c, uint32_t slot)
 {
     const struct server_params *p = c->params;
@@ -247,6 +335,7 @@ static uint32_t take_job(struct ctx *c, const struct message *request, uint32_t 
     job->served.in.m = *request;
     job->served.in.owner = c->self;
     job->arrived = c->now;
+    job->in_flight = 0;
     if (p->on_cancel != CANCEL_IGNORED) {
         struct request_slots jobs = jobs_of(c);
         request_index_put(&state->index, &jobs, slot);
@@ -254,15 +343,21 @@ static uint32_t take_job(struct ctx *c, const struct message *request, uint32_t 
     return slot;
 }
 
-static void give_job(struct ctx *c, uint32_t slot)
+/* `dropped`: it was given up, or answered too late. */
+static void give_job(struct ctx *c, uint32_t slot, bool dropped)
 {
     const struct server_params *p = c->params;
     struct server_state *state = c->state;
+    const struct job *job = job_at(c, slot);
+    if (p->limited && job->in_flight > 0) {
+        struct in_flight_room in_flight = in_flight_of(c);
+        in_flight_leave(&in_flight, job->arrived, job->in_flight, dropped);
+    }
     if (p->on_cancel != CANCEL_IGNORED) {
         struct request_slots jobs = jobs_of(c);
         request_index_drop(&state->index, &jobs, slot);
     }
-    if (p->service.tracked && job_at(c, slot)->served.phase != SERVICE_AWAITED) {
+    if (p->service.tracked && job->served.phase != SERVICE_AWAITED) {
         struct service_room service = service_of(c);
         service_forget(&service, slot);
     }
@@ -327,11 +422,15 @@ static bool start(struct ctx *c, uint32_t slot)
     if (p->middleware.kind == MIDDLEWARE_DEADLINE && !heed_deadline(c, &job->served.in.m)) {
         st->rejected_low_timeout++;
         reply(c, &job->served.in.m, job->arrived, (struct message){.status = STATUS_TIMEOUT});
-        give_job(c, slot);
+        give_job(c, slot, true);
         return false;
     }
     state->busy += weight_of(c, slot);
-    gauge_set(&st->busy_workers, c->now, state->busy);
+    note_busy(c);
+    if (p->queue.times) {
+        struct wait_room room = room_of(c);
+        wait_begins(&room, c->now - job->arrived);
+    }
     job->served.site = 0;
     struct service_room service = service_of(c);
     service_begin(&service, slot);
@@ -351,7 +450,7 @@ static void refuse(struct ctx *c, uint32_t slot, enum on_reject on)
                                .flags = says ? REPLY_RETRY_AFTER : 0,
                                .deadline = says ? p->reject_retry_after : 0});
     }
-    give_job(c, slot);
+    give_job(c, slot, true);
 }
 
 /* Ends a job that the queue will not have, or has had for too long. */
@@ -375,7 +474,7 @@ static OUT_OF_LINE bool start_picked(struct ctx *c)
     struct wait_room room = room_of(c);
     uint32_t slot = wait_pick(&room);
     const struct job *job = job_at(c, slot);
-    gauge_set(&st->queue_depth, c->now, room.queue->count);
+    note_queue(c);
     enum wait_end end = wait_ends(&room, &job->served.in.m, job->arrived);
     if (end == WAIT_GOES_ON) {
         return start(c, slot);
@@ -388,9 +487,8 @@ static OUT_OF_LINE bool start_picked(struct ctx *c)
 static bool start_next(struct ctx *c)
 {
     struct server_state *state = c->state;
-    struct server_stats *st = c->stats;
     uint32_t slot = wait_pop(&state->queue, &c->slabs[SLAB_JOBS]);
-    gauge_set(&st->queue_depth, c->now, state->queue.count);
+    note_queue(c);
     return start(c, slot);
 }
 
@@ -427,10 +525,8 @@ static bool take_next(struct ctx *c)
 /* Several lighter requests may have the workers of a heavy one. */
 static OUT_OF_LINE void take_others(struct ctx *c)
 {
-    const struct server_state *state = c->state;
-    struct server_stats *st = c->stats;
     while (take_next(c)) {}
-    gauge_set(&st->busy_workers, c->now, state->busy);
+    note_busy(c);
 }
 
 /* As many workers as a request had are free: the next one has them. */
@@ -438,13 +534,23 @@ static void release_workers(struct ctx *c, int64_t weight)
 {
     const struct server_params *p = c->params;
     struct server_state *state = c->state;
-    struct server_stats *st = c->stats;
     state->busy -= weight;
     if (!take_next(c)) {
-        gauge_set(&st->busy_workers, c->now, state->busy);
+        note_busy(c);
     } else if (p->service.weighted) {
         take_others(c);
     }
+}
+
+/* Workers of all replicas, without timed actions. */
+static int64_t workers_of(struct ctx *c)
+{
+    const struct server_params *p = c->params;
+    if (!p->scaled) {
+        return p->concurrency;
+    }
+    struct replicas_room replicas = replicas_of(c);
+    return p->concurrency * replicas_ready(&replicas);
 }
 
 /* There may be more cores than before, or, where these are not counted, more workers; or fewer:
@@ -456,8 +562,13 @@ static void count_workers(struct ctx *c)
     struct service_room service = service_of(c);
     service_adjust(&service);
     double capacity = p->service.machine.cores == INT64_MAX ? sim_capacity(c) : 1.0;
-    state->withheld =
-        capacity == 1.0 ? 0 : p->concurrency - sim_time_round((double)p->concurrency * capacity);
+    int64_t all = workers_of(c);
+    int64_t workers = capacity == 1.0 ? all : sim_time_round((double)all * capacity);
+    state->withheld = p->concurrency - workers;
+    if (p->scaled) {
+        struct replicas_room replicas = replicas_of(c);
+        replicas_note_workers(&replicas, workers);
+    }
     while (take_next(c)) {}
 }
 
@@ -465,7 +576,8 @@ static void count_workers(struct ctx *c)
 static OUT_OF_LINE bool admit(struct ctx *c, uint32_t slot, bool served)
 {
     struct wait_room room = room_of(c);
-    enum wait_end end = wait_admits(&room, served, &c->streams[STREAM_ADMISSION]);
+    enum wait_end end =
+        wait_admits(&room, &job_at(c, slot)->served.in.m, served, &c->streams[STREAM_ADMISSION]);
     if (end != WAIT_GOES_ON) {
         turn_away(c, slot, end);
     }
@@ -478,11 +590,26 @@ static void line_up(struct ctx *c, uint32_t slot)
     struct server_stats *st = c->stats;
     struct wait_room room = room_of(c);
     if (wait_push(&room, slot, &job_at(c, slot)->served.in.m)) {
-        gauge_set(&st->queue_depth, c->now, room.queue->count);
+        note_queue(c);
     } else {
         st->requests_rejected++;
         refuse(c, slot, p->on_reject);
     }
+}
+
+/* Whether the limit on requests in flight lets a job in. False: it is gone. */
+static OUT_OF_LINE bool limit(struct ctx *c, uint32_t slot)
+{
+    const struct server_params *p = c->params;
+    struct server_stats *st = c->stats;
+    struct in_flight_room in_flight = in_flight_of(c);
+    uint32_t n = in_flight_enter(&in_flight);
+    job_at(c, slot)->in_flight = n;
+    if (n == 0) {
+        st->requests_limited++;
+        refuse(c, slot, p->on_reject);
+    }
+    return n > 0;
 }
 
 /* A worker takes the job, or it waits for one, if it may. */
@@ -492,6 +619,9 @@ static void take_in(struct ctx *c, uint32_t slot)
     const struct server_state *state = c->state;
     bool served =
         has_workers(c, weight_of(c, slot)) && !(p->service.weighted && state->queue.count > 0);
+    if (p->limited && !limit(c, slot)) {
+        return;
+    }
     if (p->queue.admits && !admit(c, slot, served)) {
         return;
     }
@@ -533,7 +663,8 @@ static void finish_job(struct ctx *c, uint32_t slot, const struct message *m)
     } else {
         st->replies_dropped++;
     }
-    give_job(c, slot);
+    bool late = m && (m->status == STATUS_TIMEOUT || m->status == STATUS_GATEWAY_TIMEOUT);
+    give_job(c, slot, late);
     release_workers(c, weight);
 }
 
@@ -631,20 +762,19 @@ static void stop_work(struct ctx *c, uint32_t slot)
 /* Drops a job, wherever it is. */
 static void drop_job(struct ctx *c, uint32_t slot)
 {
-    struct server_stats *st = c->stats;
     const struct job *job = job_at(c, slot);
     if (job->served.phase == SERVICE_AWAITED) {
         struct wait_room room = room_of(c);
         wait_remove(&room, slot, &job->served.in.m);
-        gauge_set(&st->queue_depth, c->now, room.queue->count);
-        give_job(c, slot);
+        note_queue(c);
+        give_job(c, slot, true);
         take_others(c); /* it may have held up some that fit */
         return;
     }
     forget_deadline(c, slot);
     stop_work(c, slot);
     int64_t weight = weight_of(c, slot);
-    give_job(c, slot);
+    give_job(c, slot, true);
     release_workers(c, weight);
 }
 
@@ -679,6 +809,7 @@ static void on_deadline(struct ctx *c, const struct event *e)
 
 static void crash(struct ctx *c)
 {
+    const struct server_params *p = c->params;
     struct server_state *state = c->state;
     struct server_stats *st = c->stats;
     st->requests_lost +=
@@ -689,15 +820,52 @@ static void crash(struct ctx *c)
     wait_clear(&room);
     struct service_room service = service_of(c);
     service_clear(&service);
+    if (p->limited) {
+        struct in_flight_room in_flight = in_flight_of(c);
+        in_flight_clear(&in_flight);
+    }
     state->busy = 0;
-    gauge_set(&st->queue_depth, c->now, 0);
-    gauge_set(&st->busy_workers, c->now, 0);
+    note_queue(c);
+    note_busy(c);
+}
+
+/* Up again. */
+static void restart(struct ctx *c)
+{
+    const struct server_params *p = c->params;
+    struct service_room service = service_of(c);
+    service_restart(&service);
+    if (p->scaled) {
+        struct replicas_room replicas = replicas_of(c);
+        replicas_restart(&replicas);
+    }
 }
 
 static void init(struct ctx *c)
 {
+    const struct server_params *p = c->params;
     struct service_room service = service_of(c);
     service_open(&service);
+    if (p->limited) {
+        struct in_flight_room in_flight = in_flight_of(c);
+        in_flight_open(&in_flight);
+    }
+    if (p->scaled) {
+        struct replicas_room replicas = replicas_of(c);
+        replicas_open(&replicas);
+        count_workers(c);
+    }
+}
+
+static void on_replicas(struct ctx *c, const struct event *e)
+{
+    struct replicas_room replicas = replicas_of(c);
+    if (e->kind == TIMER_SYNC) {
+        replicas_sync(&replicas);
+    } else {
+        replicas_booted(&replicas);
+    }
+    count_workers(c);
 }
 
 static void miss(struct ctx *c, const struct event *e)
@@ -727,12 +895,15 @@ static void handle(struct ctx *c, const struct event *e)
     case TIMER_DEADLINE:
         on_deadline(c, e);
         break;
+    case TIMER_SYNC:
+    case TIMER_BOOT:
+        on_replicas(c, e);
+        break;
     case EVENT_ACTION:
         if (e->msg.status == ACTION_CRASH) {
             crash(c);
         } else if (e->msg.status == ACTION_RESTART) {
-            struct service_room service = service_of(c);
-            service_restart(&service);
+            restart(c);
         }
         count_workers(c);
         break;

@@ -31,6 +31,7 @@ static void derive(void *params, const struct node *at, struct diag *diag, struc
     p->appends =
         kind == DISCIPLINE_FIFO || kind == DISCIPLINE_ADAPTIVE_LIFO || kind == DISCIPLINE_CODEL;
     p->admits = p->admission.kind != ADMISSION_NONE;
+    p->times = p->admission.kind == ADMISSION_DAGOR;
     p->picks = kind >= DISCIPLINE_DEADLINE || p->expires || p->max_wait != SIM_TIME_NEVER;
 }
 
@@ -46,6 +47,7 @@ struct wait_memory {
     struct wait_heap heap; /* deadline */
     struct codel_state codel;
     struct admission_state admission;
+    uint32_t dagor; /* place of its state, 0: none yet */
 };
 
 static struct wait_memory *memory_of(const struct wait_room *r)
@@ -54,6 +56,15 @@ static struct wait_memory *memory_of(const struct wait_room *r)
         r->queue->memory = sim_keep(r->ctx, sizeof(struct wait_memory));
     }
     return sim_kept(r->ctx, r->queue->memory);
+}
+
+static struct dagor_state *dagor_of(const struct wait_room *r)
+{
+    struct wait_memory *memory = memory_of(r);
+    if (memory->dagor == 0) {
+        memory->dagor = sim_keep(r->ctx, sizeof(struct dagor_state));
+    }
+    return sim_kept(r->ctx, memory->dagor);
 }
 
 /* --- lists ------------------------------------------------------------------------------- */
@@ -96,9 +107,14 @@ static void take_out(struct wait_queue *q, struct slab *slab, uint32_t lane, uin
 
 /* --- coming ------------------------------------------------------------------------------ */
 
-enum wait_end wait_admits(const struct wait_room *r, bool served, struct rng_stream *stream)
+enum wait_end wait_admits(const struct wait_room *r, const struct message *m, bool served,
+                          struct rng_stream *stream)
 {
     const struct admission *a = &r->params->admission;
+    if (a->kind == ADMISSION_DAGOR) {
+        bool in = dagor_admits(&a->dagor, dagor_of(r), r->ctx->now, m->priority, m->request);
+        return in ? WAIT_GOES_ON : WAIT_SHED;
+    }
     struct admission_state *s = &memory_of(r)->admission;
     if (served) {
         admission_pass(a, s);
@@ -109,6 +125,11 @@ enum wait_end wait_admits(const struct wait_room *r, bool served, struct rng_str
         return WAIT_GOES_ON;
     }
     return a->kind == ADMISSION_RED ? WAIT_SHED : WAIT_BALKED;
+}
+
+void wait_begins(const struct wait_room *r, sim_time waited)
+{
+    dagor_begins(dagor_of(r), waited);
 }
 
 static OUT_OF_LINE void insert(const struct wait_room *r, uint32_t index, const struct message *m)
@@ -241,6 +262,10 @@ void wait_clear(const struct wait_room *r)
     if (place) {
         struct wait_memory *memory = sim_kept(r->ctx, place);
         struct wait_heap empty = {.nodes = memory->heap.nodes, .size = memory->heap.size};
-        *memory = (struct wait_memory){.heap = empty};
+        uint32_t dagor = memory->dagor;
+        *memory = (struct wait_memory){.heap = empty, .dagor = dagor};
+        if (dagor) {
+            *dagor_of(r) = (struct dagor_state){0};
+        }
     }
 }

@@ -22,6 +22,7 @@ struct queue_params {
     bool appends; /* derived: jobs are put in last, into one list */
     bool admits;  /* derived: wait_admits is to be asked */
     bool picks;   /* derived: wait_pick and wait_ends are; else wait_pop says who is next */
+    bool times;   /* derived: wait_begins is to be told */
     bool expires; /* derived: whose deadline has passed is not served */
     bool drop_expired;
     int on_expired;    /* enum on_reject */
@@ -56,15 +57,19 @@ struct wait_room {
 enum wait_end {
     WAIT_GOES_ON, /* it is */
     WAIT_BALKED,  /* by the admission: turned away on arrival, ... */
-    WAIT_SHED,    /* ... early, by RED */
+    WAIT_SHED,    /* ... early, by RED or DAGOR */
     WAIT_RENEGED, /* when its turn came, it had waited longer than `max_wait`, ... */
     WAIT_EXPIRED, /* ... or its deadline had passed, ... */
     WAIT_DROPPED  /* ... or CoDel dropped it */
 };
 
-/* Whether a job that arrives now may wait; if it is `served` at once it may not be turned away.
- * Only where params->admits. */
-enum wait_end wait_admits(const struct wait_room *r, bool served, struct rng_stream *stream);
+/* Whether the job of request `m`, which arrives now, may wait; if it is `served` at once only DAGOR
+ * turns it away. Only where params->admits. */
+enum wait_end wait_admits(const struct wait_room *r, const struct message *m, bool served,
+                          struct rng_stream *stream);
+
+/* The service of a job begins that has `waited`, be it for no time. Only where params->times. */
+void wait_begins(const struct wait_room *r, sim_time waited);
 
 /* Puts the job of request `m`, which arrives now, in, if there is room. */
 bool wait_push(const struct wait_room *r, uint32_t index, const struct message *m);

@@ -280,7 +280,8 @@ void draft_queue(struct draft *d)
     static const char *const admissions[] = {
         "{balking: {threshold: 2}}", "{balking: {threshold: 1, probability: 50%}}",
         "{red: {min_threshold: 1, max_threshold: 5, max_probability: 50%, weight: 0.2}}",
-        "{red: {min_threshold: 0.1, max_threshold: 3}}"};
+        "{red: {min_threshold: 0.1, max_threshold: 3}}",
+        "{dagor: {threshold: 2ms, window: 50ms, window_requests: 20, alpha: 20%, beta: 5%}}"};
     static const char *const limits[] = {"max_wait: 10ms", "drop_expired: true",
                                          "drop_expired: true",
                                          "max_wait: 30ms, drop_expired: true"};
@@ -293,6 +294,29 @@ void draft_queue(struct draft *d)
         draft_add(d, ", %s", DRAFT_ONE_OF(d, limits));
     }
     draft_add(d, ", on_expired: %s}", draft_below(d, 6) ? "reply" : "drop");
+}
+
+void draft_limits(struct draft *d)
+{
+    static const char *const limits[] = {
+        "{fixed: 2}",
+        "{aimd: {initial_limit: 4, min_limit: 1, max_limit: 10, timeout: 20ms}}",
+        "{aimd: {initial_limit: 4, min_limit: 1, window: 20ms, min_rtt_threshold: 0s}}",
+        "{vegas: {initial_limit: 3, max_limit: 10, probe_multiplier: 2}}",
+        "{gradient2: {initial_limit: 2, min_limit: 1, max_limit: 10, long_window: 20}}",
+        "{gradient: {update_interval: 10ms, min_rtt_interval: 100ms, request_count: 5}}"};
+    static const char *const metrics[] = {"", "metric: queue, target: 2, ", "target: 50%, "};
+    if (draft_once_in(d, 6)) {
+        draft_add(d, ",\n    concurrency_limit: %s", DRAFT_ONE_OF(d, limits));
+    }
+    if (draft_once_in(d, 10)) {
+        draft_add(d,
+                  ",\n    autoscaler: {hpa: {%smax_replicas: 5, initial_replicas: %u,"
+                  " sync_period: 250ms,\n      boot_delay: %ums, scale_up_period: 100ms,"
+                  " scale_down_window: %ums}}",
+                  DRAFT_ONE_OF(d, metrics), 1 + draft_below(d, 3), draft_below(d, 3) * 60,
+                  draft_below(d, 3) * 100);
+    }
 }
 
 void draft_answers(struct draft *d)

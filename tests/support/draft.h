@@ -48,6 +48,9 @@ void draft_answers(struct draft *d);
 /* A server's queue, of every discipline. */
 void draft_queue(struct draft *d);
 
+/* Now and then a limit on what a server has in flight, or an autoscaler, each after a comma. */
+void draft_limits(struct draft *d);
+
 /* A conditioner, as a timed action has it under `network` or a call under `conditioner`. */
 void draft_conditioner(struct draft *d);
 

@@ -58,6 +58,7 @@ static void add_servers(struct mesh *m)
         draft_queue(d);
         draft_add(d, ",\n    ");
         draft_answers(d);
+        draft_limits(d);
         uint32_t calls = t + 1 < m->tiers ? draft_below(d, 3) : 0;
         for (uint32_t c = 0; c < calls; c++) {
             draft_add(d, c == 0 ? ",\n    calls: [{target: " : ",\n      {target: ");
