@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Limits on what a service has in flight, in the overload of configs/scenarios/
- * concurrency_limits.yaml: without one, a retry storm outlives it; with any, it does not.
+ * concurrency_limits.yaml: without one, a retry storm outlives it; with any, it does not. And
+ * replicas that come too late for one (configs/scenarios/autoscaling.yaml).
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -44,14 +45,14 @@ static int64_t level(const struct trial *t, const char *service, const char *sta
     return trial_level(t, name);
 }
 
-/* All that came was served, or rejected, or is still there. */
+/* All that came was served, or rejected, or had waited for too long, or is still there. */
 static void check_sum(const struct trial *t, const char *service)
 {
-    assert_int_equal(count(t, service, ".requests_received"),
-                     count(t, service, ".requests_completed") +
-                         count(t, service, ".requests_limited") +
-                         (uint64_t)level(t, service, ".queue_depth") +
-                         (uint64_t)level(t, service, ".busy_workers"));
+    assert_int_equal(
+        count(t, service, ".requests_received"),
+        count(t, service, ".requests_completed") + count(t, service, ".requests_limited") +
+            count(t, service, ".requests_reneged") + (uint64_t)level(t, service, ".queue_depth") +
+            (uint64_t)level(t, service, ".busy_workers"));
 }
 
 static void limits_end_the_storm(void **state)
@@ -87,8 +88,70 @@ static void limits_end_the_storm(void **state)
     }
 }
 
+/* --- autoscaling ------------------------------------------------------------------------- */
+
+/* Users who succeed, of 121145 on average, and replicas on average over time. */
+static const struct {
+    const char *change; /* NULL: as it is */
+    double least, most, least_replicas, most_replicas;
+} scalings[] = {
+    {NULL, 46500, 48000, 7.1, 7.25},
+    {"service.autoscaler=none", 7300, 7900, 0, 0},
+    {"service.autoscaler.hpa.boot_delay=0s", 84000, 87000, 6.7, 7},
+    {"service.autoscaler.hpa.target=30%", 120000, 122000, 7, 7.7},
+    {"service.autoscaler.hpa.scale_down_window=0s", 46500, 48000, 2.7, 3.1},
+    {"service.concurrency_limit={fixed: 50}", 111000, 113000, 4.5, 4.8},
+    {"service.queue.max_wait=900ms", 109000, 111000, 4.5, 4.8},
+};
+
+static void replicas_come_too_late(void **state)
+{
+    (void)state;
+    enum { FEW = 2 };
+    for (size_t i = 0; i < sizeof scalings / sizeof scalings[0]; i++) {
+        struct trial t;
+        trial_load(&t, "configs/scenarios/autoscaling.yaml",
+                   (const char *const[]){scalings[i].change, NULL});
+        double good = 0.0, replicas = 0.0;
+        for (uint64_t r = 0; r < FEW; r++) {
+            trial_run(&t, r);
+            good += (double)count(&t, "users", ".successes") / FEW;
+            replicas += (double)trial_integral(&t, "service.replicas") / 600e9 / FEW;
+            check_sum(&t, "service");
+        }
+        trial_close(&t);
+        print_message("%-45s %.0f, replicas %.2f\n", scalings[i].change ? scalings[i].change : "",
+                      good, replicas);
+        assert_true(good >= scalings[i].least && good <= scalings[i].most);
+        assert_true(replicas >= scalings[i].least_replicas);
+        assert_true(replicas <= scalings[i].most_replicas);
+    }
+}
+
+/* Of one step at a time, each of which takes 30 s to boot; and five minutes later. */
+static void replicas_take_their_time(void **state)
+{
+    (void)state;
+    static const struct {
+        int at; /* [s] */
+        int64_t wanted, ready;
+    } steps[] = {{74, 1, 1}, {76, 2, 1}, {106, 4, 2}, {136, 7, 4}, {196, 10, 10}, {565, 10, 10}};
+    struct trial t;
+    trial_load(&t, "configs/scenarios/autoscaling.yaml", NULL);
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        trial_begin(&t, 0, S(steps[i].at));
+        assert_int_equal(level(&t, "service", ".replicas_wanted"), steps[i].wanted);
+        assert_int_equal(level(&t, "service", ".replicas"), steps[i].ready);
+    }
+    trial_end(&t);
+    assert_int_equal(level(&t, "service", ".replicas"), 2);
+    trial_close(&t);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(limits_end_the_storm)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(limits_end_the_storm),
+                                       cmocka_unit_test(replicas_come_too_late),
+                                       cmocka_unit_test(replicas_take_their_time)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
