@@ -31,11 +31,17 @@
 #include "policies/verdict.h"
 
 enum { TIMER_CALL = SERVICE_END_TIMERS, TIMER_DEADLINE, TIMER_SYNC, TIMER_BOOT };
-enum { STREAM_RESPONSES = SERVICE_END_STREAMS, STREAM_CALLS, STREAM_ADMISSION, STREAM_LIMIT };
+enum {
+    STREAM_RESPONSES = SERVICE_END_STREAMS,
+    STREAM_CALLS,
+    STREAM_ADMISSION,
+    STREAM_LIMIT,
+    STREAM_ORDER
+};
 enum { SLAB_JOBS = SERVICE_JOBS, SLAB_CALLS = SERVICE_END_SLABS };
 
 static const char *const streams[] = {"service",   "event_loop",        "responses", "calls",
-                                      "admission", "concurrency_limit", NULL};
+                                      "admission", "concurrency_limit", "order",     NULL};
 
 /* --- parameters -------------------------------------------------------------------------- */
 
@@ -169,6 +175,7 @@ struct server_stats {
     uint64_t requests_cancelled, rejected_low_timeout, deadline_exceeded;
     uint64_t requests_balked, requests_shed, requests_dropped, requests_reneged, requests_expired;
     uint64_t requests_limited, requests_lost, requests_missed;
+    struct flow_stats flows;
     uint64_t error_responses, replies_dropped, replies_lost;
     struct gauge queue_depth, busy_workers, concurrency_limit;
     struct service_stats service;
@@ -182,6 +189,7 @@ static const struct stat_spec stats[] = {
     S_COUNTER(server_stats, requests_received, "Requests that arrived."),
     S_COUNTER(server_stats, requests_completed, "Requests served and answered."),
     S_COUNTER(server_stats, requests_rejected, "Requests that found the queue full."),
+    FLOW_STATS(server_stats, flows),
     S_COUNTER(server_stats, requests_refused, "Requests that got no connection."),
     S_COUNTER(server_stats, requests_cancelled,
               "Requests waiting or in service that were dropped because nobody waited for them."),
@@ -256,8 +264,13 @@ static struct wait_room room_of(struct ctx *c)
 {
     const struct server_params *p = c->params;
     struct server_state *state = c->state;
-    return (struct wait_room){
-        .ctx = c, .params = &p->queue, .queue = &state->queue, .slab = &c->slabs[SLAB_JOBS]};
+    struct server_stats *st = c->stats;
+    return (struct wait_room){.ctx = c,
+                              .params = &p->queue,
+                              .queue = &state->queue,
+                              .slab = &c->slabs[SLAB_JOBS],
+                              .order = &c->streams[STREAM_ORDER],
+                              .flow_stats = &st->flows};
 }
 
 static struct service_room service_of(struct ctx *c)

@@ -3,6 +3,7 @@
 
 #include "base/compiler.h"
 #include "parts/reject.h"
+#include "parts/wait_bag.h"
 #include "parts/wait_heap.h"
 
 static const struct param_spec queue_rows[] = {
@@ -45,6 +46,8 @@ const struct schema queue_schema = {.name = "queue",
 
 struct wait_memory {
     struct wait_heap heap; /* deadline */
+    struct wait_bag bag;   /* siro */
+    struct wait_flows flows;
     struct codel_state codel;
     struct admission_state admission;
     uint32_t dagor; /* place of its state, 0: none yet */
@@ -67,42 +70,13 @@ static struct dagor_state *dagor_of(const struct wait_room *r)
     return sim_kept(r->ctx, memory->dagor);
 }
 
-/* --- lists ------------------------------------------------------------------------------- */
-
-static struct waiting *at(struct slab *slab, uint32_t link)
+static struct flow_room flows_of(const struct wait_room *r)
 {
-    return slab_at(slab, link - 1);
-}
-
-static uint32_t lane_of(const struct queue_params *p, uint8_t priority)
-{
-    return p->discipline.kind == DISCIPLINE_PRIORITY ? priority : 0;
-}
-
-static void append(const struct wait_room *r, uint32_t lane, uint32_t link)
-{
-    struct wait_queue *q = r->queue;
-    uint32_t before = q->tail[lane];
-    *at(r->slab, link) = (struct waiting){.prev = before};
-    *(before ? &at(r->slab, before)->next : &q->head[lane]) = link;
-    q->tail[lane] = link;
-}
-
-static void prepend(const struct wait_room *r, uint32_t link)
-{
-    struct wait_queue *q = r->queue;
-    uint32_t behind = q->head[0];
-    *at(r->slab, link) = (struct waiting){.next = behind};
-    *(behind ? &at(r->slab, behind)->prev : &q->tail[0]) = link;
-    q->head[0] = link;
-}
-
-static void take_out(struct wait_queue *q, struct slab *slab, uint32_t lane, uint32_t link)
-{
-    const struct waiting *w = at(slab, link);
-    *(w->prev ? &at(slab, w->prev)->next : &q->head[lane]) = w->next;
-    *(w->next ? &at(slab, w->next)->prev : &q->tail[lane]) = w->prev;
-    q->count--;
+    return (struct flow_room){.ctx = r->ctx,
+                              .discipline = &r->params->discipline,
+                              .flows = &memory_of(r)->flows,
+                              .slab = r->slab,
+                              .stats = r->flow_stats};
 }
 
 /* --- coming ------------------------------------------------------------------------------ */
@@ -132,16 +106,25 @@ void wait_begins(const struct wait_room *r, sim_time waited)
     dagor_begins(dagor_of(r), waited);
 }
 
-static OUT_OF_LINE void insert(const struct wait_room *r, uint32_t index, const struct message *m)
+/* Where jobs are not just appended to one list. */
+static OUT_OF_LINE bool insert(const struct wait_room *r, uint32_t index, const struct message *m)
 {
-    if (r->params->discipline.kind == DISCIPLINE_DEADLINE) {
+    const struct discipline *d = &r->params->discipline;
+    if (discipline_is_fair(d)) {
+        struct flow_room flows = flows_of(r);
+        return wait_flows_put(&flows, index, m);
+    }
+    if (d->kind == DISCIPLINE_DEADLINE) {
         wait_heap_put(&memory_of(r)->heap, r->ctx, r->slab, index,
                       message_deadline(m, r->ctx->now));
-    } else if (r->params->discipline.kind == DISCIPLINE_PRIORITY) {
-        append(r, m->priority, index + 1);
+    } else if (d->kind == DISCIPLINE_SIRO) {
+        wait_bag_put(&memory_of(r)->bag, r->ctx, r->slab, index);
+    } else if (d->kind == DISCIPLINE_PRIORITY) {
+        wait_list_append(&r->queue->lists[m->priority], r->slab, index);
     } else {
-        prepend(r, index + 1);
+        wait_list_prepend(r->queue->lists, r->slab, index);
     }
+    return true;
 }
 
 bool wait_push(const struct wait_room *r, uint32_t index, const struct message *m)
@@ -150,9 +133,9 @@ bool wait_push(const struct wait_room *r, uint32_t index, const struct message *
         return false;
     }
     if (r->params->appends) {
-        append(r, 0, index + 1);
-    } else {
-        insert(r, index, m);
+        wait_list_append(r->queue->lists, r->slab, index);
+    } else if (!insert(r, index, m)) {
+        return false;
     }
     r->queue->count++;
     return true;
@@ -162,17 +145,27 @@ bool wait_push(const struct wait_room *r, uint32_t index, const struct message *
 
 uint32_t wait_pop(struct wait_queue *q, struct slab *slab)
 {
-    uint32_t lane = 0;
-    while (!q->head[lane]) {
-        lane++;
+    struct wait_list *list = q->lists;
+    while (!list->head) {
+        list++;
     }
-    uint32_t link = q->head[lane];
-    take_out(q, slab, lane, link);
-    if (q->head[lane]) { /* long lines lie in no cache */
-        slab_expect(slab, q->head[lane] - 1, 0);
-        slab_expect(slab, q->head[lane] - 1, 64);
+    uint32_t slot = list->head - 1;
+    wait_list_take_out(list, slab, slot);
+    q->count--;
+    if (list->head) { /* long lines lie in no cache */
+        slab_expect(slab, list->head - 1, 0);
+        slab_expect(slab, list->head - 1, 64);
     }
-    return link - 1;
+    return slot;
+}
+
+static uint32_t pop_newest(const struct wait_room *r)
+{
+    struct wait_list *list = r->queue->lists;
+    uint32_t slot = list->tail - 1;
+    wait_list_take_out(list, r->slab, slot);
+    r->queue->count--;
+    return slot;
 }
 
 /* Takes out who is next by the discipline. */
@@ -184,12 +177,17 @@ static uint32_t choose(const struct wait_room *r)
         q->count--;
         return wait_heap_pop(&memory_of(r)->heap, r->ctx, r->slab);
     }
-    if (d->kind == DISCIPLINE_ADAPTIVE_LIFO && discipline_turns(d, q->count)) {
-        uint32_t link = q->tail[0];
-        take_out(q, r->slab, 0, link);
-        return link - 1;
+    if (d->kind == DISCIPLINE_SIRO) {
+        q->count--;
+        return wait_bag_pick(&memory_of(r)->bag, r->ctx, r->slab, r->order);
     }
-    return wait_pop(q, r->slab);
+    if (discipline_is_fair(d)) {
+        struct flow_room flows = flows_of(r);
+        q->count--;
+        return wait_flows_pop(&flows);
+    }
+    bool turned = d->kind == DISCIPLINE_ADAPTIVE_LIFO && discipline_turns(d, q->count);
+    return turned ? pop_newest(r) : wait_pop(q, r->slab);
 }
 
 uint32_t wait_next(const struct wait_room *r)
@@ -243,14 +241,24 @@ enum wait_end wait_ends(const struct wait_room *r, const struct message *m, sim_
 
 void wait_remove(const struct wait_room *r, uint32_t index, const struct message *m)
 {
-    if (r->queue->held == index + 1) {
-        take_held(r->queue);
+    const struct discipline *d = &r->params->discipline;
+    struct wait_queue *q = r->queue;
+    if (q->held == index + 1) {
+        take_held(q);
         note_emptied(r);
-    } else if (r->params->discipline.kind == DISCIPLINE_DEADLINE) {
+        return;
+    }
+    q->count--;
+    if (discipline_is_fair(d)) {
+        struct flow_room flows = flows_of(r);
+        wait_flows_drop(&flows, index, m);
+    } else if (d->kind == DISCIPLINE_DEADLINE) {
         wait_heap_drop(&memory_of(r)->heap, r->ctx, r->slab, index);
-        r->queue->count--;
+    } else if (d->kind == DISCIPLINE_SIRO) {
+        wait_bag_drop(&memory_of(r)->bag, r->ctx, r->slab, index);
     } else {
-        take_out(r->queue, r->slab, lane_of(r->params, m->priority), index + 1);
+        uint32_t list = d->kind == DISCIPLINE_PRIORITY ? m->priority : 0;
+        wait_list_take_out(&q->lists[list], r->slab, index);
         note_emptied(r);
     }
 }
@@ -259,13 +267,17 @@ void wait_clear(const struct wait_room *r)
 {
     uint32_t place = r->queue->memory;
     *r->queue = (struct wait_queue){.memory = place};
-    if (place) {
-        struct wait_memory *memory = sim_kept(r->ctx, place);
-        struct wait_heap empty = {.nodes = memory->heap.nodes, .size = memory->heap.size};
-        uint32_t dagor = memory->dagor;
-        *memory = (struct wait_memory){.heap = empty, .dagor = dagor};
-        if (dagor) {
-            *dagor_of(r) = (struct dagor_state){0};
-        }
+    if (!place) {
+        return;
+    }
+    struct flow_room flows = flows_of(r);
+    wait_flows_clear(&flows);
+    struct wait_memory *memory = sim_kept(r->ctx, place);
+    memory->heap = (struct wait_heap){.nodes = memory->heap.nodes, .size = memory->heap.size};
+    memory->bag = (struct wait_bag){.slots = memory->bag.slots, .size = memory->bag.size};
+    memory->codel = (struct codel_state){0};
+    memory->admission = (struct admission_state){0};
+    if (memory->dagor) {
+        *dagor_of(r) = (struct dagor_state){0};
     }
 }

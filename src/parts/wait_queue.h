@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The waiting room of a server: jobs linked through their slots, in the order of the discipline; by
- * deadline, in a heap (parts/wait_heap.h). Held by value in an entity's state; zero is an empty
+ * deadline in a heap (parts/wait_heap.h), by chance in a bag (parts/wait_bag.h), by turns of flows
+ * in a list each (parts/wait_flows.h). Held by value in an entity's state; zero is an empty
  * queue. What only some disciplines remember lies in kept memory, taken at first use.
  *
  * Whoever owns the room asks, in this order: whether a job that arrives may wait (wait_admits), and
@@ -14,8 +15,10 @@
 #include <stdint.h>
 
 #include "engine/entity.h"
+#include "parts/discipline.h"
+#include "parts/wait_flows.h"
+#include "parts/wait_list.h"
 #include "policies/admission.h"
-#include "policies/discipline.h"
 
 struct queue_params {
     int64_t capacity;
@@ -32,14 +35,8 @@ struct queue_params {
 };
 extern const struct schema queue_schema;
 
-/* What a job's slot begins with. */
-struct waiting {
-    uint32_t next, prev; /* 1-based index of the one behind and before, 0: last, first; or `next` is
-                            the heap's */
-};
-
 struct wait_queue {
-    uint32_t head[PRIORITIES], tail[PRIORITIES]; /* 1-based; only the first without priorities */
+    struct wait_list lists[PRIORITIES]; /* only the first without priorities */
     uint32_t count;
     uint32_t held;   /* 1-based index of the next in line, as told by wait_next; 0: not told */
     uint32_t memory; /* place of the kept memory, 0: none yet */
@@ -50,7 +47,9 @@ struct wait_room {
     struct ctx *ctx;
     const struct queue_params *params;
     struct wait_queue *queue;
-    struct slab *slab; /* its slots begin with struct waiting */
+    struct slab *slab;        /* its slots begin with struct waiting */
+    struct rng_stream *order; /* of siro */
+    struct flow_stats *flow_stats;
 };
 
 /* What becomes of a job that is not served. */

@@ -14,6 +14,7 @@
 
 #include "support/asker.h"
 #include "support/probe.h"
+#include "support/reading.h"
 #include "support/trial.h"
 
 /* Requests 1, 2, ... at the times given. */
@@ -254,6 +255,207 @@ static void admission_draws_for_itself(void **state)
     trial_close(&t[1]);
 }
 
+/* --- flows ------------------------------------------------------------------------------- */
+
+/* Four requests of kind a and three of b come, in this order, while another one is served; then
+ * what is in `more`. */
+static void flows(struct trial *t, const char *more, const char *discipline, const char *rest)
+{
+    trial_open(t,
+               "squall: 1\n"
+               "duration: 100s\n"
+               "entities:\n"
+               "  users: {type: asker, target: service, kinds: [z, a, b, c], steps: [[0s, 1],\n"
+               "    [0.1s, 11, ask, 1, 1], [0.1s, 12, ask, 1, 1], [0.1s, 13, ask, 1, 1],\n"
+               "    [0.1s, 14, ask, 1, 1], [0.2s, 21, ask, 1, 2], [0.2s, 22, ask, 1, 2],\n"
+               "    [0.2s, 23, ask, 1, 2]%s]}\n"
+               "  service: {type: server, service_time: 1s, calls: [{target: seen}],\n"
+               "            on_cancel: dequeue, queue: {discipline: {%s}}}\n"
+               "  seen: {type: probe}\n%s",
+               more, discipline, rest);
+    trial_run(t, 0);
+}
+
+static void flows_have_turns(void **state)
+{
+    (void)state;
+    struct trial t;
+    flows(&t, "", "fair: {by: kind}", "");
+    assert_order(&t, 8, (uint32_t[]){1, 11, 21, 12, 22, 13, 23, 14});
+    assert_int_equal(trial_counter(&t, "service.flows_created"), 2);
+    assert_int_equal(trial_counter(&t, "service.flows_removed"), 2);
+    trial_close(&t);
+    /* Those that come later have the last turn, also when they come again. */
+    flows(&t, ", [1.5s, 31, ask, 1, 3], [4.5s, 32, ask, 1, 3]", "fair: {by: kind}", "");
+    assert_order(&t, 10, (uint32_t[]){1, 11, 21, 12, 31, 22, 13, 32, 23, 14});
+    assert_int_equal(trial_counter(&t, "service.flows_created"), 4);
+    trial_close(&t);
+    flows(&t, "", "fair: {by: client}", "");
+    assert_order(&t, 8, (uint32_t[]){1, 11, 12, 13, 14, 21, 22, 23});
+    assert_int_equal(trial_counter(&t, "service.flows_created"), 1);
+    trial_close(&t);
+}
+
+static void weights_are_requests_a_turn(void **state)
+{
+    (void)state;
+    struct trial t;
+    flows(&t, "", "weighted_fair: {kinds: {a: {weight: 3}, b: {weight: 1}}}", "");
+    assert_order(&t, 8, (uint32_t[]){1, 11, 12, 13, 21, 14, 22, 23});
+    trial_close(&t);
+    flows(&t, "", "weighted_fair: {kinds: {b: 2}}", "");
+    assert_order(&t, 8, (uint32_t[]){1, 11, 21, 22, 12, 23, 13, 14});
+    trial_close(&t);
+    /* In the next turn a weight counts anew. */
+    flows(&t, ", [0.3s, 15, ask, 1, 1], [0.3s, 16, ask, 1, 1]", "weighted_fair: {kinds: {a: 2}}",
+          "");
+    assert_order(&t, 10, (uint32_t[]){1, 11, 12, 21, 13, 14, 22, 15, 16, 23});
+    trial_close(&t);
+}
+
+/* Three of each come while another one is served. */
+static void priorities_may_share(void **state)
+{
+    (void)state;
+    struct trial t;
+    trial_open(&t, "squall: 1\n"
+                   "duration: 100s\n"
+                   "entities:\n"
+                   "  first: {type: client, target: service, arrivals: {times: [0s]}}\n"
+                   "  low: {type: client, target: service, requests: {any: {priority: low}},\n"
+                   "        arrivals: {times: [0.1s, 0.1s, 0.1s]}}\n"
+                   "  high: {type: client, target: service, requests: {any: {priority: high}},\n"
+                   "         arrivals: {times: [0.2s, 0.2s, 0.2s]}}\n"
+                   "  service: {type: server, service_time: 1s, calls: [{target: seen}], queue:\n"
+                   "    {discipline: {weighted_fair: {by: priority, priorities: {high: 2}}}}}\n"
+                   "  seen: {type: probe}\n");
+    trial_run(&t, 0);
+    const char *const turns[] = {"first", "low", "high", "high", "low", "high", "low"};
+    assert_int_equal(probe_visits(&t, "seen"), 7);
+    for (uint32_t i = 0; i < 7; i++) {
+        assert_int_equal(probe_visit(&t, "seen", i)->client, trial_entity(&t, turns[i]));
+    }
+    trial_close(&t);
+}
+
+static void flows_have_limits(void **state)
+{
+    (void)state;
+    struct trial t;
+    flows(&t, ", [0.3s, 31, ask, 1, 3]", "fair: {by: kind, max_flows: 2, per_flow_capacity: 3}",
+          "");
+    assert_order(&t, 7, (uint32_t[]){1, 11, 21, 12, 22, 13, 23});
+    assert_int_equal(trial_counter(&t, "service.requests_rejected"), 2);
+    assert_int_equal(trial_counter(&t, "service.rejected_flow_capacity"), 1);
+    assert_int_equal(trial_counter(&t, "service.rejected_max_flows"), 1);
+    trial_close(&t);
+    /* A flow that ended leaves its place to another one. */
+    flows(&t, ", [3.5s, 31, ask, 1, 3], [5.5s, 32, ask, 1, 3]",
+          "weighted_fair: {kinds: {a: 4}, max_flows: 2}", "");
+    assert_order(&t, 9, (uint32_t[]){1, 11, 12, 13, 14, 21, 22, 32, 23});
+    assert_int_equal(trial_counter(&t, "service.rejected_max_flows"), 1);
+    trial_close(&t);
+}
+
+/* The flow of b is gone, with its turn, before it has had any. */
+static void cancels_end_flows(void **state)
+{
+    (void)state;
+    struct trial t;
+    flows(&t,
+          ", [0.3s, 22, cancel], [0.3s, 21, cancel], [0.3s, 23, cancel], [0.4s, 12, cancel],\n"
+          "    [0.5s, 31, ask, 1, 3], [0.6s, 24, ask, 1, 2]",
+          "fair: {by: kind}", "");
+    assert_order(&t, 6, (uint32_t[]){1, 11, 31, 24, 13, 14});
+    assert_int_equal(trial_counter(&t, "service.requests_cancelled"), 4);
+    assert_int_equal(trial_counter(&t, "service.flows_created"), 4);
+    assert_int_equal(trial_counter(&t, "service.flows_removed"), 4);
+    trial_close(&t);
+}
+
+static void a_crash_ends_flows(void **state)
+{
+    (void)state;
+    struct trial t;
+    flows(&t, ", [5s, 2], [5.1s, 15, ask, 1, 1], [5.1s, 16, ask, 1, 1], [5.1s, 24, ask, 1, 2]",
+          "weighted_fair: {kinds: {a: 2}}", "timeline: [{at: 1.5s, for: 1s, crash: service}]\n");
+    const uint32_t order[] = {1, 2, 15, 16, 24};
+    assert_int_equal(probe_visits(&t, "seen"), 5);
+    for (uint32_t i = 0; i < 5; i++) {
+        assert_int_equal(probe_visit(&t, "seen", i)->number, order[i]);
+    }
+    assert_int_equal(trial_counter(&t, "service.requests_lost"), 7);
+    assert_int_equal(trial_counter(&t, "service.flows_created"), 4);
+    assert_int_equal(trial_counter(&t, "service.flows_removed"), 4);
+    trial_close(&t);
+}
+
+static void weights_are_of_what_makes_a_flow(void **state)
+{
+    (void)state;
+    const struct {
+        const char *discipline, *message;
+    } cases[] = {
+        {"{by: priority, kinds: {a: 2}}",
+         "47: entities.service.queue.discipline: `kinds` have no weights where flows are by "
+         "priority\n"},
+        {"{priorities: {low: 2}}",
+         "47: entities.service.queue.discipline: `priorities` have no weights where flows are by "
+         "kind\n"},
+        {"{kinds: {aa: 2}}", "72: entities.service.queue.discipline.weighted_fair.kinds.aa: no "
+                             "client makes requests of this kind\n"},
+        {"{kinds: {a: 0}}",
+         "75: entities.service.queue.discipline.weighted_fair.kinds.a: 0 is below 1\n"},
+        {"{by: client}", "68: entities.service.queue.discipline.weighted_fair.by: 'client' is none "
+                         "of kind, priority\n"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char text[512], expected[256];
+        snprintf(text, sizeof text,
+                 "squall: 1\n"
+                 "duration: 1s\n"
+                 "entities:\n"
+                 "  users: {type: client, target: service, arrivals: {times: [0s]},\n"
+                 "          requests: {a: {}}}\n"
+                 "  service: {type: server, queue: {discipline: {weighted_fair: %s}}}\n",
+                 cases[i].discipline);
+        snprintf(expected, sizeof expected, "g.yaml:6:%s", cases[i].message);
+        reading_says(probe_registry(), text, expected);
+    }
+}
+
+/* --- random order ------------------------------------------------------------------------ */
+
+/* Of three that wait each is next in a third of all cases, and who is left in half of them. */
+static void any_may_be_next(void **state)
+{
+    (void)state;
+    struct trial t;
+    trial_open(&t, "squall: 1\n"
+                   "duration: 100s\n"
+                   "entities:\n"
+                   "  users: {type: asker, target: service, steps: [[0s, 1], [0.1s, 2],\n"
+                   "    [0.2s, 3], [0.3s, 4], [0.4s, 5], [0.5s, 3, cancel]]}\n"
+                   "  service: {type: server, service_time: 1s, calls: [{target: seen}],\n"
+                   "            on_cancel: dequeue, queue: {discipline: siro}}\n"
+                   "  seen: {type: probe}\n");
+    enum { RUNS = 6000 };
+    uint32_t seen[6][6] = {{0}}; /* by who was second and who third */
+    for (uint64_t r = 0; r < RUNS; r++) {
+        trial_run(&t, r);
+        assert_int_equal(probe_visits(&t, "seen"), 4);
+        assert_int_equal(probe_visit(&t, "seen", 0)->number, 1);
+        seen[probe_visit(&t, "seen", 1)->number][probe_visit(&t, "seen", 2)->number]++;
+    }
+    const uint32_t left[] = {2, 4, 5};
+    for (int i = 0; i < 3; i++) {
+        for (int k = 0; k < 3; k++) { /* five standard deviations */
+            uint32_t n = seen[left[i]][left[k]];
+            assert_in_range(n, i == k ? 0 : RUNS / 6 - 145, i == k ? 0 : RUNS / 6 + 145);
+        }
+    }
+    trial_close(&t);
+}
+
 /* --- crashes ----------------------------------------------------------------------------- */
 
 /* What waited by deadline is lost, and the queue works on. */
@@ -286,6 +488,14 @@ int main(void)
                                        cmocka_unit_test(codel_sees_that_cancels_empty_the_queue),
                                        cmocka_unit_test(many_that_wait_turn_others_away),
                                        cmocka_unit_test(admission_draws_for_itself),
+                                       cmocka_unit_test(flows_have_turns),
+                                       cmocka_unit_test(weights_are_requests_a_turn),
+                                       cmocka_unit_test(priorities_may_share),
+                                       cmocka_unit_test(flows_have_limits),
+                                       cmocka_unit_test(cancels_end_flows),
+                                       cmocka_unit_test(a_crash_ends_flows),
+                                       cmocka_unit_test(weights_are_of_what_makes_a_flow),
+                                       cmocka_unit_test(any_may_be_next),
                                        cmocka_unit_test(a_crash_empties_the_queue)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
