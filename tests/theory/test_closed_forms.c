@@ -63,10 +63,66 @@ static void single_servers(void **state)
     near(sigma_of_constant_arrivals(0.9), 0.8068998329, 1e-9);
 }
 
+static void impatience(void **state)
+{
+    (void)state;
+    struct station s = station_impatient(9.0, 1.0, 10, 0.5, 5000);
+    near(0.5 * s.waiting / 9.0, 0.06701171547, 1e-9);
+    near(s.all_busy, 0.4689417044, 1e-9);
+    s = station_impatient(100.0, 1.0, 100, 0.5, 5000);
+    near(s.waiting, 6.606030506, 1e-9);
+    near(s.all_busy, 0.596703138, 1e-9);
+    near(station_impatient(0.9, 1.0, 1, 0.5, 5000).waiting, 0.5129210555, 1e-9);
+    /* Without a limit to patience it is Erlang's delay model; then a bound for constant patience.
+     */
+    near(station_open(9.0, 1.0, 10, 5000).all_busy, 0.6687315241, 1e-9);
+    near(constant_patience(9.0, 1.0, 10, 200.0).waits, 0.6687315241, 1e-9);
+    struct patience p = constant_patience(0.8, 1.0, 1, 5.0);
+    near(p.abandoned, 0.0769866713, 1e-9);
+    near(p.waits, 0.738410663, 1e-9);
+    near(p.wait, 1.767386532, 1e-9);
+    p = constant_patience(9.0, 1.0, 10, 0.5);
+    near(p.abandoned, 0.06387957055, 1e-9);
+    near(p.wait, 0.1269422943, 1e-9);
+    near(constant_patience(2.0, 1.0, 1, 5.0).abandoned, 0.5008436645, 1e-9);
+    near(constant_patience(1.0, 1.0, 1, 5.0).wait, constant_patience(1.0 + 1e-6, 1.0, 1, 5.0).wait,
+         1e-4);
+}
+
+static void orders_of_service(void **state)
+{
+    (void)state;
+    const struct moments s = {1.0, 2.0, 6.0};
+    near(newest_first_wait_square(0.8, &s), 200.0, 1e-9);
+    near(random_order_wait_square(0.8, &s), 66.6666667, 1e-9);
+    const double lambda[] = {0.5, 0.3};
+    near(cobham_wait(0, 2, lambda, &s), 1.6, 1e-9);
+    near(cobham_wait(1, 2, lambda, &s), 8.0, 1e-9);
+    const double alone[] = {0.8};
+    near(cobham_wait(0, 1, alone, &s), pollaczek_wait(0.8, &s), 1e-9);
+}
+
+static void networks(void **state)
+{
+    (void)state;
+    near(retrial_orbit(0.5, 0.5, &(struct moments){1.0, 2.0, 6.0}), 1.5, 1e-9);
+    near(retrial_orbit(0.8, 1.0, &(struct moments){1.0, 2.0, 6.0}), 6.4, 1e-9);
+    near(retrial_orbit(0.5, 0.5, &(struct moments){1.0, 1.0, 1.0}), 1.25, 1e-9);
+    const double rates[] = {0.2, 0.5, 0.1};
+    near(hypoexponential_quantile(3, rates, 0.5), 14.3725676, 1e-8);
+    near(hypoexponential_quantile(3, rates, 0.99), 55.1878352, 1e-8);
+    double through;
+    traffic_rates(1, (const double[]){0.6}, (const double[]){0.3}, &through);
+    near(through, 0.857142857, 1e-9);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(open_stations),
                                        cmocka_unit_test(closed_stations_agree_with_mean_values),
-                                       cmocka_unit_test(single_servers)};
+                                       cmocka_unit_test(single_servers),
+                                       cmocka_unit_test(impatience),
+                                       cmocka_unit_test(orders_of_service),
+                                       cmocka_unit_test(networks)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

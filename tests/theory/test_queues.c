@@ -234,51 +234,11 @@ static void gi_m_1(void **state)
                      0.9075716626, 2.5e5);
 }
 
-/* Whom a server takes next changes how waits are spread, but not their mean. */
-static void last_come_first_served(void **state)
-{
-    (void)state;
-    check("M/M/1 lifo at 0.8", 1.5e5, "{kind: poisson, rate: 80/s}",
-          "queue: {discipline: lifo}, service_time: {exponential: 10ms}",
-          (struct claim[]){CLAIM_MEAN("service.wait_time", 4.0 * UNIT, MEANS),
-                           CLAIM_SQUARE("service.wait_time", 200.0 * UNIT * UNIT, 0.06),
-                           CLAIMS_END});
-    check("M/M/1 fifo at 0.8", 1.5e5, "{kind: poisson, rate: 80/s}",
-          "queue: {discipline: fifo}, service_time: {exponential: 10ms}",
-          (struct claim[]){CLAIM_MEAN("service.wait_time", 4.0 * UNIT, MEANS),
-                           CLAIM_SQUARE("service.wait_time", 40.0 * UNIT * UNIT, SQUARES),
-                           CLAIMS_END});
-}
-
-/* Cobham (1954): without preemption, loads 0.5 and 0.3, waits of 1.6 and 8 units. */
-static void priorities(void **state)
-{
-    (void)state;
-    struct trial t;
-    trial_open(&t, "squall: 1\n"
-                   "duration: 2100s\n"
-                   "warmup: 100s\n"
-                   "entities:\n"
-                   "  first: {type: client, target: service, requests: {any: {priority: high}},\n"
-                   "          arrivals: {kind: poisson, rate: 50/s}}\n"
-                   "  last: {type: client, target: service, requests: {any: {priority: low}},\n"
-                   "         arrivals: {kind: poisson, rate: 30/s}}\n"
-                   "  service: {type: server, queue: {discipline: priority},\n"
-                   "            service_time: {exponential: 10ms}}\n");
-    claims_hold("two priorities", &t,
-                (struct claim[]){CLAIM_MEAN("first.request_latency", 2.6 * UNIT, MEANS),
-                                 CLAIM_MEAN("last.request_latency", 9.0 * UNIT, MEANS),
-                                 CLAIMS_END});
-    trial_close(&t);
-}
-
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(m_m_1),     cmocka_unit_test(m_m_c),
-        cmocka_unit_test(m_m_c_k),   cmocka_unit_test(erlang_loss),
-        cmocka_unit_test(m_g_1),     cmocka_unit_test(m_d_1_waits),
-        cmocka_unit_test(gi_m_1),    cmocka_unit_test(last_come_first_served),
-        cmocka_unit_test(priorities)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(m_m_1),   cmocka_unit_test(m_m_c),
+                                       cmocka_unit_test(m_m_c_k), cmocka_unit_test(erlang_loss),
+                                       cmocka_unit_test(m_g_1),   cmocka_unit_test(m_d_1_waits),
+                                       cmocka_unit_test(gi_m_1)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
