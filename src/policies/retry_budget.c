@@ -56,6 +56,11 @@ static const struct param_spec rate_rows[] = {
     P_LIMIT(retry_budget, max_retries, "unlimited", 0, 1e9, "Retries in a window at most."),
     P_DURATION(retry_budget, window, "1m", 1e6, 1e15, "The time looked back on."), P_END};
 
+static const struct param_spec failure_rows[] = {
+    P_REAL(retry_budget, max_rate, "10%", 0, 1000, "1",
+           "Attempts that have failed per request up to which failures are tried again."),
+    P_END};
+
 static const struct alternative alternatives[] = {
     {.name = "none", .summary = "Every retry is paid for.", .tag = RETRY_BUDGET_NONE},
     {.name = "token_bucket",
@@ -78,6 +83,10 @@ static const struct alternative alternatives[] = {
      .summary = "A share of the attempts, or a number, in a window (Google SRE).",
      .tag = RETRY_BUDGET_RATE,
      .rows = rate_rows},
+    {.name = "failure_rate",
+     .summary = "No retries while too many attempts have failed since the start (Brooker 2022).",
+     .tag = RETRY_BUDGET_FAILURE_RATE,
+     .rows = failure_rows},
     {.name = NULL}};
 
 /* Tokens are counted in thousandths, so that sums of them are exact. */
@@ -137,6 +146,9 @@ static void derive(void *value, const struct node *at, struct diag *diag, struct
             diag_error(diag, at, "a budget of max_share 100%% needs max_retries");
         }
         break;
+    case RETRY_BUDGET_FAILURE_RATE:
+        b->exact.share = sim_time_round(b->max_rate * 1e6);
+        break;
     case RETRY_BUDGET_NONE:
     case RETRY_BUDGET_CONCURRENCY:
         break;
@@ -155,6 +167,9 @@ const struct choice retry_budget_choice = {
 /* Counters of the windows. */
 enum { RATIO_TOKENS, RATIO_COUNTERS };
 enum { RATE_REQUESTS, RATE_RETRIES, RATE_COUNTERS };
+
+/* Of failure_rate: since the start. */
+enum { ALL_REQUESTS, ALL_FAILURES, ALL_COUNTERS };
 
 static struct rolling tokens_of(const struct retry_budget *b, struct retry_budget_state *s)
 {
@@ -177,9 +192,10 @@ static struct rolling attempts_of(const struct retry_budget *b, struct retry_bud
 
 size_t retry_budget_state_size(const struct retry_budget *b)
 {
-    size_t cells = b->kind == RETRY_BUDGET_RATIO  ? rolling_cells(SLICES, RATIO_COUNTERS)
-                   : b->kind == RETRY_BUDGET_RATE ? rolling_cells(SLICES, RATE_COUNTERS)
-                                                  : 0;
+    size_t cells = b->kind == RETRY_BUDGET_RATIO          ? rolling_cells(SLICES, RATIO_COUNTERS)
+                   : b->kind == RETRY_BUDGET_RATE         ? rolling_cells(SLICES, RATE_COUNTERS)
+                   : b->kind == RETRY_BUDGET_FAILURE_RATE ? ALL_COUNTERS
+                                                          : 0;
     return b->kind == RETRY_BUDGET_NONE
                ? 0
                : sizeof(struct retry_budget_state) + cells * sizeof(int64_t);
@@ -214,6 +230,9 @@ void retry_budget_request(const struct retry_budget *b, struct retry_budget_stat
         rolling_add(&r, now, RATE_REQUESTS, 1);
         break;
     }
+    case RETRY_BUDGET_FAILURE_RATE:
+        s->cells[ALL_REQUESTS]++;
+        break;
     case RETRY_BUDGET_NONE:
     case RETRY_BUDGET_THROTTLE:
     case RETRY_BUDGET_CONCURRENCY:
@@ -262,6 +281,11 @@ static int64_t rate_left(const struct retry_budget *b, struct retry_budget_state
     return most > retries ? most - retries : 0;
 }
 
+static bool fails_seldom(const struct retry_budget *b, const struct retry_budget_state *s)
+{
+    return s->cells[ALL_FAILURES] * 1000000 <= b->exact.share * s->cells[ALL_REQUESTS];
+}
+
 bool retry_budget_withdraw(const struct retry_budget *b, struct retry_budget_state *s, sim_time now,
                            bool timeout, int64_t active, int64_t *held)
 {
@@ -289,6 +313,8 @@ bool retry_budget_withdraw(const struct retry_budget *b, struct retry_budget_sta
         rolling_add(&r, now, RATE_RETRIES, paid);
         return paid;
     }
+    case RETRY_BUDGET_FAILURE_RATE:
+        return fails_seldom(b, s);
     }
     CHECK(false, "no such retry budget: %d", b->kind);
 }
@@ -301,6 +327,8 @@ void retry_budget_attempt_end(const struct retry_budget *b, struct retry_budget_
         add_tokens(b, s, b->refund && held > 0 ? held : b->exact.per_success);
     } else if (b->kind == RETRY_BUDGET_THROTTLE && outcome != OUTCOME_FINAL) {
         add_tokens(b, s, good ? b->exact.per_success : -1000);
+    } else if (b->kind == RETRY_BUDGET_FAILURE_RATE) {
+        s->cells[ALL_FAILURES] += !good && outcome != OUTCOME_FINAL;
     }
     retry_budget_drop(b, s, held);
 }
@@ -328,6 +356,8 @@ int64_t retry_budget_balance(const struct retry_budget *b, struct retry_budget_s
         return concurrency_left(b, s, active);
     case RETRY_BUDGET_RATE:
         return rate_left(b, s, now);
+    case RETRY_BUDGET_FAILURE_RATE:
+        return fails_seldom(b, s) ? INT64_MAX : 0;
     }
     CHECK(false, "no such retry budget: %d", b->kind);
 }

@@ -39,6 +39,10 @@
  *   the request at hand counts even when it began before. The book states no window for the share;
  *   a minute is ours.
  *
+ * - failure_rate: retries happen while no more than `max_rate` attempts have failed in passing for
+ *   each request since the start, the failure at hand counted; they cost nothing themselves. What
+ *   Brooker's article calls a circuit breaker, as in his retry_sim.
+ *
  * The caller says when a request begins, asks before each retry, and says how each attempt ended
  * BEFORE it asks for the next one.
  */
@@ -61,6 +65,7 @@ enum retry_budget_kind {
     RETRY_BUDGET_RATIO,
     RETRY_BUDGET_CONCURRENCY,
     RETRY_BUDGET_RATE,
+    RETRY_BUDGET_FAILURE_RATE,
 };
 
 struct retry_budget {
@@ -79,7 +84,9 @@ struct retry_budget {
     double max_share;                                         /* [1] rate */
     int64_t max_retries;                                      /* rate; INT64_MAX: no limit */
     sim_time window;                                          /* [ns] rate */
-    /* Derived: token_bucket, throttle and ratio [1/1000 token]; `share` for rate. */
+    double max_rate;                                          /* [1] failure_rate */
+    /* Derived: token_bucket, throttle and ratio [1/1000 token]; `share` for rate and
+     * failure_rate. */
     struct {
         int64_t full, initial, per_request, per_success, cost, cost_of_timeout;
         int64_t share; /* [1e-6] */
@@ -94,7 +101,7 @@ struct retry_budget_state {
     int64_t change;             /* [1/1000 token] token_bucket, throttle: since the start */
     int64_t under_way;          /* concurrency: retries decided and not ended */
     struct rolling_place place; /* ratio, rate */
-    int64_t cells[];
+    int64_t cells[];            /* ratio, rate, failure_rate */
 };
 
 /* Bytes of such a state. */
@@ -119,8 +126,8 @@ void retry_budget_attempt_end(const struct retry_budget *b, struct retry_budget_
 void retry_budget_drop(const struct retry_budget *b, struct retry_budget_state *s, int64_t held);
 
 /* What is left, for a gauge. token_bucket, throttle: tokens [1/1000]. Others: how many retries
- * could begin now one after another (for `rate` without max_retries, up to its share). 0 for none.
- */
+ * could begin now one after another (for `rate` without max_retries, up to its share; INT64_MAX:
+ * any number). 0 for none. */
 int64_t retry_budget_balance(const struct retry_budget *b, struct retry_budget_state *s,
                              sim_time now, int64_t active);
 

@@ -155,6 +155,7 @@ static void add_budget(struct draft *d)
         "{throttle: {max_tokens: 20, token_ratio: 0.5}}",
         "{ratio: {percent_can_retry: 20%, min_retries_per_second: 2, ttl: 1s}}",
         "{concurrency: {budget_percent: 20%, min_retry_concurrency: 2}}",
+        "{failure_rate: {max_rate: 50%}}",
         "{concurrency: {budget_percent: 0, min_retry_concurrency: 1}}",
         "{rate: {max_share: 30%, window: 200ms}}",
         "{rate: {max_share: 100%, max_retries: 5, window: 100ms}}"};

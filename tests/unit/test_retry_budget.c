@@ -475,6 +475,35 @@ static void sre_divides_as_it_says(void **state)
     assert_true(retries > 3000);
 }
 
+/* One request in ten may have a failed attempt, that at hand included; successes count for
+ * nothing, and neither does what cannot be tried again. */
+static void failures_are_held_against_all_requests(void **state)
+{
+    (void)state;
+    begin("b: failure_rate");
+    requests(0, 9);
+    assert_true(withdraw_at(0, false, 0));
+    attempts_end(OUTCOME_ERROR, 1);
+    assert_false(withdraw_at(0, false, 0));
+    assert_int_equal(retry_budget_balance(&budget, site, 0, 0), 0);
+    requests(5 * SIM_TIME_S, 1);
+    assert_true(withdraw_at(5 * SIM_TIME_S, true, 0));
+    assert_true(withdraw_at(5 * SIM_TIME_S, true, 0));
+    attempts_end(OUTCOME_SUCCESS, 100);
+    attempts_end(OUTCOME_FINAL, 100);
+    assert_true(withdraw_at(5 * SIM_TIME_S, true, 0));
+    attempts_end(OUTCOME_TIMEOUT, 1);
+    requests(500 * SIM_TIME_S, 9);
+    assert_false(withdraw_at(500 * SIM_TIME_S, true, 0));
+    requests(500 * SIM_TIME_S, 1);
+    assert_true(withdraw_at(500 * SIM_TIME_S, false, 0));
+    begin("b: {failure_rate: {max_rate: 0%}}");
+    assert_true(withdraw_at(0, false, 0));
+    requests(0, 1000);
+    attempts_end(OUTCOME_ERROR, 1);
+    assert_false(withdraw_at(0, false, 0));
+}
+
 static void a_zero_state_is_a_fresh_one_of_the_size_told(void **state)
 {
     (void)state;
@@ -485,6 +514,8 @@ static void a_zero_state_is_a_fresh_one_of_the_size_told(void **state)
     assert_int_equal(retry_budget_state_size(&budget), fixed + 11 * sizeof(int64_t));
     begin("b: rate");
     assert_int_equal(retry_budget_state_size(&budget), fixed + 22 * sizeof(int64_t));
+    begin("b: failure_rate");
+    assert_int_equal(retry_budget_state_size(&budget), fixed + 2 * sizeof(int64_t));
 }
 
 int main(void)
@@ -507,6 +538,7 @@ int main(void)
         cmocka_unit_test(sre_keeps_retries_below_their_share),
         cmocka_unit_test(sre_looks_back_on_a_window),
         cmocka_unit_test(sre_divides_as_it_says),
+        cmocka_unit_test(failures_are_held_against_all_requests),
         cmocka_unit_test(a_zero_state_is_a_fresh_one_of_the_size_told),
     };
     return cmocka_run_group_tests(tests, NULL, end);
