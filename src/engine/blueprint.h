@@ -30,6 +30,7 @@ struct group_plan {
     bool sampled;        /* keeps time series */
     bool breakdowns;     /* keeps breakdowns of its statistics */
     bool traced;         /* writes down what its requests do */
+    uint32_t faults;     /* where in its statistics its struct fault_stats is; 0: it keeps none */
     uint16_t ports;      /* outgoing ports of each instance */
     uint32_t first_port; /* instance i, port p: ports[first_port + i * ports + p] */
 };
@@ -64,6 +65,7 @@ enum action_kind {
     ACTION_RATE,        /* arrivals come `factor` times as fast while it lasts; several multiply */
     ACTION_CONDITIONER, /* its calls go through one more conditioner while it lasts */
     ACTION_CAPACITY,    /* `factor` times as many workers while it lasts; several multiply */
+    ACTION_ERRORS,      /* a share of its requests fails; see engine/errors.c */
     ACTION_CRASH,       /* down from `from` to `to`: work in hand is lost, messages vanish */
     ACTION_PAUSE,       /* frozen from `from` to `to`; see engine/pauses.c */
     ACTION_RESTART,     /* in events only: the end of the last of overlapping crashes, and of
@@ -78,13 +80,46 @@ struct action_plan {
     entity_id first;
     uint32_t count;
     struct conditioner conditioner;
-    bool work_goes_on; /* pause: what is in service is not frozen */
+    bool work_goes_on;   /* pause: what is in service is not frozen; crash: work in hand is done */
+    sim_time mtbf, mttr; /* [ns] crash: means of the times up and down of each entity, which crashes
+                            by chance while this is in force; 0: it is down throughout */
+    double share;        /* errors: of the requests */
+    uint16_t status;     /* errors: with which they are answered */
+    bool served;         /* errors: after they were served */
+    uint64_t chance;     /* errors, and crashes by chance: what their chance goes by */
 };
 
 /* The entities first .. first + count - 1. */
 struct entity_range {
     entity_id first;
     uint32_t count;
+};
+
+/* Something that happens to messages on their way, at windows of time: once from `from` for
+ * `lasts`; again `every` so often, `times` in all; or by chance while that is in force, for times
+ * of the mean `mttr`, with times of the mean `mtbf` between them. See engine/links.c. */
+struct link_plan {
+    sim_time from, lasts; /* [ns]; lasts may be SIM_TIME_NEVER */
+    sim_time every;       /* [ns] >= lasts; SIM_TIME_NEVER: once */
+    uint64_t times;
+    sim_time mtbf, mttr; /* [ns]; 0: not by chance */
+    /* Between whom: entities of `a`, and of `b`, which is everyone else where it is empty. */
+    const struct entity_range *a, *b;
+    uint32_t n_a, n_b;
+    bool halves;     /* `b` is a half of `a` instead, chosen by chance anew for each window */
+    bool asymmetric; /* only what `a` sends to `b` */
+    /* What it does. */
+    bool cuts;           /* messages are lost */
+    bool holds;          /* messages leave at its end */
+    struct dist latency; /* added */
+    double loss;         /* probability of one more loss */
+    double bandwidth;    /* [B/s] at most; INFINITY: as much as there is */
+    uint64_t chance;     /* what its chance goes by */
+};
+
+/* What timed actions did to the messages that an entity sent, and to the requests that it got. */
+struct fault_stats {
+    uint64_t messages_cut, messages_dropped, messages_held, errors_injected;
 };
 
 /* Whose outcomes count for the failure budget. They share a window, so they are never divided. */
@@ -106,6 +141,8 @@ struct blueprint {
     uint32_t n_specs;
     const struct action_plan *actions;
     uint32_t n_actions;
+    const struct link_plan *links;
+    uint32_t n_links;
     struct budget_plan budget;
     const char *const *kinds; /* names of the kinds of requests, by number */
     uint32_t n_kinds;

@@ -282,7 +282,7 @@ static size_t model_size(const struct blueprint *b)
     }
     size += b->n_ports * sizeof(struct port) + b->n_specs * sizeof(struct route);
     size += b->n_wires * (sizeof(struct wire) + 2 * sizeof(struct rng_stream));
-    return size + actions_size(b);
+    return size + actions_size(b) + links_size(b);
 }
 
 struct sim *sim_open(const struct blueprint *b, const struct sim_options *options)
@@ -307,6 +307,7 @@ struct sim *sim_open(const struct blueprint *b, const struct sim_options *option
     open_wires(s);
     share_open(s);
     actions_open(s);
+    links_open(s);
     outcomes_open(s);
     open_series(s);
     breakdown_pool_open(&s->breakdowns, options->summary_only);
@@ -331,6 +332,7 @@ void sim_close(struct sim *s)
         }
     }
     share_close(s);
+    links_close(s);
     outcomes_close(s);
     series_close(&s->series);
     breakdown_pool_close(&s->breakdowns);

@@ -138,6 +138,7 @@ void sim_reset(struct sim *s, uint64_t seed, uint64_t replication)
         }
     }
     actions_reset(s);
+    links_reset(s);
     outcomes_reset(s);
     for (uint32_t i = 0; i < s->n_own; i++) {
         sim_enter(s, &s->records[s->own[i]], s->own[i]);
@@ -180,11 +181,14 @@ static OUT_OF_LINE enum passing hold_up(struct sim *s, struct record *r, uint32_
     if (e->kind >= EVENT_TIMER && e->msg.status != k->epoch) {
         return IS_VOID;
     }
-    if (k->crashed || pauses_lost(k, e)) {
+    if (k->crashed || (k->deaf && e->kind < EVENT_TIMER) || pauses_lost(k, e)) {
         miss(s, r, e);
         return IS_VOID;
     }
-    return pauses_defer(s, r, k, slot) ? IS_DEFERRED : PASSES;
+    if (pauses_defer(s, r, k, slot)) {
+        return IS_DEFERRED;
+    }
+    return k->errors > 0 && errors_refuse(s, r, k, e) ? IS_VOID : PASSES;
 }
 
 static inline void deliver(struct sim *s, struct record *r, const struct event *e)

@@ -66,12 +66,15 @@ struct condition {
     uint32_t first_window, windows;           /* rate actions, in sim->windows */
     uint32_t first_conditioner, conditioners; /* in sim->conditioners */
     uint32_t first_pause, pauses;             /* in sim->pauses */
+    uint32_t first_error, errors;             /* in sim->errors */
+    uint32_t first_outage, outages;           /* crashes by chance, in sim->outages */
     uint32_t passed;                          /* pauses that are over */
     uint32_t deferred; /* number in the order of the first event that the latest pause deferred, or
                           could have */
     uint32_t kept;     /* likewise of the first one that no crash has undone */
     uint16_t epoch;    /* timers set in an earlier one are void */
     bool crashed;      /* a crash is in force: messages vanish */
+    bool deaf;         /* likewise of one that lets it finish its work */
     bool down;         /* the type was told of it, and not yet of its end */
     bool paused;
 };
@@ -80,6 +83,33 @@ struct condition {
 struct pause_window {
     sim_time from, to; /* [ns] from <= t < to */
     bool work_goes_on;
+};
+
+/* When a share of an entity's requests fails. */
+struct error_window {
+    const struct action_plan *plan;
+    struct rng_stream stream;
+};
+
+/* Crashes of an entity that come by chance: the latest, or the next. */
+struct outage {
+    const struct action_plan *plan;
+    struct rng_stream stream;
+    sim_time from, to; /* [ns] from <= t < to; never: there is none any more */
+};
+
+/* When something is done to messages on their way. */
+struct link_window {
+    sim_time from, to; /* [ns] from <= t < to */
+};
+
+/* What is done to messages on their way. */
+struct link {
+    const struct link_plan *plan;
+    struct rng_stream *streams; /* of each sender; NULL: nothing is left to chance */
+    uint32_t first, n;          /* windows by chance, in sim->link_windows */
+    unsigned char *half;        /* of each entity that is halved: which it is in ... */
+    uint64_t halved;            /* ... during this window, by its number + 1; 0: of none so far */
 };
 
 /* Messages made for another part. */
@@ -137,6 +167,11 @@ struct sim {
     struct rate_window *windows;
     struct conditioner_window *conditioners;
     struct pause_window *pauses;
+    struct error_window *errors;
+    struct outage *outages;
+    struct link *links;
+    uint32_t n_links;
+    struct region link_windows; /* struct link_window */
     struct outcomes outcomes;
     struct ctx ctx; /* of the event being handled */
     struct record *current;
@@ -173,6 +208,13 @@ static inline uint64_t order_key(const struct sim *s, sim_time time, enum event_
     return (uint64_t)class_ << 62 | (uint64_t)x << 30 | (count & ORDER_COUNT);
 }
 
+/* A time of this mean, drawn from an exponential law; never 0 [ns]. */
+static inline sim_time draw_time(struct rng_stream *stream, sim_time mean)
+{
+    sim_time t = sim_time_round(rng_exponential(stream) * (double)mean);
+    return t > 0 ? t : 1;
+}
+
 /* engine/open.c: how many streams a type names, and how many of the entities here come before one.
  */
 uint32_t count_streams(const struct entity_type *type);
@@ -198,6 +240,36 @@ void actions_open(struct sim *s);               /* conditions and windows, from 
 void actions_reset(struct sim *s);              /* schedules what the timeline does to whom */
 /* Computes the entity's condition. True: it has changed, and `e` says how; tell the type. */
 bool actions_apply(struct sim *s, struct record *r, struct event *e);
+
+/* The struct fault_stats of the entity whose record it is; NULL: it keeps none. */
+struct fault_stats *fault_stats_of(const struct sim *s, const struct record *r);
+
+/* engine/errors.c */
+/* Copies the errors of entity `id` behind those of the condition before. */
+void errors_open(struct sim *s, entity_id id, struct condition *k, const struct condition *before);
+void errors_reset(struct sim *s);
+/* True: the request, which entity `r` was about to get, has been answered by an error. */
+bool errors_refuse(struct sim *s, struct record *r, const struct condition *k,
+                   const struct event *e);
+/* Makes an error of what the current entity answers, or leaves it as it is. */
+void errors_spoil(struct sim *s, struct message *reply);
+
+/* engine/links.c; nothing happens where the plan has no links */
+size_t links_size(const struct blueprint *b); /* [B] that links_open takes at most */
+void links_open(struct sim *s);
+void links_reset(struct sim *s);
+void links_close(struct sim *s);
+
+/* A message on its way, as links change it. */
+struct passage {
+    entity_id from, to;
+    uint32_t bytes;
+    double ns_per_byte;
+    sim_time leaves; /* [ns] when */
+    sim_time delay;  /* [ns] and how long it takes then; SIM_TIME_NEVER: it is lost */
+    bool held;       /* others were held until it leaves, if not itself */
+};
+void links_pass(struct sim *s, struct passage *p);
 
 /* engine/pauses.c */
 /* Copies the pauses of entity `id`, united, behind those of the condition before. */

@@ -365,70 +365,6 @@ static void find_ports(struct draft *d)
     }
 }
 
-/* "delay, server": the types that heed actions of a kind. */
-static const char *who_heeds(struct draft *d, enum action_kind kind)
-{
-    const char *list = "";
-    for (const struct entity_type *const *t = d->study->registry; *t; t++) {
-        if ((*t)->heeds & 1u << kind) {
-            list = arena_format(&d->scratch, "%s%s%s", list, *list ? ", " : "", (*t)->name);
-        }
-    }
-    return *list ? list : "none";
-}
-
-/* Refuses an action that would do nothing. All heed crashes and pauses. */
-static void check_heeded(struct draft *d, const struct timed_action *t, uint32_t group)
-{
-    static const char *const words[] = {[ACTION_SLOW] = "has no service that could be slowed",
-                                        [ACTION_RATE] = "has no arrivals that a rate could change",
-                                        [ACTION_CONDITIONER] = "makes no calls",
-                                        [ACTION_CAPACITY] = "has no workers to count"};
-    const struct study_group *g = &d->study->groups[group];
-    if (!g->type || t->kind == ACTION_CRASH || t->kind == ACTION_PAUSE) {
-        return;
-    }
-    if (!(g->type->heeds & 1u << t->kind)) {
-        diag_error(d->diag, t->whom.at, "'%s' is a %s, which %s (types that have: %s)", g->name,
-                   g->type->name, words[t->kind], who_heeds(d, t->kind));
-        return;
-    }
-    const char *why = g->params && g->type->exempt ? g->type->exempt(g->params, t->kind) : NULL;
-    if (why) {
-        diag_error(d->diag, t->whom.at, "'%s' %s", g->name, why);
-    }
-}
-
-static void place_actions(struct draft *d)
-{
-    struct study *s = d->study;
-    uint32_t n = s->settings.timeline.count;
-    struct action_plan *actions = arena_take(&s->memory, n * sizeof *actions);
-    for (uint32_t i = 0; i < n; i++) {
-        const struct timed_action *t = &s->settings.timeline.items[i];
-        struct name_range range;
-        if (!draft_find(d, &t->whom, &range)) {
-            continue;
-        }
-        check_heeded(d, t, range.group);
-        /* A duration that could not be read is 0, and was reported. */
-        if (s->settings.duration > 0 && t->at > s->settings.duration) {
-            diag_warning(d->diag, t->whom.at, "this begins after the end of the run");
-        }
-        actions[i] = (struct action_plan){.kind = t->kind,
-                                          .from = t->at,
-                                          .to = sim_time_add(t->at, t->lasts),
-                                          .factor = t->factor,
-                                          .work_goes_on = t->in_service == IN_SERVICE_CONTINUES,
-                                          .first = range.first,
-                                          .count = range.count,
-                                          .conditioner = t->network};
-        d->named[range.group] = true;
-    }
-    s->blueprint.actions = actions;
-    s->blueprint.n_actions = n;
-}
-
 static void find_called(struct draft *d)
 {
     for (uint32_t g = 0; g < d->study->n_groups; g++) {
@@ -612,7 +548,7 @@ void graph_draw(struct study *s, bool bound, struct diag *diag)
     place_groups(&d);
     find_ports(&d);
     find_called(&d);
-    place_actions(&d);
+    draft_place_actions(&d);
     place_budget(&d);
     choose_series(&d);
     choose_observed(&d);

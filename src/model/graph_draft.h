@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Inside of graph_draw; for the files of the graph only. graph.c places entities and ports;
- * graph_kinds.c numbers the kinds of requests; graph_edges.c reads tables of edges; graph_wires.c
- * lays the wires; graph_rules.c finds the rule of the network for each of them; graph_cycles.c
- * looks at the whole.
+ * graph_timeline.c
+ * places timed actions; graph_kinds.c numbers the kinds of requests; graph_edges.c reads tables of
+ * edges; graph_wires.c lays the wires; graph_rules.c finds the rule of the network for each of
+ * them; graph_cycles.c looks at the whole.
  */
 #ifndef SQUALL_MODEL_GRAPH_DRAFT_H
 #define SQUALL_MODEL_GRAPH_DRAFT_H
@@ -113,6 +114,10 @@ void draft_number_kinds(struct draft *d);
 
 /* Warns of patterns that match nobody. */
 void draft_check_patterns(struct draft *d);
+
+/* Places what the timeline says in the blueprint, and gives the types of whom it concerns the
+ * statistics of faults. */
+void draft_place_actions(struct draft *d);
 
 /* The part of a range that lies in one of so many cells; no more than the range has instances. */
 struct name_range draft_in_cell(const struct name_range *range, uint64_t cells, uint64_t cell);

@@ -31,7 +31,7 @@ static const struct alternative throughput_alternatives[] = {
      .rows = limited_rows},
     {.name = NULL}};
 
-static const struct choice throughput = {.name = "throughput",
+const struct choice throughput_choice = {.name = "throughput",
                                          .summary = "How fast data is carried.",
                                          .size = sizeof(struct throughput),
                                          .tag_offset = offsetof(struct throughput, kind),
@@ -49,7 +49,7 @@ static const struct param_spec network_rule_rows[] = {
     P_CHOICE(network_rule, latency, dist_duration, "0s", "Time every message takes."),
     P_CHOICE(network_rule, jitter, dist_duration, "0s", "Time added to the latency."),
     P_REAL(network_rule, loss, "0", 0, 1, "1", "Probability that a message vanishes."),
-    P_CHOICE(network_rule, bandwidth, throughput, "unlimited",
+    P_CHOICE(network_rule, bandwidth, throughput_choice, "unlimited",
              "The size of a message divided by it is added to the latency."),
     P_END};
 
@@ -77,89 +77,6 @@ static void merge_preset(void *params, const struct node *at, struct diag *d, st
     rule->jitter = node_child(at, "jitter") ? rule->jitter : preset.jitter;
     rule->loss = node_child(at, "loss") ? rule->loss : preset.loss;
     rule->bandwidth = node_child(at, "bandwidth") ? rule->bandwidth : preset.bandwidth;
-}
-
-static void choose_action(void *params, const struct node *at, struct diag *d, struct arena *a);
-
-static const char *const in_service_words[] = {"freezes", "continues", NULL};
-
-static const struct param_spec timed_action_rows[] = {
-    P_DURATION(timed_action, at, NULL, 0, LONGEST, "When it begins."),
-    P_MAYBE_DURATION_AS(timed_action, lasts, "for", "none", 1, LONGEST,
-                        "How long it lasts; none: to the end of the run."),
-    P_TEXT(timed_action, slow, "", "An entity whose service takes `factor` times as long."),
-    P_TEXT(timed_action, crash, "",
-           "An entity that is down: work in hand is lost, messages vanish."),
-    P_TEXT(timed_action, rate, "", "An entity whose arrivals come `factor` times as fast."),
-    P_TEXT(timed_action, conditioner, "",
-           "An entity whose calls have a bad network before them, as `network` says."),
-    P_TEXT(timed_action, pause, "",
-           "An entity that stands still: whatever comes due for it, messages, timeouts and "
-           "arrivals, does so at the end of the pause, in its order."),
-    P_WORD(timed_action, in_service, in_service_words, "freezes",
-           "What becomes of the work in service when a pause begins: it stands still and goes on "
-           "afterwards (freezes), or is done as if nothing was (continues), and only what would "
-           "begin in the pause begins at its end."),
-    P_TEXT(timed_action, capacity, "",
-           "A server with `factor` times as many workers, rounded; work in service goes on."),
-    P_REAL(timed_action, factor, "1", 0, 1e9, "1",
-           "How many times as long (slow), as fast (rate) or as many (capacity); they need it."),
-    P_BLOCK(timed_action, network, conditioner_schema, "{}",
-            "What a conditioner does to each attempt, besides that of the call itself."),
-    P_END};
-
-const struct schema timed_action_schema = {
-    .name = "timed_action",
-    .summary = "Something that happens at a given time to a group or an instance: one of slow, "
-               "crash, rate, conditioner, pause and capacity. Overlapping ones multiply and unwind "
-               "exactly.",
-    .size = sizeof(struct timed_action),
-    .rows = timed_action_rows,
-    .derive = choose_action};
-
-static void choose_action(void *params, const struct node *at, struct diag *d, struct arena *a)
-{
-    (void)a;
-    struct timed_action *t = params;
-    const struct {
-        const char *key, *whom;
-        enum action_kind kind;
-        bool factor;
-    } kinds[] = {{"slow", t->slow, ACTION_SLOW, true},
-                 {"crash", t->crash, ACTION_CRASH, false},
-                 {"rate", t->rate, ACTION_RATE, true},
-                 {"conditioner", t->conditioner, ACTION_CONDITIONER, false},
-                 {"pause", t->pause, ACTION_PAUSE, false},
-                 {"capacity", t->capacity, ACTION_CAPACITY, true}};
-    int given = 0;
-    bool takes_factor = false;
-    const char *key = "";
-    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-        if (kinds[i].whom[0]) {
-            given++;
-            t->whom = (struct name_ref){kinds[i].whom, node_child(at, kinds[i].key)};
-            t->kind = kinds[i].kind;
-            key = kinds[i].key;
-            takes_factor = kinds[i].factor;
-        }
-    }
-    const struct node *factor = node_child(at, "factor"), *network = node_child(at, "network");
-    if (given != 1) {
-        diag_error(d, at,
-                   "expected exactly one of slow, crash, rate, conditioner, pause and capacity");
-    } else if (t->kind == ACTION_CONDITIONER && !conditioner_does(&t->network)) {
-        diag_error(d, network ? network : at, "needs a network with latency, jitter or loss");
-    } else if (t->kind != ACTION_CONDITIONER && conditioner_does(&t->network)) {
-        diag_error(d, network, "only a conditioner has this");
-    } else if (takes_factor && !factor) {
-        diag_error(d, at, "'factor' is missing");
-    } else if (!takes_factor && t->factor != 1.0) {
-        diag_error(d, factor, "a %s has no factor", key);
-    } else if (t->kind != ACTION_PAUSE && t->in_service != IN_SERVICE_FREEZES) {
-        diag_error(d, node_child(at, "in_service"), "only a pause has this");
-    } else if (t->kind == ACTION_SLOW && t->factor <= 0.0) {
-        diag_error(d, factor, "service cannot take no time at all; expected more than 0");
-    }
 }
 
 static const struct param_spec group_name_rows[] = {

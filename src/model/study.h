@@ -35,20 +35,66 @@ struct network_rule {
     const struct node *at; /* the rule itself */
 };
 
-/* What a pause does to work in service. */
+/* What a pause does to work in service, and a crash to work in hand. */
 enum in_service { IN_SERVICE_FREEZES, IN_SERVICE_CONTINUES };
+enum in_flight { IN_FLIGHT_LOSE, IN_FLIGHT_FINISH };
+
+/* Where errors stand in the way of requests. */
+enum error_stage { STAGE_BEFORE_SERVICE, STAGE_AFTER_SERVICE };
+
+/* A group or an instance. */
+struct entity_name {
+    struct name_ref name;
+};
+
+/* A share of the requests fails while it lasts. */
+struct timed_errors {
+    LIST_OF(struct entity_name) of;
+    double probability;
+    int64_t status;
+    int stage; /* enum error_stage */
+};
+
+/* Messages between two sides take longer, or are lost by chance, while it lasts. */
+struct timed_link {
+    LIST_OF(struct entity_name) a;
+    LIST_OF(struct entity_name) b; /* none: everyone else */
+    bool asymmetric;
+    struct dist latency;
+    double loss;
+    struct throughput bandwidth;
+    const struct node *at;
+};
+
+/* Messages between two sides are lost, or held, while it lasts. */
+struct timed_partition {
+    LIST_OF(struct entity_name) a;
+    LIST_OF(struct entity_name) b;     /* none: everyone else */
+    LIST_OF(struct entity_name) among; /* in place of both */
+    bool asymmetric, hold;
+    const struct node *at;
+};
 
 /* Something that happens at a given time. */
 struct timed_action {
-    sim_time at, lasts; /* [ns]; lasts may be SIM_TIME_NEVER */
-    /* Whom; all but one are empty. */
+    sim_time at, lasts;  /* [ns]; lasts may be SIM_TIME_NEVER */
+    sim_time every;      /* [ns]; SIM_TIME_NEVER: once */
+    int64_t times;       /* TIMES_UNLIMITED: to the end of the run */
+    sim_time mtbf, mttr; /* [ns]; SIM_TIME_NEVER: not by chance */
+    /* Whom; all but one, links and partitions among them, are empty. */
     const char *slow, *crash, *rate, *conditioner, *pause, *capacity;
+    LIST_OF(struct timed_errors) errors;
+    LIST_OF(struct timed_link) link;
+    LIST_OF(struct timed_partition) partition;
     double factor;
     int in_service;             /* enum in_service; of a pause */
+    int in_flight;              /* enum in_flight; of a crash */
     struct conditioner network; /* conditioner: what it does */
-    struct name_ref whom;       /* the one of the six that is written */
+    struct name_ref whom;       /* the one of the six that is written; no name: none of them */
     enum action_kind kind;      /* likewise */
+    const struct node *node;    /* the action itself */
 };
+#define TIMES_UNLIMITED INT64_MAX
 
 enum study_histograms { STUDY_HISTOGRAMS_PER_ENTITY, STUDY_HISTOGRAMS_NONE };
 
@@ -128,7 +174,8 @@ extern const struct schema study_blocks_schema; /* struct study_blocks */
 extern const struct schema group_type_schema;   /* struct group_settings: type */
 extern const struct schema group_schema;        /* struct group_settings: all others */
 extern const struct schema network_rule_schema;
-extern const struct schema timed_action_schema;
+extern const struct schema timed_action_schema; /* model/timeline.c */
+extern const struct choice throughput_choice;
 
 /* Reads a configuration and draws its blueprint. `overrides` ("path=value", ending with NULL; may
  * be NULL) are applied in order. NULL after errors, which are all in `diag`. The registry must

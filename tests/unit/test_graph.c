@@ -368,9 +368,23 @@ static void test_actions_and_series(void **state)
     const struct blueprint *b = &s->blueprint;
     assert_int_equal(b->n_actions, 3);
     const struct action_plan expected[] = {
-        {ACTION_SLOW, SIM_TIME_S, 3 * SIM_TIME_S, 3.0, 1, 3, {0}, false},
-        {ACTION_CRASH, 2 * SIM_TIME_S, SIM_TIME_NEVER, 1.0, 5, 1, {0}, false},
-        {ACTION_RATE, 3 * SIM_TIME_S, 4 * SIM_TIME_S, 0.0, 0, 1, {0}, false},
+        {.kind = ACTION_SLOW,
+         .from = SIM_TIME_S,
+         .to = 3 * SIM_TIME_S,
+         .factor = 3.0,
+         .first = 1,
+         .count = 3},
+        {.kind = ACTION_CRASH,
+         .from = 2 * SIM_TIME_S,
+         .to = SIM_TIME_NEVER,
+         .factor = 1.0,
+         .first = 5,
+         .count = 1},
+        {.kind = ACTION_RATE,
+         .from = 3 * SIM_TIME_S,
+         .to = 4 * SIM_TIME_S,
+         .factor = 0.0,
+         .count = 1},
     };
     for (int i = 0; i < 3; i++) {
         const struct action_plan *x = &b->actions[i], *y = &expected[i];

@@ -506,13 +506,20 @@ static void note_slowdown(struct ctx *c, const struct event *e)
     }
 }
 
+/* A timed action on one entity. */
+#define ACTION(kind_, from_, to_, factor_, whom) \
+    { \
+        .kind = (kind_), .from = (from_), .to = (to_), .factor = (factor_), .first = (whom), \
+        .count = 1 \
+    }
+
 static void slowdowns_multiply(void **state)
 {
     (void)state;
     const struct strings strings = {tick_first, note_slowdown};
-    const struct action_plan actions[] = {{ACTION_SLOW, 20, 60, 2.0, 0, 1, {0}, false},
-                                          {ACTION_SLOW, 40, 80, 3.0, 0, 1, {0}, false},
-                                          {ACTION_SLOW, 60, SIM_TIME_NEVER, 0.1, 0, 1, {0}, false}};
+    const struct action_plan actions[] = {ACTION(ACTION_SLOW, 20, 60, 2.0, 0),
+                                          ACTION(ACTION_SLOW, 40, 80, 3.0, 0),
+                                          ACTION(ACTION_SLOW, 60, SIM_TIME_NEVER, 0.1, 0)};
     struct stage s;
     set_stage(&s, 1, &strings, 0, actions, 3);
     play(&s, 100);
@@ -548,8 +555,8 @@ static void crashes(void **state)
 {
     (void)state;
     const struct strings strings[] = {{tick_first, send_each}, {tick_first, reply_and_restart}};
-    const struct action_plan actions[] = {{ACTION_CRASH, 25, 45, 1.0, 1, 1, {0}, false},
-                                          {ACTION_CRASH, 35, 50, 1.0, 1, 1, {0}, false}};
+    const struct action_plan actions[] = {ACTION(ACTION_CRASH, 25, 45, 1.0, 1),
+                                          ACTION(ACTION_CRASH, 35, 50, 1.0, 1)};
     struct stage s;
     set_stage(&s, 2, strings, 0, actions, 2);
     play(&s, 75);
@@ -598,7 +605,7 @@ static void scratch_is_forgotten(void **state)
 {
     (void)state;
     const struct strings strings[] = {{tick_first, note_scratch}, {NULL, NULL}};
-    const struct action_plan actions[] = {{ACTION_CRASH, 25, 45, 1.0, 0, 1, {0}, false}};
+    const struct action_plan actions[] = {ACTION(ACTION_CRASH, 25, 45, 1.0, 0)};
     struct stage s;
     set_stage(&s, 2, strings, 0, actions, 1);
     play(&s, 100);
@@ -681,10 +688,10 @@ static void actions_at_one_instant(void **state)
     (void)state;
     const struct strings strings = {NULL, NULL};
     const struct action_plan actions[] = {
-        {ACTION_SLOW, 20, 60, 2.0, 0, 1, {0}, false}, {ACTION_CRASH, 20, 60, 1.0, 0, 1, {0}, false},
-        {ACTION_SLOW, 20, 60, 0.5, 0, 1, {0}, false}, {ACTION_CRASH, 80, 90, 1.0, 0, 1, {0}, false},
-        {ACTION_SLOW, 80, 90, 3.0, 0, 1, {0}, false}, {ACTION_CRASH, 90, 95, 1.0, 0, 1, {0}, false},
-        {ACTION_RATE, 96, 98, 3.0, 0, 1, {0}, false},
+        ACTION(ACTION_SLOW, 20, 60, 2.0, 0), ACTION(ACTION_CRASH, 20, 60, 1.0, 0),
+        ACTION(ACTION_SLOW, 20, 60, 0.5, 0), ACTION(ACTION_CRASH, 80, 90, 1.0, 0),
+        ACTION(ACTION_SLOW, 80, 90, 3.0, 0), ACTION(ACTION_CRASH, 90, 95, 1.0, 0),
+        ACTION(ACTION_RATE, 96, 98, 3.0, 0),
     };
     struct stage s;
     set_stage(&s, 1, &strings, 0, actions, 7);
