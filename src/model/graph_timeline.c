@@ -91,7 +91,8 @@ static bool make_room(struct placing *p, uint64_t n)
 {
     struct draft *d = p->draft;
     if (p->n_actions + n > MOST_ACTIONS) {
-        diag_error(d->diag, node_child(d->study->root, "timeline"),
+        const struct node *every = node_child(p->t->node, "every");
+        diag_error(d->diag, every ? every : p->t->node,
                    "more than %d actions, with all repetitions", MOST_ACTIONS);
         return false;
     }

@@ -251,6 +251,8 @@ static void choose_action(void *params, const struct node *at, struct diag *d, s
         diag_error(d, network, "only a conditioner has this");
     } else if (takes_factor && !factor) {
         diag_error(d, at, "'factor' is missing");
+    } else if (t->errors.count > 0 && t->factor != 1.0) {
+        diag_error(d, factor, "errors have no factor");
     } else if (!takes_factor && t->factor != 1.0) {
         diag_error(d, factor, "a %s has no factor", key);
     } else if (!is_kind(t, ACTION_PAUSE) && t->in_service != IN_SERVICE_FREEZES) {

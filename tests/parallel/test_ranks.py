@@ -10,6 +10,7 @@ from outside import SLOW, SOURCE, OutsideTest, differences  # noqa: E402
 
 # How much of a scenario is run here, by its name; a new one needs its row.
 SHORTER = {"retry_storm": ["--set", "duration=75s"],
+           "link_outage": ["--set", "duration=40s"],
            "mesh": ["--set", "duration=100ms", "--set", "warmup=0s", "--set", "timeline=[]"],
            "phold": ["--set", "duration=20s"],
            "adaptive_throttling": ["--set", "duration=20s", "--set", "warmup=0s",
@@ -31,6 +32,7 @@ SHORTER = {"retry_storm": ["--set", "duration=75s"],
            "retry_budget": [],
            "retry_growth": ["--set", "duration=5s"],
            "saga": ["--set", "duration=100s"],
+           "saga_partition": ["--set", "duration=170s"],
            "zombies": []}
 
 
@@ -117,6 +119,14 @@ class Ranks(Divided):
         told, _ = self.squall("inspect", "1.h5")
         for happened in ("queued", "dropped", "timed_out", "withdrawn", "queue_lost",
                          "rate_increases", "rate_decreases", "late_responses", "requests_missed"):
+            self.assertRegex(told, rf"\n +{happened} ")
+
+    def test_divided_faults(self):
+        """Who is cut off from whom, and when, whoever sends."""
+        self.check_divided(HERE / "faults.yaml", "--set", "replications=1", ways=FEW)
+        told, _ = self.squall("inspect", "1.h5")
+        for happened in ("messages_cut", "messages_dropped", "messages_held", "errors_injected",
+                         "requests_lost", "requests_missed", "replies_lost"):
             self.assertRegex(told, rf"\n +{happened} ")
 
     def test_divided_service(self):

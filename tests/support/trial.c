@@ -164,6 +164,13 @@ int64_t trial_level(const struct trial *t, const char *stat)
     return sum;
 }
 
+int64_t trial_most(const struct trial *t, const char *stat)
+{
+    struct range r = locate(t, stat, STAT_GAUGE);
+    assert_int_equal(r.count, 1);
+    return ((const struct gauge *)member(t, &r, 0))->max;
+}
+
 uint64_t trial_integral(const struct trial *t, const char *stat)
 {
     struct range r = locate(t, stat, STAT_GAUGE);

@@ -47,6 +47,7 @@ entity_id trial_entity(const struct trial *t, const char *name);
 
 uint64_t trial_counter(const struct trial *t, const char *stat);
 int64_t trial_level(const struct trial *t, const char *stat);     /* of a gauge, now */
+int64_t trial_most(const struct trial *t, const char *stat);      /* of a gauge of one instance */
 uint64_t trial_integral(const struct trial *t, const char *stat); /* of a gauge [level x ns] */
 /* Adds the histogram to `h`. */
 void trial_histogram(const struct trial *t, const char *stat, struct hist_counts *h);
