@@ -100,7 +100,7 @@ struct call_request source_next(const struct source *s, const struct event *e)
 
 const char *source_exempt(const struct source_params *p, enum action_kind kind)
 {
-    return kind == ACTION_RATE && p->arrivals.kind == ARRIVALS_TIMES
+    return kind == ACTION_RATE && arrivals_are_given(&p->arrivals)
                ? "has arrivals at given times, which no rate changes"
                : NULL;
 }

@@ -2,8 +2,15 @@
 #include "policies/arrivals.h"
 
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/check.h"
+#include "base/csv.h"
+#include "base/units.h"
+
+/* Lines of a trace: some gigabyte while it is read. */
+enum { MOST_TIMES = 50000000 };
 
 #define RATE(doc) P_CHOICE(arrivals, rate, profile_choice, NULL, doc)
 #define FIRST_ARRIVAL \
@@ -40,6 +47,12 @@ static const struct param_spec closed_rows[] = {
              "Time before a user's first request, and from the end of one to the next."),
     P_END};
 
+static const struct param_spec trace_rows[] = {
+    P_TEXT(arrivals, file, "",
+           "File with the time of one arrival a line, not falling; relative to the directory of "
+           "the file that names it. Its content counts as if it were written here."),
+    P_TEXT(arrivals, lines, "", "These lines themselves, in place of a file."), P_END};
+
 static const struct alternative alternatives[] = {
     {.name = "constant",
      .summary = "Evenly spaced arrivals.",
@@ -61,12 +74,106 @@ static const struct alternative alternatives[] = {
      .summary = "Users who think, send a request and wait for its end.",
      .tag = ARRIVALS_CLOSED,
      .rows = closed_rows},
+    {.name = "trace",
+     .summary = "Arrivals at the times of a file, as they were measured.",
+     .tag = ARRIVALS_TRACE,
+     .rows = trace_rows},
     {.name = NULL}};
+
+/* The times of a trace while they are read. */
+struct trace {
+    sim_time *items; /* malloced */
+    uint32_t n, most;
+};
+
+/* Adds the time of the row read last; what is wrong with it, or NULL. */
+static const char *add_time(struct csv *c, struct trace *t)
+{
+    sim_time time = 0;
+    const char *fault = units_read_duration(c->cells[0], &c->scratch, &time);
+    fault = fault                                   ? fault
+            : time < 0                              ? "the time is below 0"
+            : (double)time > 1e18                   ? "the time is above 31 years"
+            : t->n > 0 && time < t->items[t->n - 1] ? "this is before the time before it"
+            : t->n == MOST_TIMES                    ? "a trace has no more lines than this"
+                                                    : NULL;
+    if (fault) {
+        return fault;
+    }
+    if (t->n == t->most) {
+        t->most = t->most ? 2 * t->most : 1024;
+        t->items = realloc(t->items, t->most * sizeof *t->items);
+        CHECK(t->items, "out of memory for %u arrivals", t->most);
+    }
+    t->items[t->n++] = time;
+    return NULL;
+}
+
+/* The times in the words of the program, so that whoever reads the resolved text needs no file. */
+static const char *write_times(const struct trace *t, struct arena *arena)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    CHECK(out, "out of memory for %u arrivals", t->n);
+    for (uint32_t i = 0; i < t->n; i++) {
+        fprintf(out, "%s\n", units_write_duration(t->items[i]).text);
+    }
+    CHECK(fclose(out) == 0, "out of memory for %u arrivals", t->n);
+    const char *copy = arena_text(arena, text, size);
+    free(text);
+    return copy;
+}
+
+static void keep_trace(struct arrivals *a, const struct trace *t, struct arena *arena)
+{
+    a->at.items = arena_take(arena, t->n * sizeof *a->at.items);
+    a->at.count = t->n;
+    for (uint32_t i = 0; i < t->n; i++) {
+        a->at.items[i].time = t->items[i];
+    }
+    a->file = "";
+    a->lines = write_times(t, arena);
+}
+
+static void read_trace(struct arrivals *a, const struct node *at, struct diag *diag,
+                       struct arena *arena)
+{
+    static const char *const columns[] = {"time", NULL};
+    bool by_file = a->file[0] != '\0';
+    const struct node *own = profile_item(at, "trace", by_file ? "file" : "lines", 0);
+    struct trace t = {NULL, 0, 0};
+    struct csv c;
+    if (by_file == (a->lines[0] != '\0')) {
+        diag_error(diag, at, "needs either a file or lines");
+        return;
+    }
+    if (!by_file) {
+        csv_open_text(&c, a->lines, own, columns, diag);
+    } else if (!csv_open(&c, a->file, own, columns, diag)) {
+        return;
+    }
+    while (csv_next(&c)) {
+        const char *fault = add_time(&c, &t);
+        if (fault) {
+            csv_refuse(&c, fault);
+        }
+    }
+    bool good = csv_close(&c);
+    if (good && t.n == 0) {
+        diag_error(diag, own, "there are no arrivals in it");
+    } else if (good) {
+        keep_trace(a, &t, arena);
+    }
+    free(t.items);
+}
 
 static void derive(void *value, const struct node *at, struct diag *diag, struct arena *arena)
 {
-    (void)arena;
-    const struct arrivals *a = value;
+    struct arrivals *a = value;
+    if (a->kind == ARRIVALS_TRACE) {
+        read_trace(a, at, diag, arena);
+    }
     for (uint32_t i = 1; a->kind == ARRIVALS_TIMES && i < a->at.count; i++) {
         if (a->at.items[i].time < a->at.items[i - 1].time) {
             diag_error(diag, profile_item(at, "times", "at", i),
@@ -117,6 +224,7 @@ sim_time arrivals_next(const struct arrivals *a, struct arrivals_state *s,
     case ARRIVALS_CLOSED:
         return SIM_TIME_NEVER;
     case ARRIVALS_TIMES:
+    case ARRIVALS_TRACE:
         return s->place < a->at.count ? a->at.items[s->place++].time : SIM_TIME_NEVER;
     case ARRIVALS_CONSTANT:
     case ARRIVALS_POISSON:
@@ -182,6 +290,7 @@ double arrivals_rate(const struct arrivals *a)
         time = dist_mean(&a->interarrival);
         break;
     case ARRIVALS_TIMES:
+    case ARRIVALS_TRACE:
         n = a->at.count;
         time = n > 0.0 ? (double)a->at.items[a->at.count - 1].time : 0.0;
         break;

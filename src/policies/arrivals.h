@@ -6,10 +6,12 @@
  *   {kind: poisson, rate: 800/s}        Poisson process of that rate
  *   {renewal: {interarrival: {gamma: {mean: 1ms, cv: 2}}}}      independent times between arrivals
  *   {times: [0s, 0.5s, 0.5s]}           exactly then
+ *   {trace: arrivals.csv}               exactly when a file says
  *   {closed: {users: 200, think_time: {exponential: 1s}}}       each user thinks, asks, waits
  *
  * The first arrival comes one time between arrivals after the start, or exactly at
- * `first_arrival`. Windows of a raised or lowered rate act on all but `times`: with a factor of 2,
+ * `first_arrival`. Windows of a raised or lowered rate act on all but `times` and
+ * `trace`: with a factor of 2,
  * time passes twice as fast for whatever is waited for, also for what was drawn before.
  */
 #ifndef SQUALL_POLICIES_ARRIVALS_H
@@ -30,6 +32,7 @@ enum arrivals_kind {
     ARRIVALS_RENEWAL,
     ARRIVALS_TIMES,
     ARRIVALS_CLOSED,
+    ARRIVALS_TRACE, /* `at` is read from a file */
 };
 
 struct arrival_time {
@@ -41,12 +44,20 @@ struct arrivals {
     struct profile rate;             /* constant, poisson */
     struct dist interarrival;        /* renewal */
     sim_time first_arrival;          /* [ns] those three; SIM_TIME_NEVER: not given */
-    LIST_OF(struct arrival_time) at; /* times: not falling */
-    int64_t users;                   /* closed */
-    struct dist think_time;          /* closed */
+    LIST_OF(struct arrival_time) at; /* times, trace (derived): not falling */
+    const char *file;       /* trace: "" once it was read, its content is in `lines` then */
+    const char *lines;      /* trace: the times, one a line */
+    int64_t users;          /* closed */
+    struct dist think_time; /* closed */
 };
 
 extern const struct choice arrivals_choice;
+
+/* Whether they come at given times, whatever else is in force. */
+static inline bool arrivals_are_given(const struct arrivals *a)
+{
+    return a->kind == ARRIVALS_TIMES || a->kind == ARRIVALS_TRACE;
+}
 
 /* Where a source of arrivals stands. Plain data, zero at the start. */
 struct arrivals_state {

@@ -3,6 +3,12 @@
 
 #include <math.h>
 #include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/csv.h"
+#include "base/units.h"
 
 static const double NS_PER_S = (double)SIM_TIME_S;
 
@@ -10,6 +16,9 @@ static const double NS_PER_S = (double)SIM_TIME_S;
  * [1]. Otherwise rounding would carry an arrival that is due at the very moment when the rate drops
  * to 0 over to a time long after, or never. */
 static const double SLACK = 1e-12;
+
+/* Points of a file, each of which is some nodes of the resolved text. */
+enum { MOST_POINTS = 100000 };
 
 /* Highest rate [1/s]: one per nanosecond. */
 #define HIGHEST                       1e9
@@ -56,6 +65,17 @@ static const struct param_spec sine_rows[] = {
     P_REAL(profile, phase, "0", 0, 1, "1", "Share of the period that time 0 is already into it."),
     P_END};
 
+static const char *const between_words[] = {"steps", "linear", NULL};
+
+static const struct param_spec file_rows[] = {
+    P_TEXT(profile, path, "",
+           "File with a time, a comma and a rate in each line, as `0s, 500/s`; relative to the "
+           "directory of the file that names it. Its content counts as if it were written here."),
+    P_WORD(profile, between, between_words, "steps",
+           "Whether each rate holds until the next (steps), or straight lines join them (linear)."),
+    P_LIST(profile, points, point_schema, "[]", "The points themselves, in place of a file."),
+    P_END};
+
 static const struct alternative alternatives[] = {
     {.name = "constant", .summary = "One rate.", .tag = PROFILE_CONSTANT, .rows = constant_rows},
     {.name = "steps",
@@ -78,6 +98,10 @@ static const struct alternative alternatives[] = {
      .summary = "A rate that swings about a mean.",
      .tag = PROFILE_SINE,
      .rows = sine_rows},
+    {.name = "file",
+     .summary = "Steps or straight lines between the points of a file.",
+     .tag = PROFILE_FILE,
+     .rows = file_rows},
     {.name = NULL}};
 
 struct builder {
@@ -92,6 +116,12 @@ static void add(struct builder *b, sim_time from, sim_time to, double first, dou
     }
 }
 
+/* Whether each point's rate holds until the next. */
+static bool has_steps(const struct profile *p)
+{
+    return p->kind == PROFILE_STEPS || (p->kind == PROFILE_FILE && p->between == BETWEEN_STEPS);
+}
+
 static void add_points(struct builder *b, const struct profile *p)
 {
     const struct profile_point *points = p->points.items;
@@ -99,7 +129,7 @@ static void add_points(struct builder *b, const struct profile *p)
     add(b, 0, points[0].time, points[0].rate, points[0].rate);
     for (uint32_t i = 0; i < end; i++) {
         const struct profile_point *point = &points[i], *next = &points[i + 1];
-        double last = p->kind == PROFILE_STEPS ? point->rate : next->rate;
+        double last = has_steps(p) ? point->rate : next->rate;
         add(b, point->time, next->time, point->rate, last);
     }
     add(b, points[end].time, SIM_TIME_NEVER, points[end].rate, points[end].rate);
@@ -124,20 +154,92 @@ static bool points_in_order(const struct profile *p, const struct node *at, stru
     }
     for (uint32_t i = 1; i < p->points.count; i++) {
         sim_time before = p->points.items[i - 1].time, time = p->points.items[i].time;
-        if (time < before || (time == before && p->kind == PROFILE_STEPS)) {
-            const char *name = p->kind == PROFILE_STEPS ? "steps" : "linear";
+        if (time < before || (time == before && has_steps(p))) {
+            const char *name = p->kind == PROFILE_FILE ? "file" : has_steps(p) ? "steps" : "linear";
             diag_error(diag, profile_item(at, name, "points", i), "this is %s the point before it",
-                       p->kind == PROFILE_STEPS ? "not after" : "before");
+                       has_steps(p) ? "not after" : "before");
             return false;
         }
     }
     return true;
 }
 
+/* Reads what stands in a row of the file; what is wrong with it, or NULL. */
+static const char *read_point(struct csv *c, struct profile_point *point)
+{
+    const char *fault = units_read_duration(c->cells[0], &c->scratch, &point->time);
+    fault = fault ? fault : units_read_real(c->cells[1], "1/s", &c->scratch, &point->rate);
+    return fault                        ? fault
+           : point->time < 0            ? "the time is below 0"
+           : (double)point->time > 1e18 ? "the time is above 31 years"
+           : point->rate < 0            ? "the rate is below 0"
+           : point->rate > HIGHEST      ? "the rate is above 1e9/s"
+                                        : NULL;
+}
+
+/* Whether a point may follow another one: as points_in_order, for files. */
+static const char *follows(const struct profile *p, struct profile_point before,
+                           struct profile_point point)
+{
+    return point.time < before.time ? "the time is before that of the line before"
+           : has_steps(p) && point.time == before.time ? "the time is that of the line before"
+                                                       : NULL;
+}
+
+/* Makes points of the file's lines. From here on the file is not needed: whoever reads the resolved
+ * text has the same points. */
+static bool read_file(struct profile *p, const struct node *at, struct diag *diag,
+                      struct arena *arena)
+{
+    static const char *const columns[] = {"time", "rate", NULL};
+    const struct node *own = profile_item(at, "file", "path", 0);
+    struct csv c;
+    if (!csv_open(&c, p->path, own, columns, diag)) {
+        return false;
+    }
+    struct profile_point *points = NULL;
+    uint32_t n = 0, most = 0;
+    while (csv_next(&c)) {
+        struct profile_point point = {0};
+        const char *fault = read_point(&c, &point);
+        fault = !fault && n > 0 ? follows(p, points[n - 1], point) : fault;
+        fault = !fault && n == MOST_POINTS ? "a profile has no more points than this" : fault;
+        if (fault) {
+            csv_refuse(&c, fault);
+            continue;
+        }
+        if (n == most) {
+            most = most ? 2 * most : 256;
+            points = realloc(points, most * sizeof *points);
+            CHECK(points, "out of memory for %u points", most);
+        }
+        points[n++] = point;
+    }
+    bool good = csv_close(&c);
+    if (good && n == 0) {
+        diag_error(diag, own, "the file holds no points");
+    } else if (good) {
+        p->path = "";
+        p->points.items = arena_take(arena, n * sizeof *points);
+        memcpy(p->points.items, points, n * sizeof *points);
+        p->points.count = n;
+    }
+    free(points);
+    return good && n > 0;
+}
+
 static void derive(void *value, const struct node *at, struct diag *diag, struct arena *arena)
 {
     struct profile *p = value;
-    bool by_points = p->kind == PROFILE_STEPS || p->kind == PROFILE_LINEAR;
+    bool by_file = p->kind == PROFILE_FILE && p->path[0] != '\0';
+    if (p->kind == PROFILE_FILE && by_file == (p->points.count > 0)) {
+        diag_error(diag, at, "needs either a path or points");
+        return;
+    }
+    if (by_file && !read_file(p, at, diag, arena)) {
+        return;
+    }
+    bool by_points = has_steps(p) || p->kind == PROFILE_LINEAR || p->kind == PROFILE_FILE;
     if (by_points && !points_in_order(p, at, diag)) {
         return;
     }
@@ -149,6 +251,7 @@ static void derive(void *value, const struct node *at, struct diag *diag, struct
         break;
     case PROFILE_STEPS:
     case PROFILE_LINEAR:
+    case PROFILE_FILE:
         add_points(&b, p);
         break;
     case PROFILE_RAMP: {

@@ -8,6 +8,7 @@
  *   rate: {linear: [[0s, 0/s], [10s, 10/s]]}                     straight lines between points
  *   rate: {ramp: {from: 0/s, to: 10/s, start: 0s, duration: 10s}}
  *   rate: {spike: {baseline: 10/s, peak: 150/s, at: 10s, for: 15s}}
+ *   rate: {file: rates.csv}                                      as steps or as linear
  *   rate: {sine: {mean: 800/s, amplitude: 200/s, period: 60s, phase: 0}}
  *
  * Points give the rate before the first and after the last of them, too. Intervals are half-open:
@@ -29,7 +30,11 @@ enum profile_kind {
     PROFILE_RAMP,
     PROFILE_SPIKE,
     PROFILE_SINE,
+    PROFILE_FILE,
 };
+
+/* What the rate is between two lines of a file. */
+enum profile_between { BETWEEN_STEPS, BETWEEN_LINES };
 
 struct profile_point {
     sim_time time; /* [ns] */
@@ -47,7 +52,9 @@ struct profile {
     int kind; /* enum profile_kind */
     /* As written, by kind. A sine is mean + amplitude * sin(2 pi (t / period + phase)). */
     double rate;                          /* [1/s] constant */
-    LIST_OF(struct profile_point) points; /* steps, linear */
+    LIST_OF(struct profile_point) points; /* steps, linear, file */
+    const char *path;                     /* file: "" once it was read, which made `points` */
+    int between;                          /* file: enum profile_between */
     double from, to;                      /* [1/s] ramp */
     sim_time start, duration;             /* [ns] ramp */
     double baseline, peak;                /* [1/s] spike */
