@@ -11,6 +11,19 @@ from typing import Any
 import yaml
 
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+# What the timeline may do, and which of it takes a factor.
+_KINDS = (
+    "slow",
+    "crash",
+    "rate",
+    "conditioner",
+    "pause",
+    "capacity",
+    "errors",
+    "link",
+    "partition",
+)
+_WITH_FACTOR = ("slow", "rate", "capacity")
 _SELECTOR = re.compile(r"\.(kind|type)$")  # of the keys beside it
 
 
@@ -28,15 +41,36 @@ def parse_duration(text: str) -> float:
 class Action:
     """Something that happens in a run: one row of the timeline."""
 
-    kind: str  # the key that names whom: slow, crash, rate
-    whom: str  # a group or an instance
+    kind: str  # the key that names whom: one of _KINDS
+    whom: str  # groups and instances; of two sides "users | web", of one and all others "users"
     at_s: float  # [s]
     lasts_s: float  # [s]; infinite: to the end
     factor: float | None  # None where there is none
+    every_s: float = math.inf  # [s] after which it begins again; infinite: it does not
+    times: float = math.inf  # how often, if it does; infinite: to the end
+    by_chance: bool = False  # it comes and goes by chance while it lasts
+
+    def windows(self, end_s: float) -> list[tuple[float, float]]:
+        """When it begins and ends [s], each time that it begins before `end_s`."""
+        begins = self.at_s
+        found: list[tuple[float, float]] = []
+        while begins < end_s and len(found) < self.times:
+            found.append((begins, begins + self.lasts_s))
+            begins = self.at_s + len(found) * self.every_s
+        return found
+
+    @property
+    def over_s(self) -> float:
+        """When it is over for good [s]; infinite if it never is."""
+        if not math.isfinite(self.every_s):
+            return self.at_s + self.lasts_s
+        return self.at_s + (self.times - 1) * self.every_s + self.lasts_s
 
     def __str__(self) -> str:
         factor = f" × {self.factor:g}" if self.factor is not None else ""
-        return f"{self.kind} {self.whom}{factor}"
+        again = f" every {self.every_s:g} s" if math.isfinite(self.every_s) else ""
+        chance = " by chance" if self.by_chance else ""
+        return f"{self.kind} {self.whom}{factor}{again}{chance}"
 
 
 class Config:
@@ -89,17 +123,39 @@ def _follows(path: str, differing: list[str]) -> bool:
     return any(path.startswith(_SELECTOR.sub(".", one)) for one in selectors)
 
 
-def _action(row: dict[str, str]) -> Action:
-    times = {"at", "for", "factor"}
-    kind = next(key for key, value in row.items() if key not in times and value)
-    takes_factor = kind in ("slow", "rate")
+def _action(row: dict[str, Any]) -> Action:
+    kind = next(kind for kind in _KINDS if row.get(kind))
+    times = row.get("times", "unlimited")
     return Action(
         kind=kind,
-        whom=row[kind],
+        whom=_whom(row[kind]),
         at_s=parse_duration(row["at"]),
         lasts_s=parse_duration(row.get("for", "none")),
-        factor=float(row["factor"]) if takes_factor else None,
+        factor=float(row["factor"]) if kind in _WITH_FACTOR else None,
+        every_s=parse_duration(row.get("every", "none")),
+        times=math.inf if times == "unlimited" else float(times),
+        by_chance=row.get("mtbf", "none") != "none",
     )
+
+
+def _whom(value: Any) -> str:
+    """Whom an action is about: a name; or blocks with `of`, with `a` and `b`, or with `among`."""
+    if isinstance(value, str):
+        return value
+    blocks = value if isinstance(value, list) else [value]
+    return ", ".join(dict.fromkeys(_sides(block) for block in blocks))
+
+
+def _sides(block: Any) -> str:
+    if isinstance(block, str):
+        return block
+    sides = (_names(block.get(key) or []) for key in ("of", "among", "a", "b"))
+    return " | ".join(filter(None, sides))
+
+
+def _names(value: Any) -> str:
+    items = value if isinstance(value, list) else [value]
+    return " + ".join(item if isinstance(item, str) else item["name"] for item in items)
 
 
 def _collect(node: Any, path: str, found: dict[str, str]) -> None:

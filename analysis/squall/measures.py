@@ -100,7 +100,7 @@ def latency_quantile(
 
 def trigger_end_s(results: Results) -> float:
     """When the last action of the timeline that ends is over [s]; 0 without any."""
-    ends = [action.at_s + action.lasts_s for action in results.config.timeline()]
+    ends = [action.over_s for action in results.config.timeline()]
     return max((end for end in ends if math.isfinite(end)), default=0.0)
 
 

@@ -211,9 +211,11 @@ def _shade(results: Results, column: Sequence[Axes]) -> int:
     letter = LETTER * end_s / WIDTH
     taken: list[list[tuple[float, float]]] = []
     for action in sorted(actions, key=lambda action: action.at_s):
-        until = min(action.at_s + action.lasts_s, end_s)
-        for axes in column:
-            axes.axvspan(action.at_s, until, color=SHADE, zorder=0)
+        windows = action.windows(end_s)
+        until = min(windows[-1][1], end_s)
+        for begin, end in windows:
+            for axes in column:
+                axes.axvspan(begin, min(end, end_s), color=SHADE, zorder=0)
         width = letter * (len(str(action)) + 1)
         early = until + width < end_s or until < end_s - action.at_s  # there is room on the right
         span = (action.at_s, until + width) if early else (action.at_s - width, until)

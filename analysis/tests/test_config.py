@@ -45,6 +45,39 @@ class Timeline(unittest.TestCase):
         self.assertEqual(crash, Action("crash", "web", 3.0, math.inf, None))
         self.assertEqual((str(slow), str(crash)), ("slow web × 2", "crash web"))
 
+    def test_faults(self):
+        """As the program writes them, and as a user may."""
+        config = Config(
+            "timeline:\n"
+            '- {at: 1s, for: none, every: none, times: unlimited, mtbf: 5s, mttr: 1s, slow: "",\n'
+            "   crash: web, errors: [], link: [], partition: []}\n"
+            '- {at: 2s, for: 1s, every: 10s, times: "3", crash: "", errors: [], link: [],\n'
+            "   partition: [{a: [{name: users}, {name: web}], b: [{name: db}], among: []}]}\n"
+            "- {at: 3s, for: 1s, every: 4s, errors: {of: web, probability: 20%}}\n"
+            "- {at: 4s, link: {a: [users, web], latency: 3ms}}\n"
+            "- {at: 5s, errors: web}\n"
+            "- {at: 6s, for: 1s, capacity: web, factor: 0.5}\n"
+        )
+        told = [str(action) for action in config.timeline()]
+        self.assertEqual(
+            told,
+            [
+                "crash web by chance",
+                "partition users + web | db every 10 s",
+                "errors web every 4 s",
+                "link users + web",
+                "errors web",
+                "capacity web × 0.5",
+            ],
+        )
+        crash, partition, errors, *_ = config.timeline()
+        self.assertEqual(partition.windows(100), [(2, 3), (12, 13), (22, 23)])
+        self.assertEqual(partition.windows(12), [(2, 3)])
+        self.assertEqual(errors.windows(10), [(3, 4), (7, 8)])
+        self.assertEqual(crash.windows(10), [(1, math.inf)])
+        self.assertEqual([one.over_s for one in (crash, partition)], [math.inf, 23])
+        self.assertEqual(errors.over_s, math.inf)
+
     def test_none(self):
         self.assertEqual(Config("timeline: []\n").timeline(), [])
 
