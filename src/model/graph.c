@@ -564,10 +564,12 @@ void graph_draw(struct study *s, bool bound, struct diag *diag)
         draft_lay_wires(&d);
         draft_find_cycles(&d);
         draft_check_rules(&d);
+        draft_check_links(&d);
         check_called(&d);
     }
     draft_close_rules(&d);
     draft_drop_edges(&d);
     free(d.kinds);
+    free(d.links_at);
     arena_close(&d.scratch);
 }

@@ -78,7 +78,8 @@ struct draft {
     struct port_draft **ports; /* of each group */
     struct kind_draft *kinds;  /* malloced */
     size_t n_kinds, most_kinds;
-    bool *named, *called; /* of each group: by the timeline, by a target */
+    bool *named, *called;         /* of each group: by the timeline, by a target */
+    const struct node **links_at; /* of each link of the blueprint; malloced */
     uint64_t n_entities, n_ports, n_wires;
     struct port_plan *port_plans;
     struct wire_plan *wires;
@@ -118,6 +119,9 @@ void draft_check_patterns(struct draft *d);
 /* Places what the timeline says in the blueprint, and gives the types of whom it concerns the
  * statistics of faults. */
 void draft_place_actions(struct draft *d);
+
+/* Warns of links and partitions between whom no messages go; after the wires were laid. */
+void draft_check_links(struct draft *d);
 
 /* The part of a range that lies in one of so many cells; no more than the range has instances. */
 struct name_range draft_in_cell(const struct name_range *range, uint64_t cells, uint64_t cell);

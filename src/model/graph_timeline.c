@@ -6,14 +6,17 @@
  */
 #include <math.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/hash.h"
 #include "model/graph_draft.h"
 
 enum {
-    MOST_ACTIONS = 100000,  /* with all repetitions */
-    MOST_OUTAGES = 1000000, /* windows by chance that are to be expected of one action */
+    MOST_ACTIONS = 10000,    /* with all repetitions */
+    MOST_REPEATED = 1000000, /* repetitions of one action on all of its instances */
+    MOST_OUTAGES = 1000000,  /* windows by chance that are to be expected of one action */
 };
 
 /* What is placed so far. */
@@ -121,7 +124,15 @@ static void place_on(struct placing *p, const struct name_ref *whom, struct acti
     p->draft->named[range.group] = true;
     a.first = range.first;
     a.count = range.count;
-    for (uint64_t i = 0; make_room(p, times) && i < times; i++) {
+    if (times > 1 && times * range.count > MOST_REPEATED) {
+        diag_error(p->draft->diag, node_child(p->t->node, "every"),
+                   "more than %d times, counting each instance", MOST_REPEATED);
+        return;
+    }
+    if (!make_room(p, times)) {
+        return;
+    }
+    for (uint64_t i = 0; i < times; i++) {
         a.from = p->t->at + (i > 0 ? (sim_time)i * p->t->every : 0);
         a.to = sim_time_add(a.from, p->t->lasts);
         a.chance = hash_pair(p->place, i);
@@ -224,7 +235,7 @@ static void check_outages(struct draft *d, const struct link_plan *l, const stru
     }
 }
 
-static struct link_plan *add_link(struct placing *p)
+static struct link_plan *add_link(struct placing *p, const struct node *at)
 {
     if (p->n_links == p->most_links) {
         p->most_links = p->most_links ? 2 * p->most_links : 8;
@@ -234,6 +245,10 @@ static struct link_plan *add_link(struct placing *p)
         }
         p->links = more;
     }
+    struct draft *d = p->draft;
+    d->links_at = realloc(d->links_at, (p->n_links + 1) * sizeof *d->links_at);
+    CHECK(d->links_at, "out of memory for %u links", p->n_links);
+    d->links_at[p->n_links] = at;
     struct link_plan *l = &p->links[p->n_links++];
     const struct timed_action *t = p->t;
     *l = (struct link_plan){.from = t->at,
@@ -249,7 +264,7 @@ static struct link_plan *add_link(struct placing *p)
 
 static void place_link(struct placing *p, const struct timed_link *t, uint64_t place)
 {
-    struct link_plan *l = add_link(p);
+    struct link_plan *l = add_link(p, t->at);
     struct draft *d = p->draft;
     l->a = find_side(d, t->a.items, t->a.count, &l->n_a);
     l->b = find_side(d, t->b.items, t->b.count, &l->n_b);
@@ -264,7 +279,7 @@ static void place_link(struct placing *p, const struct timed_link *t, uint64_t p
 
 static void place_partition(struct placing *p, const struct timed_partition *t, uint64_t place)
 {
-    struct link_plan *l = add_link(p);
+    struct link_plan *l = add_link(p, t->at);
     struct draft *d = p->draft;
     l->halves = t->among.count > 0;
     l->a = l->halves ? find_side(d, t->among.items, t->among.count, &l->n_a)
@@ -278,6 +293,54 @@ static void place_partition(struct placing *p, const struct timed_partition *t, 
     check_outages(d, l, t->at);
     if (l->halves && l->n_a == t->among.count) {
         check_halves(d, l, t->at);
+    }
+}
+
+/* Whether some of the ids `first` to `first + more` are on the link's second side. */
+static bool is_opposite(const struct link_plan *l, entity_id first, uint32_t more)
+{
+    const struct entity_range *side = l->halves ? l->a : l->b;
+    uint32_t n = l->halves ? l->n_a : l->n_b;
+    const struct entity_range whom = {first, more + 1};
+    for (uint32_t i = 0; i < n; i++) {
+        if (overlap(&side[i], &whom)) {
+            return true;
+        }
+    }
+    for (uint32_t i = 0; n == 0 && i < l->n_a; i++) {
+        if (first - l->a[i].first < l->a[i].count &&
+            l->a[i].count - (first - l->a[i].first) > more) {
+            return false; /* all of them are on the first */
+        }
+    }
+    return n == 0;
+}
+
+static bool is_on_a(const struct link_plan *l, entity_id first, uint32_t more)
+{
+    const struct entity_range whom = {first, more + 1};
+    for (uint32_t i = 0; i < l->n_a; i++) {
+        if (overlap(&l->a[i], &whom)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void draft_check_links(struct draft *d)
+{
+    const struct blueprint *b = &d->study->blueprint;
+    for (uint32_t i = 0; i < b->n_links; i++) {
+        const struct link_plan *l = &b->links[i];
+        bool used = false;
+        for (wire_id w = 0; w < b->n_wires && !used; w++) {
+            const struct wire_plan *p = &b->wires[w];
+            used = (is_on_a(l, p->from, 0) && is_opposite(l, p->to, p->more)) ||
+                   (is_opposite(l, p->from, 0) && is_on_a(l, p->to, p->more));
+        }
+        if (!used) {
+            diag_warning(d->diag, d->links_at[i], "nobody calls anybody between these sides");
+        }
     }
 }
 
@@ -297,12 +360,14 @@ static const struct entity_type *extend(const struct draft *d, const struct enti
 {
     struct arena *arena = &d->study->memory;
     size_t own = 0, more = sizeof fault_rows / sizeof fault_rows[0];
-    while (type->stats[own].name) {
+    while (type->stats && type->stats[own].name) {
         own++;
     }
     struct stat_spec *rows = arena_take(arena, (own + more) * sizeof *rows);
-    memcpy(rows, type->stats, own * sizeof *rows);
-    *offset = (uint32_t)((type->stats_size + 7) / 8 * 8);
+    if (own > 0) {
+        memcpy(rows, type->stats, own * sizeof *rows);
+    }
+    *offset = (uint32_t)(type->stats_size / 8 * 8 + 8); /* never 0, which means none */
     for (size_t i = 0; i < more; i++) {
         rows[own + i] = fault_rows[i];
         rows[own + i].offset += *offset;

@@ -7,7 +7,8 @@
 
 struct preset {
     const char *name;
-    const char *text; /* a YAML mapping of rows of a network rule */
+    const char *text;  /* a YAML mapping of rows of a network rule */
+    const char *needs; /* the row that a rule with it has to write itself, or NULL */
 };
 
 /* By place in preset_words. */

@@ -45,7 +45,9 @@ static const struct param_spec network_rule_rows[] = {
           "Who calls: a group or an instance; * is any letters, ? any one."),
     P_REF(network_rule, to, "'*'", "Who is called, likewise."),
     P_WORD(network_rule, preset, preset_words, "none",
-           "Named conditions, as defaults for the other keys of the rule."),
+           "Named conditions, as defaults for the other keys of the rule; lossy needs a loss, and "
+           "slow a "
+           "latency."),
     P_CHOICE(network_rule, latency, dist_duration, "0s", "Time every message takes."),
     P_CHOICE(network_rule, jitter, dist_duration, "0s", "Time added to the latency."),
     P_REAL(network_rule, loss, "0", 0, 1, "1", "Probability that a message vanishes."),
@@ -70,6 +72,9 @@ static void merge_preset(void *params, const struct node *at, struct diag *d, st
         return;
     }
     const struct preset *p = &presets[rule->preset];
+    if (p->needs && !node_child(at, p->needs)) {
+        diag_error(d, node_child(at, "preset"), "%s needs a %s beside it", p->name, p->needs);
+    }
     struct binder binder = {a, d};
     const struct node *text = yaml_parse_line(p->name, p->text, 1, a, d);
     CHECK(text && bind_block(&network_rule_schema, text, &preset, &binder), "preset %s", p->name);

@@ -158,6 +158,8 @@ static void test_presets(void **state)
         {"satellite", 600 * SIM_TIME_MS, 5e-3, 10e6, 50e6},
         {"mobile_3g", 100 * SIM_TIME_MS, 5e-3, 2e6, 30e6},
         {"mobile_4g", 50 * SIM_TIME_MS, 1e-3, 20e6, 15e6},
+        {"lossy, loss: 5%", 10 * SIM_TIME_MS, 0.05, 100e6, 0},
+        {"slow, latency: 300ms", 300 * SIM_TIME_MS, 0, 1e6, 0},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         char text[512];
@@ -339,12 +341,37 @@ static const struct bad bads[] = {
     {HEAD "network:\n"
           "  - {preset: lunar, loss: 2, bandwidth: 0B/s, latency: never}\n" PAIR,
      "dir/storm.yaml:4:14: network[0].preset: 'lunar' is none of none, local, datacenter, "
-     "cross_region, internet, satellite, mobile_3g, mobile_4g\n"
+     "cross_region, internet, satellite, mobile_3g, mobile_4g, lossy, slow\n"
      "dir/storm.yaml:4:27: network[0].loss: 2 is above 1\n"
      "dir/storm.yaml:4:41: network[0].bandwidth: 0B/s is below 1B/s\n"
      "dir/storm.yaml:4:56: network[0].latency: 'never' is none of constant, exponential, uniform, "
      "normal, lognormal, gamma, erlang, weibull, pareto, hyperexponential, zipf, empirical, "
      "percentiles, mixture, nor a duration (for instance 250us, 20ms, 1.5s, 2m)\n"},
+    {HEAD "network:\n"
+          "  - {preset: lossy}\n"
+          "  - {preset: slow, loss: 5%}\n" PAIR,
+     "dir/storm.yaml:4:14: network[0].preset: lossy needs a loss beside it\n"
+     "dir/storm.yaml:5:14: network[1].preset: slow needs a latency beside it\n"},
+    {HEAD "timeline:\n"
+          "  - {at: 1s, partition: {a: a, b: b}}\n"
+          "  - {at: 1s, partition: {a: a, b: c}}\n"
+          "  - {at: 1s, partition: {a: [a, b], b: c}}\n"
+          "  - {at: 1s, partition: {a: [a, b, c]}}\n"
+          "  - {at: 1s, link: {a: 'c[1]', latency: 1s}}\n"
+          "  - {at: 1s, link: {a: 'c[0]', b: 'c[1]', latency: 1s}}\n"
+          "  - {at: 1s, partition: {among: [a, c]}}\n"
+          "entities:\n"
+          "  a: {type: source, target: b}\n"
+          "  b: {type: sink}\n"
+          "  d: {type: source, target: c}\n"
+          "  c: {type: sink, count: 2}\n",
+     "dir/storm.yaml:5:25: warning: timeline[1].partition: nobody calls anybody between these "
+     "sides\n"
+     "dir/storm.yaml:6:25: warning: timeline[2].partition: nobody calls anybody between these "
+     "sides\n"
+     "dir/storm.yaml:9:20: warning: timeline[5].link: nobody calls anybody between these sides\n"
+     "dir/storm.yaml:10:25: warning: timeline[6].partition: nobody calls anybody between these "
+     "sides\n"},
     {HEAD "timeline:\n"
           "  - {at: 1s, slow: b}\n"
           "  - {at: 1s, crash: b, factor: 2}\n"
