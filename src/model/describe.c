@@ -111,14 +111,19 @@ static void put_presets(FILE *out, const char *format)
     }
 }
 
-static void put_statistics(const struct entity_type *type, FILE *out)
+static void put_rows(const struct stat_spec *rows, FILE *out)
 {
-    fprintf(out, "\nstatistics of %s\n", type->name);
-    for (const struct stat_spec *s = type->stats; s && s->name; s++) {
+    for (const struct stat_spec *s = rows; s && s->name; s++) {
         fprintf(out, "  %s: %s", s->name, stat_words[s->kind].name);
         put_unit(s, out);
         fprintf(out, "\n      %s\n", s->doc);
     }
+}
+
+static void put_statistics(const struct entity_type *type, FILE *out)
+{
+    fprintf(out, "\nstatistics of %s\n", type->name);
+    put_rows(type->stats, out);
     for (int i = 0; i < STAT_KINDS; i++) {
         fprintf(out, "  (%s: %s)\n", stat_words[i].name, stat_words[i].meaning);
     }
@@ -132,6 +137,9 @@ static void put_items(const struct reference_item *item, FILE *out)
         if (item->schema == &network_rule_schema) {
             fputs("  presets\n", out);
             put_presets(out, "    %s: %s\n");
+        } else if (item->schema == &timed_action_schema) {
+            fputs("\nstatistics of the types that links, partitions and errors concern\n", out);
+            put_rows(fault_rows, out);
         }
     }
 }
@@ -193,10 +201,10 @@ const char *const *describe_names(const struct entity_type *const *registry, str
     return names;
 }
 
-static void statistics_table(const struct entity_type *type, FILE *out)
+static void statistics_table(const struct stat_spec *rows, FILE *out)
 {
     fputs("\n| statistic | kind | meaning |\n|---|---|---|\n", out);
-    for (const struct stat_spec *s = type->stats; s && s->name; s++) {
+    for (const struct stat_spec *s = rows; s && s->name; s++) {
         fprintf(out, "| `%s` | %s", s->name, stat_words[s->kind].name);
         put_unit(s, out);
         fprintf(out, " | %s |\n", s->doc);
@@ -228,11 +236,16 @@ static void put_sections(const struct entity_type *const *registry, const struct
         putc('\n', out);
         reference_markdown(i, 3, out);
         if (type) {
-            statistics_table(type, out);
+            statistics_table(type->stats, out);
         }
         if (i->schema == &network_rule_schema) {
             fputs("\n| preset | is |\n|---|---|\n", out);
             put_presets(out, "| `%s` | `%s` |\n");
+        } else if (i->schema == &timed_action_schema) {
+            fputs("\nTypes that links, partitions and errors concern have these statistics besides "
+                  "their own:\n",
+                  out);
+            statistics_table(fault_rows, out);
         }
     }
 }

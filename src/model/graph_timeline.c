@@ -346,7 +346,7 @@ void draft_check_links(struct draft *d)
 
 /* --- statistics of faults ----------------------------------------------------------------- */
 
-static const struct stat_spec fault_rows[] = {
+const struct stat_spec fault_rows[] = {
     S_COUNTER(fault_stats, messages_cut, "Messages sent that a partition lost."),
     S_COUNTER(fault_stats, messages_dropped, "Messages sent that a loss in the timeline lost."),
     S_COUNTER(fault_stats, messages_held, "Messages sent that a partition held up."),

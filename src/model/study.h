@@ -175,6 +175,9 @@ extern const struct schema group_type_schema;   /* struct group_settings: type *
 extern const struct schema group_schema;        /* struct group_settings: all others */
 extern const struct schema network_rule_schema;
 extern const struct schema timed_action_schema; /* model/timeline.c */
+/* What those keep besides their own whom links, partitions and errors concern: struct fault_stats.
+ */
+extern const struct stat_spec fault_rows[];
 extern const struct choice throughput_choice;
 
 /* Reads a configuration and draws its blueprint. `overrides` ("path=value", ending with NULL; may

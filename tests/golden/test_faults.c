@@ -177,6 +177,9 @@ static void shares_are_independent(void **state)
                      trial_in_interval(&two, "users.errors", 0));
     assert_int_equal(trial_counter(&one, "users.errors"),
                      trial_counter(&one, "far.errors_injected"));
+    assert_int_equal(trial_counter(&one, "users.requests_sent"),
+                     trial_counter(&one, "far.requests_received") +
+                         trial_counter(&one, "far.errors_injected"));
     trial_close(&one);
     trial_close(&two);
 }
