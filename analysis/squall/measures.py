@@ -109,10 +109,10 @@ def goodput_ratio(
 ) -> np.ndarray:
     """Requests that ended well over requests begun, within the whole intervals from `begin_s` to
     `end_s`: [replication]. NaN where none was begun."""
-    inside = _inside(results, begin_s, end_s)
+    inside = within(results, begin_s, end_s)
     well = total(results, "client", "successes", group=group, point=point)[:, inside].sum(axis=1)
     begun = total(results, "client", "logical_requests", group=group, point=point)[:, inside]
-    return _quotient(well, begun.sum(axis=1))
+    return quotient(well, begun.sum(axis=1))
 
 
 def goodput_kept(
@@ -125,15 +125,15 @@ def goodput_kept(
     well = total(results, "client", "successes", group=group, point=point)
     means = []
     for inside in (
-        _inside(results, begin_s, end_s),
-        _inside(results, results.warmup_s, min(first_s, begin_s)),
+        within(results, begin_s, end_s),
+        within(results, results.warmup_s, min(first_s, begin_s)),
     ):
         length_s = results.interval_s[inside].sum()
         means.append(well[:, inside].sum(axis=1) / (length_s if length_s > 0 else np.nan))
-    return _quotient(*means)
+    return quotient(*means)
 
 
-def _inside(results: Results, begin_s: float, end_s: float) -> np.ndarray:
+def within(results: Results, begin_s: float, end_s: float) -> np.ndarray:
     """The whole intervals within a span of time: bool [interval]. Times are compared to half a
     nanosecond, the file's unit being a whole one."""
     half = 0.5 / NS_PER_S
@@ -141,7 +141,7 @@ def _inside(results: Results, begin_s: float, end_s: float) -> np.ndarray:
     return (results.time_s >= begin_s - half) & (ends_s <= end_s + half)
 
 
-def _quotient(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+def quotient(above: np.ndarray, below: np.ndarray) -> np.ndarray:
     """NaN where `below` is 0 or NaN."""
     return np.divide(above, below, out=np.full(below.shape, np.nan), where=below > 0)
 
@@ -174,11 +174,11 @@ def still_degraded(
     if not 0 < window <= since:
         raise ResultsError(f"{results.path}: no {window:g} s are left after the trigger")
     begin = end - window
-    if not _inside(results, begin, end).any():
+    if not within(results, begin, end).any():
         raise ResultsError(f"{results.path}: no whole interval lies in the last {window:g} s")
     ratio = goodput_ratio(results, begin, end, group=group, point=point)
     begun = total(results, "client", "logical_requests", group=group, point=point)
-    worked = begun[:, _inside(results, 0, begin)].any(axis=1)
+    worked = begun[:, within(results, 0, begin)].any(axis=1)
     bad = (ratio < threshold) | (np.isnan(ratio) & worked)
     if _all_closed(results, group):
         bad |= goodput_kept(results, begin, end, group=group, point=point) < threshold

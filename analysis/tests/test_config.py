@@ -78,6 +78,14 @@ class Timeline(unittest.TestCase):
         self.assertEqual([one.over_s for one in (crash, partition)], [math.inf, 23])
         self.assertEqual(errors.over_s, math.inf)
 
+    def test_what_is_said_beside_the_kind(self):
+        rows = (
+            '{at: 1s, for: 2s, slow: "", pause: web, in_service: freezes, capacity: "", factor: 1}',
+            '{at: 1s, for: 2s, slow: "", pause: "", in_service: freezes, capacity: web, factor: 2}',
+        )
+        pause, capacity = Config(f"timeline: [{', '.join(rows)}]\n").timeline()
+        self.assertEqual((str(pause), str(capacity)), ("pause web", "capacity web × 2"))
+
     def test_none(self):
         self.assertEqual(Config("timeline: []\n").timeline(), [])
 

@@ -179,7 +179,8 @@ class CommandLine(PlotTest):
         path = self.tiny()
         picture = self.folder / "x.png"
         for arguments, words in (
-            ((path, "strom"), "no plot 'strom' (there are: storm)"),
+            ((path, "strom"), "no plot 'strom' (there are: storm, "),
+            ((path, "latency", "--server", "web"), "the plot 'latency' takes no --server"),
             ((self.folder / "nope.h5", "storm"), "no such file"),
             ((path, "storm", "--label", "a", "--label", "b"), "2 labels for 1 files"),
         ):
