@@ -7,6 +7,7 @@
 #include <math.h>
 
 #include "base/compiler.h"
+#include "base/hash.h"
 #include "engine/world.h"
 
 /* Sets an event going. One that is due in this very instant runs next, unless an action (or init)
@@ -271,6 +272,11 @@ const struct conditioner_window *sim_conditioners(const struct ctx *c, uint32_t 
     const struct condition *k = &c->sim->conditions[c->sim->current->condition];
     *n = k->conditioners;
     return c->sim->conditioners + k->first_conditioner;
+}
+
+uint64_t sim_request_bits(const struct ctx *c, uint64_t request, uint64_t purpose)
+{
+    return hash_pair(hash_pair(c->sim->tie_key, purpose), request);
 }
 
 const char *sim_kind_name(const struct ctx *c, uint16_t number)

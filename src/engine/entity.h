@@ -29,7 +29,7 @@ struct rate_window;
 /* Every type of src/entities, sorted by name; ends with NULL. Written by the build. */
 extern const struct entity_type *const entity_registry[];
 
-enum { ENTITY_SLABS = 3 };
+enum { ENTITY_SLABS = 4 };
 
 struct ctx {
     struct sim *sim;
@@ -202,6 +202,10 @@ struct conditioner_window {
     struct conditioner conditioner;
 };
 const struct conditioner_window *sim_conditioners(const struct ctx *, uint32_t *n);
+
+/* 64 uniform bits that belong to a logical request and a purpose, a hash: whoever asks in this
+ * replication gets the same, and what is drawn elsewhere has nothing to do with them. */
+uint64_t sim_request_bits(const struct ctx *, uint64_t request, uint64_t purpose);
 
 /* The name of a kind of request. */
 const char *sim_kind_name(const struct ctx *, uint16_t number);

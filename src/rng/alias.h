@@ -18,12 +18,18 @@ struct alias_slot {
 /* Slots in `arena` for `n` weights >= 0 whose sum is positive; n > 0. */
 const struct alias_slot *alias_make(struct arena *arena, const double *weight, uint32_t n);
 
-static inline uint32_t alias_pick(const struct alias_slot *slots, uint32_t n, struct rng_stream *s)
+/* The one that `unit`, a number in (0, 1), leads to. */
+static inline uint32_t alias_at(const struct alias_slot *slots, uint32_t n, double unit)
 {
-    double place = rng_unit(s) * n;
+    double place = unit * n;
     uint32_t i = (uint32_t)place;
     i = i < n ? i : n - 1; /* the product may have been rounded up to n */
     return place - i < slots[i].keep ? i : slots[i].other;
+}
+
+static inline uint32_t alias_pick(const struct alias_slot *slots, uint32_t n, struct rng_stream *s)
+{
+    return alias_at(slots, n, rng_unit(s));
 }
 
 #endif
