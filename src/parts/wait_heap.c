@@ -105,6 +105,12 @@ sim_time wait_heap_first(const struct wait_heap *h, const struct ctx *ctx)
     return nodes[0].when;
 }
 
+uint32_t wait_heap_peek(const struct wait_heap *h, const struct ctx *ctx)
+{
+    const struct wait_node *nodes = sim_kept(ctx, h->nodes);
+    return nodes[0].slot;
+}
+
 uint32_t wait_heap_pop(struct wait_heap *h, const struct ctx *ctx, struct slab *slab)
 {
     struct work w = work_on(h, ctx, slab);

@@ -24,6 +24,9 @@ void wait_heap_put(struct wait_heap *h, struct ctx *ctx, struct slab *slab, uint
 /* The earliest instant; only when count > 0. */
 sim_time wait_heap_first(const struct wait_heap *h, const struct ctx *ctx);
 
+/* The one that pop would take out; only when count > 0. */
+uint32_t wait_heap_peek(const struct wait_heap *h, const struct ctx *ctx);
+
 /* Takes out the one whose instant is the earliest; only when count > 0. */
 uint32_t wait_heap_pop(struct wait_heap *h, const struct ctx *ctx, struct slab *slab);
 

@@ -50,6 +50,7 @@ static void pop(struct ctx *c)
     for (uint32_t i = 1; i < s->n; i++) {
         first = s->when[i] < s->when[first] ? i : first;
     }
+    assert_int_equal(wait_heap_peek(&s->heap, c), s->slots[first]);
     assert_int_equal(wait_heap_pop(&s->heap, c, &c->slabs[0]), s->slots[first]);
     forget(c, first);
 }
