@@ -524,6 +524,52 @@ static void nothing_goes_astray(void **state)
     }
 }
 
+/* --- the scenario ------------------------------------------------------------------------ */
+
+static uint64_t within(const struct trial *t, const char *stat, uint32_t from, uint32_t to)
+{
+    uint64_t n = 0;
+    for (uint32_t i = from; i < to; i++) {
+        n += trial_in_interval(t, stat, i);
+    }
+    return n;
+}
+
+/* A minute of configs/scenarios/cache_stampede.yaml, in which the cache crashes at 30 s: what share
+ * of the requests succeeds from 40 s on, compared to before, and how many attempts reach the
+ * database, likewise. */
+static void stampede(const char *const *overrides, double low, double high, double least,
+                     double most)
+{
+    struct trial t;
+    trial_load(&t, "configs/scenarios/cache_stampede.yaml", overrides);
+    trial_run(&t, 0);
+    const char *good = "users.successes", *sent = "store.downstream_requests_sent";
+    double share = (double)within(&t, good, 40, 60) / (double)within(&t, good, 10, 30);
+    double load = (double)within(&t, sent, 40, 60) / (double)within(&t, sent, 10, 30);
+    assert_true(share > low && share < high);
+    assert_true(load > least && load < most);
+    trial_close(&t);
+}
+
+#define OVERRIDES(...) ((const char *const[]){"duration=60s", __VA_ARGS__, NULL})
+#define BUDGET \
+    ".call.retry_budget={kind: token_bucket, capacity: 10, deposit_per_request: 0.1, " \
+    "retry_cost: 1, timeout_cost: 1, deposit_per_success: 0}"
+
+static void a_stampede_outlasts_its_cause(void **state)
+{
+    (void)state;
+    stampede(OVERRIDES(NULL), 0.80, 0.84, 45.0, 57.0);
+    stampede(OVERRIDES("store" BUDGET), 0.80, 0.87, 14.0, 20.0);
+    stampede(OVERRIDES("timeline=[]"), 0.98, 1.02, 0.8, 1.2);
+    stampede(OVERRIDES("store.coalesce=true"), 0.98, 1.02, 0.8, 1.2);
+    stampede(OVERRIDES("store.call.retry=none"), 0.98, 1.02, 0.8, 1.2);
+    stampede(OVERRIDES("users.call.retry=none"), 0.98, 1.02, 0.8, 1.2);
+    stampede(OVERRIDES("store" BUDGET, "users" BUDGET), 0.98, 1.02, 0.8, 1.2);
+    stampede(OVERRIDES("database.queue.capacity=50"), 0.98, 1.02, 0.8, 1.2);
+}
+
 static void says(const char *cache, const char *expected)
 {
     char text[1024];
@@ -569,6 +615,7 @@ int main(void)
                                        cmocka_unit_test(a_crash_leaves_it_cold),
                                        cmocka_unit_test(caches_agree_on_keys),
                                        cmocka_unit_test(nothing_goes_astray),
+                                       cmocka_unit_test(a_stampede_outlasts_its_cause),
                                        cmocka_unit_test(mistakes_are_told)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
