@@ -26,8 +26,7 @@ static uint32_t in_turn(uint32_t n, uint32_t *turn)
     return i;
 }
 
-static uint32_t least_loaded(uint32_t n, uint32_t start, uint32_t (*load)(uint32_t, void *),
-                             void *context)
+uint32_t balance_least(uint32_t n, uint32_t start, balance_load *load, void *context)
 {
     uint32_t best = start, least = load(start, context);
     for (uint32_t k = 1; k < n && least > 0; k++) {
@@ -41,9 +40,37 @@ static uint32_t least_loaded(uint32_t n, uint32_t start, uint32_t (*load)(uint32
     return best;
 }
 
-uint32_t balance_pick(enum balance kind, uint32_t n, uint32_t *turn,
-                      uint32_t (*load)(uint32_t i, void *context), void *context,
-                      struct rng_stream *stream)
+/* Draws one of those not in `drawn`, which is ascending and has `k` of the n, and puts it in. */
+static uint32_t draw_another(uint32_t n, uint32_t *drawn, uint32_t k, struct rng_stream *stream)
+{
+    uint32_t i = (uint32_t)rng_below(stream, n - k), at = 0;
+    for (; at < k && drawn[at] <= i; at++) {
+        i++;
+    }
+    for (uint32_t j = k; j > at; j--) {
+        drawn[j] = drawn[j - 1];
+    }
+    drawn[at] = i;
+    return i;
+}
+
+uint32_t balance_choose(uint32_t n, uint32_t choices, balance_load *load, void *context,
+                        struct rng_stream *stream)
+{
+    CHECK(choices > 0 && choices <= BALANCE_MOST_CHOICES, "a choice of %u", choices);
+    uint32_t drawn[BALANCE_MOST_CHOICES], best = 0, least = 0;
+    for (uint32_t k = 0; k < choices && k < n; k++) {
+        uint32_t i = draw_another(n, drawn, k, stream), l = load(i, context);
+        if (k == 0 || l < least) {
+            best = i;
+            least = l;
+        }
+    }
+    return best;
+}
+
+uint32_t balance_pick(enum balance kind, uint32_t n, uint32_t *turn, balance_load *load,
+                      void *context, struct rng_stream *stream)
 {
     CHECK(n > 0, "nothing to choose from");
     if (n == 1) {
@@ -55,12 +82,9 @@ uint32_t balance_pick(enum balance kind, uint32_t n, uint32_t *turn,
     case BALANCE_RANDOM:
         return (uint32_t)rng_below(stream, n);
     case BALANCE_LEAST_OUTSTANDING:
-        return least_loaded(n, (uint32_t)rng_below(stream, n), load, context);
-    case BALANCE_POWER_OF_TWO: {
-        uint32_t a = (uint32_t)rng_below(stream, n), b = (uint32_t)rng_below(stream, n - 1);
-        b += b >= a; /* skips a, so that the two differ */
-        return load(b, context) < load(a, context) ? b : a;
-    }
+        return balance_least(n, (uint32_t)rng_below(stream, n), load, context);
+    case BALANCE_POWER_OF_TWO:
+        return balance_choose(n, 2, load, context, stream);
     }
     CHECK(false, "no way of balancing: %d", (int)kind);
 }

@@ -129,6 +129,46 @@ static void two_choices_compare_distinct_ones(void **state)
     assert_true(misfit(BALANCE_POWER_OF_TWO, 2, two, second, 10) == 0.0);
 }
 
+/* Of n by rank of load, rank r (from 0) is the least of d drawn with C(n - 1 - r, d - 1) of C(n,
+ * d).
+ */
+static void more_choices_compare_distinct_ones(void **state)
+{
+    (void)state;
+    uint32_t loads[5] = {4, 0, 3, 1, 2}, picked[5] = {0};
+    const double shares[5] = {0, 0.6, 0, 0.3, 0.1};
+    struct rng_stream s = stream_of(12);
+    for (int i = 0; i < DRAWS; i++) {
+        picked[balance_choose(5, 3, load_of, loads, &s)]++;
+    }
+    double sum = 0.0;
+    for (int i = 0; i < 5; i++) {
+        double off = picked[i] - DRAWS * shares[i];
+        assert_true(shares[i] > 0.0 || picked[i] == 0);
+        sum += shares[i] > 0.0 ? off * off / (DRAWS * shares[i]) : 0.0;
+    }
+    assert_true(sum < limit[2]);
+    for (uint32_t d = 5; d <= BALANCE_MOST_CHOICES; d++) {
+        assert_int_equal(balance_choose(5, d, load_of, loads, &s), 1); /* all of them */
+    }
+}
+
+/* Among equals, the first drawn: every one as often. */
+static void ties_go_to_the_first_drawn(void **state)
+{
+    (void)state;
+    uint32_t equal[4] = {7, 7, 7, 7}, picked[4] = {0};
+    struct rng_stream s = stream_of(13), same = stream_of(13);
+    for (int i = 0; i < DRAWS; i++) {
+        uint32_t first = (uint32_t)rng_below(&same, 4);
+        rng_below(&same, 3);
+        rng_below(&same, 2);
+        assert_int_equal(balance_choose(4, 3, load_of, equal, &s), first);
+        picked[first]++;
+    }
+    assert_true(picked[0] > 0 && picked[1] > 0 && picked[2] > 0 && picked[3] > 0);
+}
+
 static uint32_t note_question(uint32_t i, void *context)
 {
     (void)i;
@@ -161,6 +201,8 @@ int main(void)
         cmocka_unit_test(least_outstanding_breaks_ties_from_a_random_start),
         cmocka_unit_test(least_outstanding_finds_the_minimum),
         cmocka_unit_test(two_choices_compare_distinct_ones),
+        cmocka_unit_test(more_choices_compare_distinct_ones),
+        cmocka_unit_test(ties_go_to_the_first_drawn),
         cmocka_unit_test(who_needs_loads_asks_for_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
