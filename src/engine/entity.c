@@ -284,6 +284,16 @@ const char *sim_kind_name(const struct ctx *c, uint16_t number)
     return c->sim->plan->kinds[number];
 }
 
+uint64_t sim_name_hash(const struct ctx *c, entity_id id)
+{
+    return blueprint_name_hash(c->sim->plan, id);
+}
+
+entity_id sim_wire_target(const struct ctx *c, wire_id wire)
+{
+    return c->sim->wires[wire].to;
+}
+
 const char *sim_peer_name(const struct ctx *c, wire_id wire)
 {
     return blueprint_group(c->sim->plan, c->sim->wires[wire].to)->name;

@@ -210,6 +210,10 @@ uint64_t sim_request_bits(const struct ctx *, uint64_t request, uint64_t purpose
 /* The name of a kind of request. */
 const char *sim_kind_name(const struct ctx *, uint16_t number);
 
+/* Hash of the name of any entity of the model, and who a wire leads to, its first far end. */
+uint64_t sim_name_hash(const struct ctx *, entity_id id);
+entity_id sim_wire_target(const struct ctx *, wire_id wire);
+
 /* What who is called over a wire is called; of an instance, the name of its group. */
 const char *sim_peer_name(const struct ctx *, wire_id wire);
 

@@ -58,8 +58,7 @@ static void derive(void *params, const struct node *at, struct diag *diag, struc
     (void)arena;
     const struct outlier *o = params;
     if (o->max_ejection_time < o->base_ejection_time) {
-        diag_error(diag, node_child(at, "max_ejection_time"),
-                   "must not be shorter than base_ejection_time");
+        diag_error(diag, at, "max_ejection_time must not be shorter than base_ejection_time");
     }
     if (o->success_rate.count > 1) {
         diag_error(diag, node_child(at, "success_rate"), "there can be only one");
