@@ -721,31 +721,88 @@ static void nothing_gets_lost_uncounted(void **state)
     }
 }
 
+/* --- the scenario ------------------------------------------------------------------------ */
+
+static uint64_t failures(const char *one, const char *other)
+{
+    struct trial t;
+    trial_load(&t, "configs/scenarios/load_balancing.yaml",
+               (const char *const[]){one ? one : other, one ? other : NULL, NULL});
+    trial_run(&t, 0);
+    uint64_t n = trial_counter(&t, "users.failures");
+    print_message("%s %s: %" PRIu64 " failures\n", one ? one : "", other ? other : "", n);
+    trial_close(&t);
+    return n;
+}
+
+static void assert_near(uint64_t value, uint64_t low, uint64_t high)
+{
+    assert_true(value >= low && value <= high);
+}
+
+/* One of ten backends fails everything at once, for a minute of 1000 requests/s. */
+static void a_backend_that_fails_fast_attracts_requests(void **state)
+{
+    (void)state;
+    static const char *const none = "balancer.outlier_ejection=[]";
+    assert_near(failures(none, NULL), 10400, 12600); /* chance: 2 of 10, or a tie */
+    assert_near(failures(none, "balancer.strategy=round_robin"), 5900, 6100);
+    assert_near(failures(none, "balancer.strategy=least_connections"), 22000, 27000);
+    assert_near(failures(none, "balancer.strategy=least_response_time"), 110000, 125000);
+    assert_near(failures(none, "balancer.health_checks={}"), 3000, 5000); /* 20 s */
+}
+
+static void ejection_ends_that(void **state)
+{
+    (void)state;
+    struct trial t;
+    trial_load(&t, "configs/scenarios/load_balancing.yaml", (const char *const[]){NULL});
+    trial_run(&t, 0);
+    assert_near(trial_counter(&t, "users.failures"), 10, 20);
+    assert_int_equal(trial_counter(&t, "balancer.ejections"), 2);
+    assert_int_equal(trial_counter(&t, "balancer.ejections_ended"), 2);
+    assert_int_equal(trial_level(&t, "balancer.available_backends"), 10);
+    uint64_t out = trial_integral(&t, "balancer.ejected_backends");
+    assert_near(out, S(109), S(110)); /* from 60 s to 170 s, but for an instant */
+    trial_close(&t);
+    static const char *const slow = "timeline=[{at: 60s, for: 60s, slow: bad, factor: 100}]";
+    static const char *const turns = "balancer.strategy=round_robin";
+    trial_load(&t, "configs/scenarios/load_balancing.yaml",
+               (const char *const[]){slow, turns, NULL});
+    trial_run(&t, 0);
+    assert_near(trial_counter(&t, "users.failures"), 10, 60);
+    trial_close(&t);
+    assert_near(failures("balancer.outlier_ejection=[]", slow), 30, 200);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(requests_go_round),
-                                       cmocka_unit_test(weights_are_smooth),
-                                       cmocka_unit_test(who_has_the_least_to_do_is_next),
-                                       cmocka_unit_test(who_answers_fastest_is_next),
-                                       cmocka_unit_test(keys_have_a_backend),
-                                       cmocka_unit_test(checks_take_backends_out_and_in),
-                                       cmocka_unit_test(late_answers_tell_nothing),
-                                       cmocka_unit_test(statuses_from_400_on_fail_a_check),
-                                       cmocka_unit_test(checks_are_requests_like_others),
-                                       cmocka_unit_test(without_a_backend_requests_are_rejected),
-                                       cmocka_unit_test(or_they_wait_for_one),
-                                       cmocka_unit_test(but_not_for_ever),
-                                       cmocka_unit_test(with_too_few_left_all_are_in),
-                                       cmocka_unit_test(errors_eject_a_backend),
-                                       cmocka_unit_test(what_an_error_is_can_be_said),
-                                       cmocka_unit_test(who_waits_goes_on_after_an_ejection),
-                                       cmocka_unit_test(timeouts_count_against_a_backend),
-                                       cmocka_unit_test(cancels_free_a_backend),
-                                       cmocka_unit_test(a_pool_may_stand_behind_it),
-                                       cmocka_unit_test(a_crash_forgets_everything),
-                                       cmocka_unit_test(checks_from_before_a_crash_are_stale),
-                                       cmocka_unit_test(mistakes_are_named),
-                                       cmocka_unit_test(the_strategy_is_not_that_of_the_target),
-                                       cmocka_unit_test(nothing_gets_lost_uncounted)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(requests_go_round),
+        cmocka_unit_test(weights_are_smooth),
+        cmocka_unit_test(who_has_the_least_to_do_is_next),
+        cmocka_unit_test(who_answers_fastest_is_next),
+        cmocka_unit_test(keys_have_a_backend),
+        cmocka_unit_test(checks_take_backends_out_and_in),
+        cmocka_unit_test(late_answers_tell_nothing),
+        cmocka_unit_test(statuses_from_400_on_fail_a_check),
+        cmocka_unit_test(checks_are_requests_like_others),
+        cmocka_unit_test(without_a_backend_requests_are_rejected),
+        cmocka_unit_test(or_they_wait_for_one),
+        cmocka_unit_test(but_not_for_ever),
+        cmocka_unit_test(with_too_few_left_all_are_in),
+        cmocka_unit_test(errors_eject_a_backend),
+        cmocka_unit_test(what_an_error_is_can_be_said),
+        cmocka_unit_test(who_waits_goes_on_after_an_ejection),
+        cmocka_unit_test(timeouts_count_against_a_backend),
+        cmocka_unit_test(cancels_free_a_backend),
+        cmocka_unit_test(a_pool_may_stand_behind_it),
+        cmocka_unit_test(a_crash_forgets_everything),
+        cmocka_unit_test(checks_from_before_a_crash_are_stale),
+        cmocka_unit_test(mistakes_are_named),
+        cmocka_unit_test(the_strategy_is_not_that_of_the_target),
+        cmocka_unit_test(nothing_gets_lost_uncounted),
+        cmocka_unit_test(a_backend_that_fails_fast_attracts_requests),
+        cmocka_unit_test(ejection_ends_that)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
