@@ -156,7 +156,7 @@ static uint32_t least_by_weight(const struct balanced *d, uint32_t start)
     return best;
 }
 
-/* One that is asked for the first time, or has not answered yet, is not asked again before. */
+/* One that has been asked and has not answered is not asked again for that. */
 static bool is_untried(const struct balanced *d, uint32_t i)
 {
     return !d->all[i].known && d->load(i, d->context) == 0;
@@ -214,10 +214,11 @@ uint32_t balancing_pick(const struct balancing *b, const struct balanced *d, uin
                         struct rng_stream *stream)
 {
     CHECK(d->n > 0, "no backend to choose");
-    struct balanced up = *d;
-    switch (d->n == 1 ? -1 : b->kind) {
-    case -1:
+    if (d->n == 1) {
         return d->up[0];
+    }
+    struct balanced up = *d; /* not const for load_of */
+    switch ((enum balancing_kind)b->kind) {
     case BALANCING_ROUND_ROBIN:
         return d->up[balance_pick(BALANCE_ROUND_ROBIN, d->n, d->turn, load_of, &up, stream)];
     case BALANCING_WEIGHTED_ROUND_ROBIN:
@@ -236,9 +237,10 @@ uint32_t balancing_pick(const struct balancing *b, const struct balanced *d, uin
         return d->up[key % d->n];
     case BALANCING_CONSISTENT_HASH:
         return pick_on_ring(d, key);
-    default:
+    case BALANCING_CHOICES:
         return d->up[balance_choose(d->n, (uint32_t)b->choices, load_of, &up, stream)];
     }
+    CHECK(false, "no strategy: %d", b->kind);
 }
 
 void balancing_answered(const struct balancing *b, struct balanced_backend *backend, sim_time took)

@@ -19,7 +19,7 @@
 
 enum balancing_kind {
     BALANCING_ROUND_ROBIN,
-    /* Each as often as its weight says, spread evenly: that of nginx. */
+    /* Each as often as its weight says, spread evenly, as nginx does. */
     BALANCING_WEIGHTED_ROUND_ROBIN,
     BALANCING_RANDOM,
     BALANCING_WEIGHTED_RANDOM,
@@ -74,7 +74,7 @@ struct balanced {
     void *context;
 };
 
-/* Whether the choice depends on a key, and on what the backends have answered. */
+/* Whether the choice depends on a key. */
 bool balancing_needs_key(const struct balancing *b);
 
 /* The backend that the next request goes to, whose key is `key`. */
