@@ -276,6 +276,28 @@ static void checks_are_requests_like_others(void **state)
     trial_close(&t);
 }
 
+/* ... but of a kind of their own, so that they may be served otherwise. */
+static void checks_are_of_a_kind(void **state)
+{
+    (void)state;
+    struct trial t;
+    const char *rest = "  web: {type: server, service_time: 2s,\n"
+                       "        kinds: {%s: {service_time: 10ms}}}\n";
+    static const char *const kinds[] = {"health_check", "ping", "any"};
+    for (int i = 0; i < 3; i++) {
+        char far[128], keys[128];
+        snprintf(far, sizeof far, rest, kinds[i]);
+        snprintf(keys, sizeof keys,
+                 "target: web, health_checks: {kind: %s, interval: 3s, timeout: 1s}",
+                 i == 2 ? "ping" : kinds[i]);
+        run(&t, "[97.5s, 1]", keys, far);
+        assert_int_equal(trial_counter(&t, "lb.checks_timed_out"), i == 2 ? 34 : 0);
+        assert_int_equal(trial_counter(&t, "lb.checks_passed"), i == 2 ? 0 : 34);
+        assert_balance(&t);
+        trial_close(&t);
+    }
+}
+
 /* --- no backend -------------------------------------------------------------------------- */
 
 /* A backend that is unhealthy from 1 s to 22 s. */
@@ -787,6 +809,7 @@ int main(void)
         cmocka_unit_test(late_answers_tell_nothing),
         cmocka_unit_test(statuses_from_400_on_fail_a_check),
         cmocka_unit_test(checks_are_requests_like_others),
+        cmocka_unit_test(checks_are_of_a_kind),
         cmocka_unit_test(without_a_backend_requests_are_rejected),
         cmocka_unit_test(or_they_wait_for_one),
         cmocka_unit_test(but_not_for_ever),
