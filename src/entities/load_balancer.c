@@ -2,8 +2,8 @@
  *
  * load_balancer: stands between callers and the backends that its target names, and sends each
  * request to one of them, which `strategy` chooses. Left out are those that are unhealthy by active
- * checks (`health_checks`) or ejected for what they answered (`outlier_ejection`), if there are
- * such; but when less than `panic_threshold` of them would be left, all are in again.
+ * checks (`health_checks`) or ejected for what they answered (`outlier_ejection`); but when a share
+ * of less than `panic_threshold` would be left, all are in again.
  *
  * Requests that find no backend are rejected at once, or wait in line for one (`on_no_backend`) and
  * go on together when one is back. A rejection may be tried again: another moment, another backend.
@@ -78,8 +78,8 @@ static const struct param_spec rows[] = {
     P_LIST(load_balancer_params, outlier_ejection, outlier_schema, "[]",
            "Which backends are ejected for what they answered; by default none."),
     P_REAL(load_balancer_params, panic_threshold, "0", 0, 1, "1",
-           "Share of the backends below which, if no more are neither unhealthy nor ejected, that "
-           "is not looked at."),
+           "Share of the backends that must be healthy and not ejected; with fewer, requests go to "
+           "all of them."),
     P_WORD(load_balancer_params, on_no_backend, no_backend_words, "reject",
            "What becomes of a request for which there is no backend: it is rejected, or waits."),
     P_LIMIT(load_balancer_params, max_wait_queue, "unlimited", 0, 1e9,

@@ -87,7 +87,7 @@ static void derive(void *value, const struct node *at, struct diag *diag, struct
     b->choices = b->choices ? b->choices : 2;
 }
 
-const struct choice balancing_choice = {.name = "strategy",
+const struct choice balancing_choice = {.name = "balancing",
                                         .summary = "Which backend the next request goes to.",
                                         .size = sizeof(struct balancing),
                                         .tag_offset = SCHEMA_OFFSET(int, balancing, kind),

@@ -4,7 +4,7 @@
 #include <math.h>
 
 static const struct param_spec success_rate_rows[] = {
-    P_REAL(outlier_success_rate, factor, "1.9", 0, 1000, "1",
+    P_REAL(outlier_success_rate, stdev_factor, "1.9", 0, 1000, "1",
            "Standard deviations of the hosts' shares of successes by which one may lie below their "
            "mean."),
     P_COUNT(outlier_success_rate, minimum_hosts, "5", 1, 1e9,
@@ -167,7 +167,7 @@ static bool compare(const struct outlier *o, const struct outlier_hosts *h, sim_
         double share = share_of(&h->all[i], r->request_volume);
         squares += share >= 0.0 ? (share - mean) * (share - mean) : 0.0;
     }
-    double least = mean - r->factor * sqrt(squares / (double)n);
+    double least = mean - r->stdev_factor * sqrt(squares / (double)n);
     bool changed = false;
     for (uint32_t i = 0; i < h->n; i++) {
         double share = share_of(&h->all[i], r->request_volume);

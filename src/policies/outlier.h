@@ -4,8 +4,8 @@
  * answers worse than it should is ejected for a while. It is that of Envoy (Envoy documentation,
  * "Outlier detection") and of gRPC (proposal A50), with their defaults:
  * - one that has failed `consecutive_errors` times in a row is ejected at once;
- * - at the end of each interval, one whose share of successes lies below mean - factor * deviation
- *   of all who had enough requests in it (`success_rate`, if wanted);
+ * - at the end of each interval, one whose share of successes lies below mean - stdev_factor *
+ * deviation of all who had enough requests in it (`success_rate`, if wanted);
  * - likewise one whose share of failures is `threshold` or more (`failure_percentage`, if wanted).
  *
  * The k-th ejection of a host lasts for k * base_ejection_time, but no longer than
@@ -24,7 +24,7 @@
 #include "policies/verdict.h"
 
 struct outlier_success_rate {
-    double factor; /* [1] deviations below the mean */
+    double stdev_factor; /* [1] deviations below the mean */
     int64_t minimum_hosts, request_volume;
 };
 

@@ -678,7 +678,7 @@ static void compose(struct draft *d)
         draft_add(d,
                   ",\n    outlier_ejection: {consecutive_errors: %u, interval: 100ms,\n"
                   "      base_ejection_time: 150ms, max_ejection_percent: %u%%,\n"
-                  "      success_rate: {minimum_hosts: 2, request_volume: 5, factor: 0.5},\n"
+                  "      success_rate: {minimum_hosts: 2, request_volume: 5, stdev_factor: 0.5},\n"
                   "      failure_percentage: {minimum_hosts: 1, request_volume: 5}}",
                   1 + draft_below(d, 6), 10 + draft_below(d, 91));
     }

@@ -148,7 +148,7 @@ static bool one_is_off(int good, int factor_of_ten)
 {
     struct outlier o = begin(10, 0.1);
     o.consecutive_errors = INT64_MAX;
-    rate.factor = factor_of_ten / 10.0;
+    rate.stdev_factor = factor_of_ten / 10.0;
     o.success_rate.items = &rate;
     o.success_rate.count = 1;
     for (uint32_t i = 0; i < 10; i++) {
@@ -170,7 +170,7 @@ static void who_succeeds_less_than_the_others_is_ejected(void **state)
     assert_false(one_is_off(50, 31));
     assert_false(one_is_off(90, 19));
     assert_false(one_is_off(100, 19)); /* better is no mistake */
-    rate.factor = 1.9;
+    rate.stdev_factor = 1.9;
 }
 
 static void few_requests_say_nothing(void **state)
