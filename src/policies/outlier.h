@@ -4,13 +4,13 @@
  * answers worse than it should is ejected for a while. It is that of Envoy (Envoy documentation,
  * "Outlier detection") and of gRPC (proposal A50), with their defaults:
  * - one that has failed `consecutive_errors` times in a row is ejected at once;
- * - at the end of each interval, one whose share of successes lies below mean - stdev_factor *
- * deviation of all who had enough requests in it (`success_rate`, if wanted);
+ * - at the end of each interval, one whose share of successes lies below
+ *   mean - stdev_factor * deviation of those with enough requests (`success_rate`, if wanted);
  * - likewise one whose share of failures is `threshold` or more (`failure_percentage`, if wanted).
  *
  * The k-th ejection of a host lasts for k * base_ejection_time, but no longer than
  * max_ejection_time, and it is back at the first end of an interval after that. For each interval
- * that it spends outside, k goes down by one. Nobody is ejected while a share of
+ * at whose end it is not ejected, k goes down by one. Nobody is ejected while a share of
  * `max_ejection_percent` or more of the hosts is.
  */
 #ifndef SQUALL_POLICIES_OUTLIER_H
