@@ -92,7 +92,8 @@ static inline sim_time carry(struct sim *s, const struct parcel *p, const struct
         return delay;
     }
     if (__builtin_expect(s->n_links > 0, 0)) {
-        return carry_through(s, p, m, delay);
+        struct parcel copy = {p->route, p->stream, p->target, p->kind, p->port, p->hold};
+        return carry_through(s, &copy, m, delay); /* so that *p itself need not be in memory */
     }
     sim_time wait = sim_time_add(delay, p->hold), time = sim_time_add(s->now, wait);
     if (__builtin_expect(s->part_of && s->part_of[p->target] != s->part, 0)) {

@@ -70,6 +70,8 @@ struct server_params {
     bool gives_up; /* derived: work may end before it is done */
     bool picks;    /* derived: the queue is to be asked who is next, and whether */
     bool limited;  /* derived: there is a limit on requests in flight */
+    bool guarded;  /* derived: a request may be kept waiting, or out, though there are workers */
+    bool bound;    /* derived: to a job belongs more than its slot */
     bool scaled;   /* derived: there is an autoscaler */
 };
 
@@ -159,6 +161,8 @@ static void derive(void *params, const struct node *at, struct diag *diag, struc
     service_derive(&p->service, p->concurrency, at, diag, arena);
     p->picks = p->queue.picks || p->service.weighted;
     p->limited = p->concurrency_limit.kind != CONCURRENCY_NONE;
+    p->guarded = p->limited || p->queue.admits || p->service.weighted;
+    p->bound = p->limited || p->service.tracked || p->on_cancel != CANCEL_IGNORED;
     derive_replicas(p, at, diag);
 }
 
@@ -307,6 +311,15 @@ static struct replicas_room replicas_of(struct ctx *c)
                                   .boot_timer = TIMER_BOOT};
 }
 
+/* The autoscaler looks at these. */
+static OUT_OF_LINE void tell_replicas(struct ctx *c)
+{
+    const struct server_state *state = c->state;
+    struct replicas_room replicas = replicas_of(c);
+    replicas_note_queue(&replicas, state->queue.count);
+    replicas_note_busy(&replicas, state->busy);
+}
+
 static void note_queue(struct ctx *c)
 {
     const struct server_params *p = c->params;
@@ -314,8 +327,7 @@ static void note_queue(struct ctx *c)
     struct server_stats *st = c->stats;
     gauge_set(&st->queue_depth, c->now, state->queue.count);
     if (p->scaled) {
-        struct replicas_room replicas = replicas_of(c);
-        replicas_note_queue(&replicas, state->queue.count);
+        tell_replicas(c);
     }
 }
 
@@ -326,8 +338,7 @@ static void note_busy(struct ctx *c)
     struct server_stats *st = c->stats;
     gauge_set(&st->busy_workers, c->now, state->busy);
     if (p->scaled) {
-        struct replicas_room replicas = replicas_of(c);
-        replicas_note_busy(&replicas, state->busy);
+        tell_replicas(c);
     }
 }
 
@@ -356,8 +367,8 @@ static uint32_t take_job(struct ctx *c, const struct message *request, uint32_t 
     return slot;
 }
 
-/* `dropped`: it was given up, or answered too late. */
-static void give_job(struct ctx *c, uint32_t slot, bool dropped)
+/* Lets go of all that belongs to a job. */
+static OUT_OF_LINE void unbind(struct ctx *c, uint32_t slot, bool dropped)
 {
     const struct server_params *p = c->params;
     struct server_state *state = c->state;
@@ -373,6 +384,15 @@ static void give_job(struct ctx *c, uint32_t slot, bool dropped)
     if (p->service.tracked && job->served.phase != SERVICE_AWAITED) {
         struct service_room service = service_of(c);
         service_forget(&service, slot);
+    }
+}
+
+/* `dropped`: it was given up, or answered too late. */
+static void give_job(struct ctx *c, uint32_t slot, bool dropped)
+{
+    const struct server_params *p = c->params;
+    if (p->bound) {
+        unbind(c, slot, dropped);
     }
     slab_give(&c->slabs[SLAB_JOBS], slot);
 }
@@ -452,7 +472,7 @@ static bool start(struct ctx *c, uint32_t slot)
 }
 
 /* Ends a job that is not to be served, with a reply if `on` says so. */
-static void refuse(struct ctx *c, uint32_t slot, enum on_reject on)
+static inline void refuse(struct ctx *c, uint32_t slot, enum on_reject on)
 {
     const struct server_params *p = c->params;
     const struct job *job = job_at(c, slot);
@@ -625,20 +645,30 @@ static OUT_OF_LINE bool limit(struct ctx *c, uint32_t slot)
     return n > 0;
 }
 
+/* The same where it may be kept out, or waiting although there are workers. */
+static OUT_OF_LINE void take_in_guarded(struct ctx *c, uint32_t slot)
+{
+    const struct server_params *p = c->params;
+    const struct server_state *state = c->state;
+    bool overtakes = p->service.weighted && state->queue.count > 0;
+    bool served = has_workers(c, weight_of(c, slot)) && !overtakes;
+    if ((p->limited && !limit(c, slot)) || (p->queue.admits && !admit(c, slot, served))) {
+        return;
+    }
+    if (served) {
+        start(c, slot);
+    } else {
+        line_up(c, slot);
+    }
+}
+
 /* A worker takes the job, or it waits for one, if it may. */
 static void take_in(struct ctx *c, uint32_t slot)
 {
     const struct server_params *p = c->params;
-    const struct server_state *state = c->state;
-    bool served =
-        has_workers(c, weight_of(c, slot)) && !(p->service.weighted && state->queue.count > 0);
-    if (p->limited && !limit(c, slot)) {
-        return;
-    }
-    if (p->queue.admits && !admit(c, slot, served)) {
-        return;
-    }
-    if (served) {
+    if (p->guarded) {
+        take_in_guarded(c, slot);
+    } else if (has_workers(c, 1)) {
         start(c, slot);
     } else {
         line_up(c, slot);
