@@ -200,6 +200,128 @@ PICTURES = (
         },
     ),
     Picture(
+        "cache_stampede",
+        "A cache that never fills again",
+        "storm",
+        (
+            Run("cache_stampede", "each miss fetches for itself"),
+            Run("cache_stampede", "misses of a key share a fetch", ("store.coalesce=true",)),
+        ),
+        "A cache is emptied once. All who want the same key ask the database for it, each on their "
+        "own, and again when it takes too long, so what they ask for always comes too late to be "
+        "kept. Where misses of a key share a fetch it is over in three seconds.",
+        {"client": "users", "server": "database"},
+    ),
+    Picture(
+        "zombies",
+        "A machine that works for nobody",
+        "lines",
+        (
+            Run("zombies", "half a second of 30 requests/s", ("replications=200", "interval=1s")),
+            Run(
+                "zombies",
+                "two seconds",
+                ("replications=200", "interval=1s", "users.arrivals.rate.spike.for=2s", "duration=27s"),
+            ),
+        ),
+        "Requests that were given up take as much of a shared machine as others. Whether a spike "
+        "outlives itself is a matter of chance; its probability is that of a Markov chain: 0.40 "
+        "after half a second, 0.95 after two.",
+        {
+            "figure": (
+                "in service at the machine = service.busy_workers",
+                "of these, awaited by somebody = users.in_flight",
+                "goodput = users.successes",
+            )
+        },
+    ),
+    Picture(
+        "link_outage",
+        "Ten seconds without a network",
+        "storm",
+        (
+            Run("link_outage", "280 requests/s, of 300"),
+            Run("link_outage", "100 requests/s", ("users.arrivals.rate=100/s", "duration=60s")),
+        ),
+        "A link holds ten seconds of queries and delivers them at once. With more than half of the "
+        "capacity in use and one retry nothing succeeds ever after.",
+    ),
+    Picture(
+        "concurrency_limits",
+        "Limits that find out by themselves",
+        "outcomes",
+        (Run("concurrency_limits", "one overload, three services", ("interval=1s", "output.series=[free_users, aimd_users, vegas_users]")),),
+        "Twice as much as the service can do, for twenty seconds. Without a limit it works for "
+        "nobody from then on; with one, the rest is rejected at once and comes again later.",
+        {"group": ("free_users", "aimd_users", "vegas_users")},
+    ),
+    Picture(
+        "autoscaling",
+        "Replicas that come too late",
+        "lines",
+        (
+            Run("autoscaling", "as it is", ("output.series=[users, service]",)),
+            Run(
+                "autoscaling",
+                "with a limit on requests in flight",
+                ("service.concurrency_limit={fixed: 50}", "output.series=[users, service]"),
+            ),
+        ),
+        "By the time that ten replicas serve there are so many requests waiting that all answers "
+        "come too late. A service that rejects what it cannot do in time needs seven, and helps "
+        "most of its users meanwhile.",
+        {
+            "figure": (
+                "goodput = users.successes",
+                "replicas that serve = service.replicas",
+            )
+        },
+    ),
+    Picture(
+        "load_balancing",
+        "A backend that fails fast",
+        "lines",
+        (
+            Run("load_balancing", "with outlier ejection", ("replications=4",)),
+            Run(
+                "load_balancing",
+                "without",
+                ("replications=4", "balancer.outlier_ejection=[]"),
+            ),
+        ),
+        "One of ten backends rejects all that it gets, at once, and so is never busy: of power of "
+        "two choices it gets twice its share.",
+        {
+            "figure": (
+                "requests that fail = users.failures",
+                "requests that the bad one gets = bad.requests_received",
+                "backends available = balancer.available_backends",
+            )
+        },
+    ),
+    Picture(
+        "saga_partition",
+        "A saga and three partitions",
+        "lines",
+        (
+            Run(
+                "saga_partition",
+                "orders, while nothing, requests only, or late requests arrive",
+                ("output.series=[users, orders, payment]",),
+            ),
+        ),
+        "Three times the network parts the orders from the payment service. All three times the "
+        "orders are taken back; but in the second partition all cards are charged, and in the third "
+        "they are charged at its end.",
+        {
+            "figure": (
+                "completed = orders.sagas_completed",
+                "taken back = orders.sagas_compensated",
+                "cards charged per order made = payment.requests_completed / users.logical_requests",
+            )
+        },
+    ),
+    Picture(
         "circuit_breaker",
         "A breaker that ends the storm",
         "storm",
