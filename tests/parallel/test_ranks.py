@@ -19,6 +19,7 @@ SHORTER = {
     "cache_stampede": ["--set", "duration=35s"],
     "circuit_breaker": ["--set", "duration=75s"],
     "clients": ["--set", "duration=75s"],
+    "cold_cache": ["--set", "duration=10s"],
     "concurrency_limits": ["--set", "duration=30s"],
     "deadlines": ["--set", "duration=70s"],
     "gateway_overload": ["--set", "duration=35s"],

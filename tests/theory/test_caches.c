@@ -182,26 +182,22 @@ static void times_to_live(void **state)
 
 /* --- a cold start ------------------------------------------------------------------------ */
 
-/* Requests of `rate` for one of `keys`, before a target that serves `most` of them [1/s], or all
- * (0): what share of the keys is there after `seconds`. */
+/* configs/scenarios/cold_cache.yaml with requests of `rate` for one of `keys`, before a store that
+ * serves `most` of them [1/s], or all (0): what share of the keys is there after `seconds`. */
 static void fill(struct summary *there, int keys, int rate, int most, double seconds, uint64_t runs)
 {
+    char arrivals[64], count[64], room[64], service[64];
+    snprintf(arrivals, sizeof arrivals, "users.arrivals.poisson=%d/s", rate);
+    snprintf(count, sizeof count, "cache.keys.count=%d", keys);
+    snprintf(room, sizeof room, "cache.capacity=%d", keys);
+    snprintf(service, sizeof service, "store.service_time=%.9fs", most ? 1.0 / most : 0.0);
     struct trial t;
-    char target[160] = "{type: delay, latency: 0s}";
-    if (most > 0) {
-        snprintf(target, sizeof target,
-                 "{type: server, service_time: %.9fs, queue: {capacity: 10}}", 1.0 / most);
-    }
-    trial_open(&t,
-               "squall: 1\nduration: 400s\nentities:\n"
-               "  users: {type: client, target: near, arrivals: {poisson: %d/s}}\n"
-               "  near: {type: cache, target: far, capacity: %d, hit_time: 0s,\n"
-               "         keys: {count: %d, law: uniform}}\n"
-               "  far: %s\n",
-               rate, keys, keys, target);
+    trial_load(&t, "configs/scenarios/cold_cache.yaml",
+               (const char *const[]){arrivals, count, room, service, "duration=400s",
+                                     "interval=none", NULL});
     for (uint64_t r = 0; r < runs; r++) {
         trial_begin(&t, r, S(seconds));
-        summary_add(there, (double)trial_level(&t, "near.size") / keys);
+        summary_add(there, (double)trial_level(&t, "cache.size") / keys);
     }
     trial_close(&t);
 }

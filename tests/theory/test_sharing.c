@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "stats/summary.h"
 #include "support/claim.h"
 
 /* --- M/G/1-PS ----------------------------------------------------------------------------- */
@@ -134,41 +135,55 @@ static void storms_come_and_go_by_chance(void **state)
 struct spike {
     const char *length;
     double seconds;
-    double many; /* probability that 30 or more are in service 20 s after it */
+    double present; /* in service at its end, on average */
+    double many;    /* probability that 30 or more are in service 20 s after it */
+    double goodput; /* [1/s] then, on average */
 };
 
-static void check_share(const char *what, double share, double expected, double trials)
+static void check_mean(const char *what, const struct summary *s, double expected)
 {
-    double error = sqrt(expected * (1.0 - expected) / trials);
-    print_message("%s: %.4f, expected %.4f +- %.4f\n", what, share, expected, error);
-    assert_true(fabs(share - expected) <= 3.5 * error);
+    double error = sqrt(summary_variance(s) / (double)s->n);
+    print_message("%s: %.4f +- %.4f, expected %.4f\n", what, s->mean, error, expected);
+    assert_true(fabs(s->mean - expected) <= 3.5 * error);
+    assert_true(error <= 0.03 * expected);
 }
 
-/* From an empty start, with a spike of 30/s from 5 s on; the chain by uniformisation. */
+/* From an empty start, with a spike of 30/s from 5 s on; the chain by uniformisation. Goodput is
+ * that of the second around the moment. */
 static void after(const struct spike *s)
 {
-    enum { TRIALS = 4000 };
+    enum { TRIALS = 3000 };
     char spike[96], duration[64];
     snprintf(spike, sizeof spike, "users.arrivals.rate.spike.for=%s", s->length);
-    snprintf(duration, sizeof duration, "duration=%.3fs", 25.0 + s->seconds);
+    snprintf(duration, sizeof duration, "duration=%.3fs", 25.5 + s->seconds);
     struct trial t;
     trial_load(&t, "configs/scenarios/zombies.yaml",
-               (const char *const[]){spike, duration, "interval=none", NULL});
-    uint32_t many = 0;
+               (const char *const[]){spike, duration, "interval=500ms", NULL});
+    struct summary present = {0}, many = {0}, goodput = {0};
     for (uint32_t i = 0; i < TRIALS; i++) {
-        trial_run(&t, i);
-        many += trial_level(&t, "service.busy_workers") >= 30;
+        trial_begin(&t, i, S(5.0 + s->seconds));
+        summary_add(&present, (double)trial_level(&t, "service.busy_workers"));
+        trial_begin(&t, i, S(25.0 + s->seconds));
+        summary_add(&many, trial_level(&t, "service.busy_workers") >= 30);
+        trial_end(&t);
+        uint32_t last = trial_intervals(&t) - 1;
+        summary_add(&goodput, (double)(trial_in_interval(&t, "users.successes", last - 1) +
+                                       trial_in_interval(&t, "users.successes", last)));
     }
     trial_close(&t);
-    check_share(s->length, (double)many / TRIALS, s->many, TRIALS);
+    print_message("a spike of %s\n", s->length);
+    check_mean("in service at its end", &present, s->present);
+    check_mean("30 or more in service 20 s after it", &many, s->many);
+    check_mean("goodput then", &goodput, s->goodput);
 }
 
 static void spikes_outlive_themselves(void **state)
 {
     (void)state;
-    after(&(struct spike){"500ms", 0.5, 0.4009472814});
-    after(&(struct spike){"1s", 1.0, 0.8272095387});
-    after(&(struct spike){"2s", 2.0, 0.9466704702});
+    after(&(struct spike){"500ms", 0.5, 14.9246597, 0.4009472814, 3.359139943});
+    after(&(struct spike){"1s", 1.0, 30.948275, 0.8272095387, 2.056951695});
+    after(&(struct spike){"2s", 2.0, 57.8257897, 0.9466704702, 1.692568166});
+    after(&(struct spike){"4s", 4.0, 59.6400784, 0.9423031812, 1.705840385});
 }
 
 /* The same machine, one after the other: whoever is served has given up long before. */
