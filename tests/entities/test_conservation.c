@@ -20,17 +20,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/world.h"
+#include "parts/service.h"
 #include "support/draft.h"
 #include "support/trial.h"
 
 static uint64_t n_studies = 600, first_study;
 
+enum { MOST_WORKERS = 4 }; /* of a server */
+
 /* --- studies at random ------------------------------------------------------------------- */
 
-struct mix {
+struct composed {
     struct draft draft;
     char text[16384];
     bool loss, server_crash, client_crash;
+    bool shares; /* some servers have a machine, or kinds of requests */
 };
 
 static const char *target_of(struct draft *d)
@@ -63,12 +68,13 @@ static void add_server(struct draft *d, const char *name, const char *callee)
 {
     static const char *const times[] = {"5ms", "{exponential: 10ms}",
                                         "{lognormal: {mean: 10ms, cv: 2}}", "0s"};
+    uint32_t workers = 1 + draft_below(d, MOST_WORKERS);
     draft_add(d, "  %s: {type: server, count: %u, concurrency: %u, service_time: %s,\n    ", name,
-              1 + draft_below(d, 3), 1 + draft_below(d, 4), DRAFT_ONE_OF(d, times));
+              1 + draft_below(d, 3), workers, DRAFT_ONE_OF(d, times));
     draft_queue(d);
     draft_add(d, ",\n    ");
     draft_answers(d);
-    draft_limits(d);
+    draft_service(d, workers);
     if (callee) {
         draft_add(d, ",\n    calls: [{target: %s, ", callee);
         draft_call(d);
@@ -77,7 +83,7 @@ static void add_server(struct draft *d, const char *name, const char *callee)
     draft_add(d, "}\n");
 }
 
-static void add_network(struct mix *m)
+static void add_network(struct composed *m)
 {
     static const char *const jitters[] = {"0s", "{exponential: 2ms}", "{uniform: {high: 1ms}}"};
     static const char *const latencies[] = {"0s", "1ms", "20ms"};
@@ -87,7 +93,7 @@ static void add_network(struct mix *m)
               DRAFT_ONE_OF(d, jitters), m->loss ? 5 + draft_below(d, 20) : 0);
 }
 
-static void add_timeline(struct mix *m)
+static void add_timeline(struct composed *m)
 {
     static const char *const callers[] = {"open", "closed", "web"};
     struct draft *d = &m->draft;
@@ -122,15 +128,16 @@ static void add_timeline(struct mix *m)
     }
 }
 
-static void compose(struct mix *m, uint64_t number)
+static void compose(struct composed *m, uint64_t number)
 {
-    *m = (struct mix){.loss = false};
+    *m = (struct composed){.loss = false};
     struct draft *d = &m->draft;
     draft_begin(d, number, 0, m->text, sizeof m->text);
     draft_add(d, "squall: 1\nduration: 10000s\nseed: %" PRIu64 "\nentities:\n", number);
     add_clients(d);
     add_server(d, "web", "db");
     add_server(d, "db", NULL);
+    m->shares = strstr(m->text, " machine: {") || strstr(m->text, " kinds: {");
     add_network(m);
     add_timeline(m);
 }
@@ -248,6 +255,27 @@ static const char *const turned_away[] = {"requests_rejected", "requests_limited
                                           "requests_balked", "requests_shed", NULL};
 static const char *const too_late[] = {"requests_reneged", "requests_expired", NULL};
 
+/* The slots of a server's type: of its own and of those of all other servers. */
+static const struct slab *slab_of(const struct trial *t, const char *server, int which)
+{
+    return &t->sim->records[trial_entity(t, server)].slabs[which];
+}
+
+/* How many requests the servers of a name have in service, however many workers each takes. */
+static uint64_t in_service(const struct trial *t, const char *server)
+{
+    const struct slab *jobs = slab_of(t, server, SERVICE_JOBS);
+    const struct record *records = t->sim->records;
+    uint32_t group = records[trial_entity(t, server)].group;
+    uint64_t n = 0;
+    for (uint32_t i = 0; i < jobs->n; i++) {
+        const struct served *job = slab_at(jobs, i);
+        n += slab_is_taken(jobs, i) && job->phase != SERVICE_AWAITED &&
+             records[job->in.owner].group == group;
+    }
+    return n;
+}
+
 static void check_server(const struct trial *t, const char *name)
 {
     static const char *const ends[] = {
@@ -255,8 +283,11 @@ static void check_server(const struct trial *t, const char *name)
         "rejected_low_timeout", "deadline_exceeded", "requests_lost",      NULL};
     uint64_t ended =
         sum_of(t, name, ends) + sum_of(t, name, turned_away) + sum_of(t, name, too_late);
+    uint64_t served = in_service(t, name), busy = level(t, name, "busy_workers");
     assert_int_equal(count(t, name, "requests_received"),
-                     ended + level(t, name, "queue_depth") + level(t, name, "busy_workers"));
+                     ended + level(t, name, "queue_depth") + served);
+    assert_in_range(busy, served, served * MOST_WORKERS);
+    assert_in_range(level(t, name, "event_loop_queue"), 0, served);
 }
 
 /* --- when all is quiet ------------------------------------------------------------------- */
@@ -300,7 +331,7 @@ static void add_caller(struct tally *f, const struct trial *t, const char *name)
 
 /* Between servers of one name and all of their callers. */
 static void check_wires(const struct trial *t, const char *server, struct tally f,
-                        const struct mix *m)
+                        const struct composed *m)
 {
     bool rejects = strstr(m->text, "on_reject: drop") == NULL;
     bool expires = strstr(m->text, "on_expired: drop") == NULL;
@@ -338,7 +369,7 @@ static void check_little(const struct trial *t, const char *entity, const char *
     assert_in_range(area - sum, 0, leavers ? area : 0);
 }
 
-static void check_quiet_server(const struct trial *t, const char *name)
+static void check_quiet_server(const struct trial *t, const char *name, const struct composed *m)
 {
     uint64_t sum, cancelled = count(t, name, "requests_cancelled");
     check_little(t, name, "queue_depth", "wait_time", cancelled);
@@ -346,12 +377,26 @@ static void check_quiet_server(const struct trial *t, const char *name)
                         sum_of(t, name, turned_away);
     assert_in_range(admitted - times(t, name, "wait_time", &sum), 0, cancelled);
     assert_int_equal(count(t, name, "requests_completed"), times(t, name, "sojourn_time", &sum));
-    assert_int_equal(integral(t, name, "busy_workers"),
-                     count(t, name, "total_service_time") +
-                         integral(t, name, "downstream_in_flight"));
+    uint64_t served = count(t, name, "total_service_time") + integral(t, name, "event_loop_queue") +
+                      integral(t, name, "downstream_in_flight");
+    uint64_t busy = integral(t, name, "busy_workers");
+    if (m->shares) { /* some do less in that time than one alone would, or take several workers */
+        uint64_t rounding = count(t, name, "requests_received");
+        assert_in_range(served, 0, busy + rounding);
+    } else {
+        assert_int_equal(busy, served);
+    }
 }
 
-static void check_quiet(const struct trial *t, const struct mix *m)
+/* No slot is left: of requests, of their work, of calls. */
+static void check_slots(const struct trial *t)
+{
+    for (int which = 0; which <= SERVICE_END_SLABS; which++) {
+        assert_int_equal(slab_of(t, "web", which)->live, 0);
+    }
+}
+
+static void check_quiet(const struct trial *t, const struct composed *m)
 {
     check_quiet_caller(t, "open", m->client_crash);
     check_quiet_caller(t, "closed", m->client_crash);
@@ -359,6 +404,7 @@ static void check_quiet(const struct trial *t, const struct mix *m)
     assert_int_equal(level(t, "web", "busy_workers") + level(t, "db", "busy_workers"), 0);
     assert_int_equal(level(t, "web", "queue_depth") + level(t, "db", "queue_depth"), 0);
     check_loads(t);
+    check_slots(t);
     struct tally f = {0};
     add_caller(&f, t, "open");
     add_caller(&f, t, "closed");
@@ -377,12 +423,12 @@ static void check_quiet(const struct trial *t, const struct mix *m)
                         count(t, "web", "requests_cancelled") +
                             count(t, "web", "deadline_exceeded"));
         check_little(t, CALLS_OF("web"), "in_flight", "request_latency", abandoned);
-        check_quiet_server(t, "web");
-        check_quiet_server(t, "db");
+        check_quiet_server(t, "web", m);
+        check_quiet_server(t, "db", m);
     }
 }
 
-static void check_all(const struct trial *t, const struct mix *m)
+static void check_all(const struct trial *t, const struct composed *m)
 {
     check_caller(t, "open", m->client_crash);
     check_caller(t, "closed", m->client_crash);
@@ -392,7 +438,7 @@ static void check_all(const struct trial *t, const struct mix *m)
 }
 
 /* The study in hand, so that a failure can show it. */
-static struct mix study;
+static struct composed study;
 
 static int show_study(void **state)
 {
@@ -425,7 +471,7 @@ static const struct happening servings[] = {
     {"requests_completed", 1000}, {"requests_rejected", 100}, {"requests_limited", 100},
     {"requests_balked", 10},      {"requests_shed", 10},      {"requests_dropped", 1},
     {"requests_reneged", 10},     {"requests_expired", 1},    {"replicas_added", 1},
-    {"replicas_removed", 1}};
+    {"replicas_removed", 1},      {"deadline_exceeded", 10},  {"requests_cancelled", 10}};
 
 enum { SERVINGS = sizeof servings / sizeof servings[0] };
 

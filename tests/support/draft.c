@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -296,13 +297,59 @@ void draft_queue(struct draft *d)
     if (draft_once_in(d, 6)) {
         draft_add(d, ",\n      admission: %s", DRAFT_ONE_OF(d, admissions));
     }
-    if (draft_once_in(d, 6)) {
+    if (draft_once_in(d, 3)) {
         draft_add(d, ", %s", DRAFT_ONE_OF(d, limits));
     }
     draft_add(d, ", on_expired: %s}", draft_below(d, 6) ? "reply" : "drop");
 }
 
-void draft_limits(struct draft *d)
+/* The kinds that the clients before it have. */
+static void add_kinds(struct draft *d, uint32_t workers)
+{
+    static const struct {
+        const char *name, *given; /* as draft_requests writes it */
+    } kinds[] = {{"any", "{any: {}}"}, {"a", "{a: {"}, {"b", ", b: {"}, {"ab", ", ab: {"}};
+    static const char *const times[] = {"", ", service_time: {exponential: 15ms}",
+                                        ", service_time: 0s"};
+    const char *comma = "";
+    draft_add(d, ",\n    kinds: {");
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        if (strstr(d->text, kinds[i].given) && draft_once_in(d, 2)) {
+            draft_add(d, "%s%s: {weight: %u%s}", comma, kinds[i].name, 1 + draft_below(d, workers),
+                      DRAFT_ONE_OF(d, times));
+            comma = ", ";
+        }
+    }
+    draft_add(d, "}");
+}
+
+static void add_autoscaler(struct draft *d)
+{
+    static const char *const metrics[] = {"", "metric: queue, target: 2, ", "target: 50%, "};
+    draft_add(d,
+              ",\n    autoscaler: {hpa: {%smax_replicas: 5, initial_replicas: %u,"
+              " sync_period: 250ms,\n      boot_delay: %ums, scale_up_period: 100ms,"
+              " scale_down_window: %ums}}",
+              DRAFT_ONE_OF(d, metrics), 1 + draft_below(d, 3), draft_below(d, 3) * 60,
+              draft_below(d, 3) * 100);
+}
+
+/* What a server with an autoscaler may not have. */
+static void add_processor(struct draft *d)
+{
+    static const char *const loops[] = {"{time: 1ms}", "{time: {exponential: 4ms}, loops: 2}",
+                                        "{time: 0s}"};
+    static const char *const machines[] = {"{cores: 1}", "{cores: 2, contention: 0.1}",
+                                           "{contention: 0.05, coherency: 0.01}"};
+    if (draft_once_in(d, 6)) {
+        draft_add(d, ",\n    event_loop: %s", DRAFT_ONE_OF(d, loops));
+    }
+    if (draft_once_in(d, 6)) {
+        draft_add(d, ",\n    machine: %s", DRAFT_ONE_OF(d, machines));
+    }
+}
+
+void draft_service(struct draft *d, uint32_t workers)
 {
     static const char *const limits[] = {
         "{fixed: 2}",
@@ -311,17 +358,23 @@ void draft_limits(struct draft *d)
         "{vegas: {initial_limit: 3, max_limit: 10, probe_multiplier: 2}}",
         "{gradient2: {initial_limit: 2, min_limit: 1, max_limit: 10, long_window: 20}}",
         "{gradient: {update_interval: 10ms, min_rtt_interval: 100ms, request_count: 5}}"};
-    static const char *const metrics[] = {"", "metric: queue, target: 2, ", "target: 50%, "};
+    static const char *const warm_ups[] = {
+        "{time: {slowdown: 3, duration: 200ms}}",
+        "{time: {slowdown: 5, duration: 300ms, at_start: true}}",
+        "{requests: {slowdown: 4, requests: 10, at_start: true}}"};
     if (draft_once_in(d, 6)) {
         draft_add(d, ",\n    concurrency_limit: %s", DRAFT_ONE_OF(d, limits));
     }
+    if (draft_once_in(d, 6)) {
+        add_kinds(d, workers);
+    }
+    if (draft_once_in(d, 6)) {
+        draft_add(d, ",\n    warm_up: %s", DRAFT_ONE_OF(d, warm_ups));
+    }
     if (draft_once_in(d, 10)) {
-        draft_add(d,
-                  ",\n    autoscaler: {hpa: {%smax_replicas: 5, initial_replicas: %u,"
-                  " sync_period: 250ms,\n      boot_delay: %ums, scale_up_period: 100ms,"
-                  " scale_down_window: %ums}}",
-                  DRAFT_ONE_OF(d, metrics), 1 + draft_below(d, 3), draft_below(d, 3) * 60,
-                  draft_below(d, 3) * 100);
+        add_autoscaler(d);
+    } else {
+        add_processor(d);
     }
 }
 

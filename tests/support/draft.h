@@ -48,8 +48,10 @@ void draft_answers(struct draft *d);
 /* A server's queue, of every discipline. */
 void draft_queue(struct draft *d);
 
-/* Now and then a limit on what a server has in flight, or an autoscaler, each after a comma. */
-void draft_limits(struct draft *d);
+/* Now and then a limit on what a server of so many workers has in flight, an autoscaler, and what
+ * service takes: kinds, an event loop, a machine, warming up; each after a comma. After the
+ * clients, whose kinds it names. */
+void draft_service(struct draft *d, uint32_t workers);
 
 /* A conditioner, as a timed action has it under `network` or a call under `conditioner`. */
 void draft_conditioner(struct draft *d);

@@ -53,12 +53,13 @@ static void add_servers(struct mesh *m)
     static const char *const times[] = {"5ms", "5ms", "0s", "{exponential: 4ms}"};
     struct draft *d = &m->draft;
     for (uint32_t t = 0; t < m->tiers; t++) {
+        uint32_t workers = 1 + draft_below(d, 3);
         draft_add(d, "  tier%u: {type: server, count: %u, concurrency: %u, service_time: %s,\n    ",
-                  t, 1 + draft_below(d, 6), 1 + draft_below(d, 3), DRAFT_ONE_OF(d, times));
+                  t, 1 + draft_below(d, 6), workers, DRAFT_ONE_OF(d, times));
         draft_queue(d);
         draft_add(d, ",\n    ");
         draft_answers(d);
-        draft_limits(d);
+        draft_service(d, workers);
         uint32_t calls = t + 1 < m->tiers ? draft_below(d, 3) : 0;
         for (uint32_t c = 0; c < calls; c++) {
             draft_add(d, c == 0 ? ",\n    calls: [{target: " : ",\n      {target: ");
