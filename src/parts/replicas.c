@@ -4,9 +4,14 @@
 /* Kept memory. The gauges are not statistics, which are restarted after warm-up. */
 struct replicas {
     int64_t wanted, ready;
-    uint32_t decisions, boots;         /* places of the autoscaler's state, and of a ring of ... */
-    uint64_t first, n;                 /* ... timers of those that boot: the oldest, how many */
-    struct gauge workers, busy, queue; /* integrals since the last decision */
+    uint32_t decisions, boots; /* places of the autoscaler's state, and of a ring of ... */
+    uint64_t first, n;         /* ... timers of those that boot: the oldest, how many */
+    struct gauge busy, queue;  /* integrals since the last decision */
+    struct {                   /* likewise; a gauge has no room for 1e9 of them, idle or not */
+        int64_t level;
+        sim_time since;  /* [ns] */
+        double integral; /* [level x ns] up to `since` */
+    } workers;
 };
 
 static struct replicas *memory_of(const struct replicas_room *r)
@@ -49,9 +54,17 @@ int64_t replicas_ready(const struct replicas_room *r)
     return memory_of(r)->ready;
 }
 
+static void advance_workers(struct replicas *all, sim_time now)
+{
+    all->workers.integral += (double)all->workers.level * (double)(now - all->workers.since);
+    all->workers.since = now;
+}
+
 void replicas_note_workers(const struct replicas_room *r, int64_t workers)
 {
-    gauge_set(&memory_of(r)->workers, r->ctx->now, workers);
+    struct replicas *all = memory_of(r);
+    advance_workers(all, r->ctx->now);
+    all->workers.level = workers;
 }
 
 void replicas_note_busy(const struct replicas_room *r, int64_t busy)
@@ -62,6 +75,15 @@ void replicas_note_busy(const struct replicas_room *r, int64_t busy)
 void replicas_note_queue(const struct replicas_room *r, int64_t waiting)
 {
     gauge_set(&memory_of(r)->queue, r->ctx->now, waiting);
+}
+
+/* Looks at the metric anew. */
+static void restart_metric(struct replicas *all, sim_time now)
+{
+    all->workers.since = now;
+    all->workers.integral = 0.0;
+    gauge_restart(&all->busy, now);
+    gauge_restart(&all->queue, now);
 }
 
 static void add(const struct replicas_room *r, int64_t more)
@@ -92,9 +114,9 @@ void replicas_sync(const struct replicas_room *r)
     struct replicas *all = memory_of(r);
     sim_time now = r->ctx->now;
     struct gauge *level = r->params->metric == METRIC_QUEUE ? &all->queue : &all->busy;
-    uint64_t workers = gauge_integral(&all->workers, now);
-    if (workers > 0) {
-        double metric = (double)gauge_integral(level, now) / (double)workers;
+    advance_workers(all, now);
+    if (all->workers.integral > 0.0) {
+        double metric = (double)gauge_integral(level, now) / all->workers.integral;
         int64_t wanted = autoscaler_decide(r->params, sim_kept(r->ctx, all->decisions), now,
                                            all->wanted, all->ready, metric);
         int64_t more = wanted - all->wanted;
@@ -105,9 +127,7 @@ void replicas_sync(const struct replicas_room *r)
             take_away(r, -more);
         }
     }
-    gauge_restart(&all->workers, now);
-    gauge_restart(&all->busy, now);
-    gauge_restart(&all->queue, now);
+    restart_metric(all, now);
     note(r);
     set_sync(r);
 }
@@ -126,9 +146,7 @@ void replicas_restart(const struct replicas_room *r)
     struct replicas *all = memory_of(r);
     all->first = all->n = 0;
     all->ready = all->wanted;
-    gauge_restart(&all->workers, r->ctx->now);
-    gauge_restart(&all->busy, r->ctx->now);
-    gauge_restart(&all->queue, r->ctx->now);
+    restart_metric(all, r->ctx->now);
     note(r);
     set_sync(r);
 }

@@ -256,6 +256,20 @@ static void replicas_come_back_after_a_crash(void **state)
     trial_close(&t);
 }
 
+/* 1e10 workers for 15 s from one decision to the next, whose product no 64 bits hold. */
+static void replicas_may_have_very_many_workers(void **state)
+{
+    (void)state;
+    struct trial t;
+    run(&t, "[0s, 1]",
+        "concurrency: 1000000000, service_time: 50s,"
+        " autoscaler: {hpa: {initial_replicas: 10, max_replicas: 10, scale_down_window: 0s}}",
+        "");
+    ASSERT_REPLIES(&t, {S(50), 1, 200});
+    assert_int_equal(trial_integral(&t, "service.replicas"), S(15 * 10 + 85));
+    trial_close(&t);
+}
+
 static void mistakes_are_told(void **state)
 {
     (void)state;
@@ -293,6 +307,7 @@ int main(void)
         cmocka_unit_test(those_that_boot_go_first),
         cmocka_unit_test(capacity_is_of_all_replicas),
         cmocka_unit_test(replicas_come_back_after_a_crash),
+        cmocka_unit_test(replicas_may_have_very_many_workers),
         cmocka_unit_test(mistakes_are_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
