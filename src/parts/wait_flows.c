@@ -206,11 +206,15 @@ static void take_out(const struct flow_room *r, uint32_t link, uint32_t slot)
     }
 }
 
+uint32_t wait_flows_first(const struct flow_room *r)
+{
+    return at(r, r->flows->turn)->list.head - 1;
+}
+
 uint32_t wait_flows_pop(const struct flow_room *r)
 {
-    uint32_t link = r->flows->turn;
+    uint32_t link = r->flows->turn, slot = wait_flows_first(r);
     struct wait_flow *flow = at(r, link);
-    uint32_t slot = flow->list.head - 1;
     if (--flow->left == 0) {
         flow->left = weight_of(r, flow->key);
         r->flows->turn = flow->next;

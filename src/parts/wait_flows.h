@@ -57,7 +57,10 @@ struct flow_room {
 /* Puts the slot of request `m` in, if there is room in its flow and for that. */
 bool wait_flows_put(const struct flow_room *r, uint32_t slot, const struct message *m);
 
-/* Takes out the next one; only when any waits. */
+/* The next one, which others that come do not change; only when any waits. */
+uint32_t wait_flows_first(const struct flow_room *r);
+
+/* Takes it out. */
 uint32_t wait_flows_pop(const struct flow_room *r);
 
 void wait_flows_drop(const struct flow_room *r, uint32_t slot, const struct message *m);

@@ -193,6 +193,10 @@ static uint32_t choose(const struct wait_room *r)
 uint32_t wait_next(const struct wait_room *r)
 {
     struct wait_queue *q = r->queue;
+    if (discipline_is_fair(&r->params->discipline)) { /* it stays where its flow counts it */
+        struct flow_room flows = flows_of(r);
+        return wait_flows_first(&flows);
+    }
     if (!q->held) {
         q->held = choose(r) + 1;
         q->count++;

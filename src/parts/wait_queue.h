@@ -38,7 +38,7 @@ extern const struct schema queue_schema;
 struct wait_queue {
     struct wait_list lists[PRIORITIES]; /* only the first without priorities */
     uint32_t count;
-    uint32_t held;   /* 1-based index of the next in line, as told by wait_next; 0: not told */
+    uint32_t held;   /* 1-based index of the next in line, put aside by wait_next; 0: none */
     uint32_t memory; /* place of the kept memory, 0: none yet */
 };
 

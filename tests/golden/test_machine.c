@@ -249,6 +249,20 @@ static void the_queue_has_no_room_for_more(void **state)
     trial_close(&t);
 }
 
+/* The export that is next from 1 s on, and does not fit, is the one of its flow that may wait. */
+static void one_that_does_not_fit_is_of_its_flow(void **state)
+{
+    (void)state;
+    struct trial t;
+    trial_open(&t, two_kinds, "0s, 0.5s, 0.5s", "0.6s, 1.2s",
+               "queue: {discipline: {fair: {by: kind, per_flow_capacity: 1}}}");
+    trial_run(&t, 0);
+    probe_assert_times(&t, "seen", 4, (sim_time[]){S(1), S(1.5), S(1.5), S(3.5)});
+    assert_int_equal(trial_counter(&t, "service.rejected_flow_capacity"), 1);
+    assert_int_equal(trial_counter(&t, "service.flows_created"), 1);
+    trial_close(&t);
+}
+
 /* 3 times as long at first, in a straight line to the usual. */
 static void service_warms_up(void **state)
 {
@@ -283,6 +297,7 @@ int main(void)
         cmocka_unit_test(turns_are_given_up),
         cmocka_unit_test(heavy_requests_hold_up_others),
         cmocka_unit_test(one_that_does_not_fit_may_leave),
+        cmocka_unit_test(one_that_does_not_fit_is_of_its_flow),
         cmocka_unit_test(the_queue_has_no_room_for_more),
         cmocka_unit_test(service_warms_up),
     };
