@@ -7,9 +7,9 @@
  * - red: random early detection (Floyd and Jacobson, IEEE/ACM Transactions on Networking 1(4),
  *   1993). Every arrival moves an average of the number waiting, avg += weight * (waiting - avg).
  *   Below `min_threshold` nobody is turned away, from `max_threshold` on everybody. In between,
- * with b = max_probability * (avg - min_threshold) / (max_threshold - min_threshold), the next one
- * is turned away with probability b / (1 - n * b), where n have been let in there since the last
- * one was, which spreads them evenly. The average does not decay while nobody comes.
+ *   with b = max_probability * (avg - min_threshold) / (max_threshold - min_threshold), the next
+ *   one is turned away with probability b / (1 - n * b), where n have been let in there since the
+ *   last one was, which spreads them evenly. The average does not decay while nobody comes.
  * - dagor: overload control by priority (policies/dagor.h), which is asked about everybody.
  */
 #ifndef SQUALL_POLICIES_ADMISSION_H

@@ -13,25 +13,26 @@
  *   aimd: dropped, or rtt > timeout: L = floor(backoff_ratio * L); else 2 n >= L: L = L + 1.
  *   vegas: the first rtt, each smaller one and, to forget it, the rtt of every sample by which
  *   jitter * probe_multiplier * L have come since the last such one becomes base and changes
- * nothing else; jitter is uniform in (0.5, 1), drawn anew each time. Others, with q = ceil(L * (1 -
- * base / rtt)): dropped: L - lg L; 2 n < L: L; q <= lg L: L + beta lg L; q < alpha lg L: L + lg L;
- * q > beta lg L: L - lg L; else L. Of this, bounded by 1 and max_limit, the limit takes the share
- * `smoothing`. gradient2: `long` is the mean of the first ten rtt, then an exponential average with
- * weight 2 / (long_window + 1); while it is above 2 rtt, a twentieth of it is taken off after each
+ *   nothing else; jitter is uniform in (0.5, 1), drawn anew each time. Others, with
+ *   q = ceil(L * (1 - base / rtt)): dropped: L - lg L; 2 n < L: L; q <= lg L: L + beta lg L;
+ *   q < alpha lg L: L + lg L; q > beta lg L: L - lg L; else L. Of this, bounded by 1 and max_limit,
+ *   the limit takes the share `smoothing`.
+ *   gradient2: `long` is the mean of the first ten rtt, then an exponential average with weight
+ *   2 / (long_window + 1); while it is above 2 rtt, a twentieth of it is taken off after each
  *   sample. Where 2 n >= L, whatever was dropped, the limit takes the share `smoothing` of
  *   L * max(0.5, min(1, rtt_tolerance * long / rtt)) + queue_size, and is bounded.
  *   With `window`, a limit is told once per window, at the first end after it is over, of the mean
  *   rtt, the largest n and whether any was dropped, unless there were fewer than window_size; rtts
  *   below min_rtt_threshold are left out (WindowedLimit).
  * - gradient: Envoy's adaptive concurrency (gradient_controller.cc, v3 API and its defaults; the
- *   intervals are those of its documentation's example). The limit is min_limit until
- *   request_count requests have come and ended; base is a percentile of their rtt. So it is
- * measured anew after min_rtt_interval and up to `jitter` of that more; meanwhile the limit is put
- * aside. Every update_interval in between in which some have ended, with the same percentile of
- * their rtt, g = max(0.5, min(2, (1 + buffer) * base / rtt)) and L = floor(g L + sqrt(g L)),
- * bounded. When that was min_limit five times more, base is measured anew at once. Percentiles are
- * counted in log-linear buckets (base/loglinear.h) and rounded up to the end of theirs: 3 % at
- * most. What began before a measurement is not a sample.
+ *   intervals are those of its documentation's example). The limit is min_limit until request_count
+ *   requests have come and ended; base is a percentile of their rtt. So it is measured anew after
+ *   min_rtt_interval and up to `jitter` of that more; meanwhile the limit is put aside. Every
+ *   update_interval in between in which some have ended, with the same percentile of their rtt,
+ *   g = max(0.5, min(2, (1 + buffer) * base / rtt)) and L = floor(g L + sqrt(g L)), bounded. When
+ *   that was min_limit five times more, base is measured anew at once. Percentiles are counted in
+ *   log-linear buckets (base/loglinear.h) and rounded up to the end of theirs: 3 % at most. What
+ *   began before a measurement is not a sample.
  */
 #ifndef SQUALL_POLICIES_CONCURRENCY_LIMIT_H
 #define SQUALL_POLICIES_CONCURRENCY_LIMIT_H
