@@ -144,9 +144,11 @@ static void derive_replicas(struct server_params *p, const struct node *at, stru
     if (p->scaled && p->concurrency == INT64_MAX) {
         diag_error(diag, here, "of a server without a limit to its concurrency");
     }
-    if (p->scaled &&
-        (p->service.machine.cores != INT64_MAX || p->service.event_loop.time.kind != DIST_NONE)) {
+    if (p->scaled && (p->service.machine.shared || p->service.event_loop.time.kind != DIST_NONE)) {
         diag_error(diag, here, "of a server with a machine or event loops of its own");
+    }
+    if (p->scaled && p->service.warm_up.kind != WARM_UP_NONE) {
+        diag_error(diag, here, "of a server that warms up as a whole");
     }
 }
 

@@ -138,7 +138,7 @@ static void who_answers_fastest_is_next(void **state)
 static uint32_t visited(const struct trial *t, bool *by_one)
 {
     uint32_t n = 0;
-    char name[8];
+    char name[16];
     *by_one = true;
     for (int i = 0; i < 8; i++) {
         snprintf(name, sizeof name, "web[%d]", i);
@@ -171,7 +171,7 @@ static void keys_have_a_backend(void **state)
                        strategies[i], by_request ? "request" : "client");
             trial_run(&t, 0);
             uint32_t n = visited(&t, &by_one), same = 0;
-            char name[8];
+            char name[16];
             for (int w = 0; w < 8; w++) {
                 uint32_t attempts = 0;
                 snprintf(name, sizeof name, "web[%d]", w);

@@ -281,6 +281,8 @@ static void mistakes_are_told(void **state)
         {"concurrency: unlimited", "a server without a limit to its concurrency"},
         {"event_loop: {time: 1ms}", "a server with a machine or event loops of its own"},
         {"machine: {cores: 2}", "a server with a machine or event loops of its own"},
+        {"machine: {contention: 0.1}", "a server with a machine or event loops of its own"},
+        {"warm_up: {time: {slowdown: 2, duration: 1s}}", "a server that warms up as a whole"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char text[512];

@@ -337,6 +337,10 @@ static void add_autoscaler(struct draft *d)
 /* What a server with an autoscaler may not have. */
 static void add_processor(struct draft *d)
 {
+    static const char *const warm_ups[] = {
+        "{time: {slowdown: 3, duration: 200ms}}",
+        "{time: {slowdown: 5, duration: 300ms, at_start: true}}",
+        "{requests: {slowdown: 4, requests: 10, at_start: true}}"};
     static const char *const loops[] = {"{time: 1ms}", "{time: {exponential: 4ms}, loops: 2}",
                                         "{time: 0s}"};
     static const char *const machines[] = {"{cores: 1}", "{cores: 2, contention: 0.1}",
@@ -346,6 +350,9 @@ static void add_processor(struct draft *d)
     }
     if (draft_once_in(d, 6)) {
         draft_add(d, ",\n    machine: %s", DRAFT_ONE_OF(d, machines));
+    }
+    if (draft_once_in(d, 6)) {
+        draft_add(d, ",\n    warm_up: %s", DRAFT_ONE_OF(d, warm_ups));
     }
 }
 
@@ -358,18 +365,11 @@ void draft_service(struct draft *d, uint32_t workers)
         "{vegas: {initial_limit: 3, max_limit: 10, probe_multiplier: 2}}",
         "{gradient2: {initial_limit: 2, min_limit: 1, max_limit: 10, long_window: 20}}",
         "{gradient: {update_interval: 10ms, min_rtt_interval: 100ms, request_count: 5}}"};
-    static const char *const warm_ups[] = {
-        "{time: {slowdown: 3, duration: 200ms}}",
-        "{time: {slowdown: 5, duration: 300ms, at_start: true}}",
-        "{requests: {slowdown: 4, requests: 10, at_start: true}}"};
     if (draft_once_in(d, 6)) {
         draft_add(d, ",\n    concurrency_limit: %s", DRAFT_ONE_OF(d, limits));
     }
     if (draft_once_in(d, 6)) {
         add_kinds(d, workers);
-    }
-    if (draft_once_in(d, 6)) {
-        draft_add(d, ",\n    warm_up: %s", DRAFT_ONE_OF(d, warm_ups));
     }
     if (draft_once_in(d, 10)) {
         add_autoscaler(d);
