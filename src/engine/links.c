@@ -156,6 +156,17 @@ static bool find_drawn(const struct sim *s, const struct link *l, sim_time t, st
     return low > 0;
 }
 
+/* When the window that begins at `begun` ends. Windows that touch are one, whoever waits for its
+ * end, unless each of them has halves of its own. */
+static sim_time end_of_window(const struct link_plan *p, sim_time begun)
+{
+    if (p->lasts < p->every || p->every == SIM_TIME_NEVER || p->halves) {
+        return sim_time_add(begun, p->lasts);
+    }
+    bool ends = p->times <= (uint64_t)((SIM_TIME_NEVER - p->from) / p->every);
+    return ends ? p->from + (sim_time)p->times * p->every : SIM_TIME_NEVER;
+}
+
 /* True when the link is in force at `t`. */
 static bool is_in_force(const struct sim *s, const struct link *l, sim_time t, struct occasion *o)
 {
@@ -171,7 +182,7 @@ static bool is_in_force(const struct sim *s, const struct link *l, sim_time t, s
         return false;
     }
     sim_time begun = o->number == 0 ? p->from : p->from + (sim_time)o->number * p->every;
-    o->to = sim_time_add(begun, p->lasts);
+    o->to = end_of_window(p, begun);
     return t < o->to;
 }
 

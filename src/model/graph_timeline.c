@@ -16,7 +16,9 @@
 enum {
     MOST_ACTIONS = 10000,    /* with all repetitions */
     MOST_REPEATED = 1000000, /* repetitions of one action on all of its instances */
-    MOST_OUTAGES = 1000000,  /* windows by chance that are to be expected of one action */
+    MOST_OUTAGES = 1000000,  /* windows by chance that are to be expected: of all links, and of one
+                                crash on one instance */
+    MOST_HOLDS = 1000000,    /* repetitions of a partition that holds messages */
 };
 
 /* What is placed so far. */
@@ -28,6 +30,7 @@ struct placing {
     uint32_t n_actions, most_actions;
     struct link_plan *links;
     uint32_t n_links, most_links;
+    double outages; /* that are to be expected of the links */
 };
 
 /* --- actions on entities ------------------------------------------------------------------ */
@@ -89,6 +92,24 @@ static uint64_t count_times(const struct draft *d, const struct timed_action *t)
     return fit < (uint64_t)t->times ? fit : (uint64_t)t->times;
 }
 
+/* How often what comes by chance begins in the mean, if it does. */
+static double expect_outages(const struct draft *d, const struct timed_action *t)
+{
+    sim_time left = d->study->settings.duration - t->at;
+    left = left < t->lasts ? left : t->lasts;
+    return by_chance(t) && left > 0 ? (double)left / ((double)t->mtbf + (double)t->mttr) : 0.0;
+}
+
+/* Refuses more than can be kept, or be simulated. */
+static bool check_outages(const struct placing *p, const struct node *at, double n)
+{
+    if (n > MOST_OUTAGES) {
+        diag_error(p->draft->diag, at, "more than %d of them are to be expected in a run",
+                   MOST_OUTAGES);
+    }
+    return n <= MOST_OUTAGES;
+}
+
 /* Makes room for `n` more; false when they are too many, which is told. */
 static bool make_room(struct placing *p, uint64_t n)
 {
@@ -121,6 +142,7 @@ static void place_on(struct placing *p, const struct name_ref *whom, struct acti
         return;
     }
     check_heeded(p->draft, &a, whom, range.group);
+    check_outages(p, whom->at, expect_outages(p->draft, p->t));
     p->draft->named[range.group] = true;
     a.first = range.first;
     a.count = range.count;
@@ -226,12 +248,15 @@ static void check_halves(struct draft *d, const struct link_plan *l, const struc
     }
 }
 
-/* Windows by chance are drawn before a replication begins, and kept. */
-static void check_outages(struct draft *d, const struct link_plan *l, const struct node *at)
+/* Windows by chance are drawn before a replication begins, and kept. A message that is held is
+ * asked for each window that begins as the one before ends. */
+static void check_windows(struct placing *p, const struct link_plan *l, const struct node *at)
 {
-    sim_time end = d->study->settings.duration, lasts = l->lasts < end ? l->lasts : end;
-    if (l->mtbf > 0 && (double)lasts > (double)MOST_OUTAGES * ((double)l->mtbf + (double)l->mttr)) {
-        diag_error(d->diag, at, "more than %d of them are to be expected in a run", MOST_OUTAGES);
+    double n = expect_outages(p->draft, p->t);
+    p->outages += check_outages(p, at, p->outages + n) ? n : 0.0;
+    if (l->holds && count_times(p->draft, p->t) > MOST_HOLDS) {
+        diag_error(p->draft->diag, node_child(p->t->node, "every"),
+                   "more than %d times, while messages are held", MOST_HOLDS);
     }
 }
 
@@ -274,7 +299,7 @@ static void place_link(struct placing *p, const struct timed_link *t, uint64_t p
     l->bandwidth = t->bandwidth.kind == THROUGHPUT_LIMITED ? t->bandwidth.rate : INFINITY;
     l->chance = hash_pair(p->place, place);
     check_sides(d, l, t->at);
-    check_outages(d, l, t->at);
+    check_windows(p, l, t->at);
 }
 
 static void place_partition(struct placing *p, const struct timed_partition *t, uint64_t place)
@@ -290,7 +315,7 @@ static void place_partition(struct placing *p, const struct timed_partition *t, 
     l->holds = t->hold;
     l->chance = hash_pair(p->place, place);
     check_sides(d, l, t->at);
-    check_outages(d, l, t->at);
+    check_windows(p, l, t->at);
     if (l->halves && l->n_a == t->among.count) {
         check_halves(d, l, t->at);
     }

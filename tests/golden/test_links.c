@@ -275,6 +275,36 @@ static void holds_stack(void **state)
     trial_close(&t);
 }
 
+/* A message that waits meets the next window as the one before ends, be it for ever. */
+static void holds_touch(void **state)
+{
+    (void)state;
+    const struct {
+        const char *timeline;
+        double at; /* [s] when what is sent at 1.2 s arrives; 0: never */
+    } cases[] = {
+        {"{at: 1s, for: 1s, every: 1s, times: 3, partition: {a: users, hold: true}}", 4.01},
+        {"{at: 1s, for: 1s, every: 1s, partition: {a: users, hold: true}}", 0},
+        {"{at: 1s, for: 100us, every: 100us, partition: {a: users, hold: true}}", 0},
+        {"{at: 1s, for: 1s, every: 2s, partition: {a: users, hold: true}},"
+         "{at: 2s, for: 1s, every: 2s, partition: {a: users, hold: true}}",
+         0},
+        {"{at: 1s, for: 1s, every: 1s, partition: {among: [users, far], hold: true}}", 0},
+        /* They end after more time than there is. */
+        {"{at: 1s, for: 1e18ns, every: 1e18ns, times: 1000000000,"
+         " partition: {a: users, hold: true}}",
+         0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        bool arrives = cases[i].at > 0;
+        struct trial t;
+        run(&t, "[0.2s, 1], [1.2s, 2]", cases[i].timeline, NULL);
+        probe_assert_times(&t, "far", arrives ? 2 : 1, (sim_time[]){S(0.21), S(cases[i].at)});
+        assert_faults(&t, "messages_held", 1, 0);
+        trial_close(&t);
+    }
+}
+
 /* Cancels are messages, and what a conditioner keeps back leaves later. */
 static void whatever_leaves(void **state)
 {
@@ -399,6 +429,6 @@ int main(void)
         cmocka_unit_test(sides_are_instances), cmocka_unit_test(partitions_hold),
         cmocka_unit_test(holds_stack),         cmocka_unit_test(whatever_leaves),
         cmocka_unit_test(links_repeat),        cmocka_unit_test(losses_combine),
-        cmocka_unit_test(latencies_by_law)};
+        cmocka_unit_test(latencies_by_law),    cmocka_unit_test(holds_touch)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
