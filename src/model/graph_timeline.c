@@ -25,7 +25,7 @@ enum {
 struct placing {
     struct draft *draft;
     const struct timed_action *t;
-    uint64_t place; /* of the action in the timeline */
+    uint64_t place; /* of the action in the timeline, and from bit 32 on of the one in its list */
     struct action_plan *actions;
     uint32_t n_actions, most_actions;
     struct link_plan *links;
@@ -187,7 +187,8 @@ static void place_action(struct placing *p)
                                       .mttr = by_chance(t) ? t->mttr : 0,
                                       .conditioner = t->network});
     }
-    for (uint32_t i = 0; i < t->errors.count; i++) {
+    for (uint64_t i = 0; i < t->errors.count; i++) {
+        p->place = (p->place & UINT32_MAX) | i << 32;
         place_errors(p, &t->errors.items[i]);
     }
 }

@@ -161,7 +161,7 @@ static void run_shares(struct trial *t, const char *more)
 static void shares_are_independent(void **state)
 {
     (void)state;
-    struct trial one, two;
+    struct trial one, two, list;
     run_shares(&one, "");
     run_shares(&two, ", {at: 10s, for: 20s, errors: {of: far, probability: 50%, status: 500, "
                      "stage: after_service}}");
@@ -182,6 +182,11 @@ static void shares_are_independent(void **state)
                          trial_counter(&one, "far.errors_injected"));
     trial_close(&one);
     trial_close(&two);
+    /* Those of one action, too. */
+    run_shares(&list, ", {at: 20s, errors: [{of: far, probability: 50%, status: 500},"
+                      "                      {of: far, probability: 50%}]}");
+    assert_in_range(trial_in_interval(&list, "users.errors", 2), 7500 - 150, 7500 + 150);
+    trial_close(&list);
 }
 
 /* --- actions that come again --------------------------------------------------------------- */
