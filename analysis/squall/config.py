@@ -24,6 +24,7 @@ _KINDS = (
     "partition",
 )
 _WITH_FACTOR = ("slow", "rate", "capacity")
+_WINDOWS_TOLD_APART = 1000  # in a figure
 _SELECTOR = re.compile(r"\.(kind|type)$")  # of the keys beside it
 
 
@@ -51,13 +52,15 @@ class Action:
     by_chance: bool = False  # it comes and goes by chance while it lasts
 
     def windows(self, end_s: float) -> list[tuple[float, float]]:
-        """When it begins and ends [s], each time that it begins before `end_s`."""
-        begins = self.at_s
-        found: list[tuple[float, float]] = []
-        while begins < end_s and len(found) < self.times:
-            found.append((begins, begins + self.lasts_s))
-            begins = self.at_s + len(found) * self.every_s
-        return found
+        """When it begins and ends [s], each time that it begins before `end_s`; as one if nobody
+        could tell them apart."""
+        if self.at_s >= end_s:
+            return []
+        often = min(self.times, math.ceil((end_s - self.at_s) / self.every_s) or 1)
+        if often > _WINDOWS_TOLD_APART:
+            return [(self.at_s, self.at_s + (often - 1) * self.every_s + self.lasts_s)]
+        begins = [self.at_s] + [self.at_s + i * self.every_s for i in range(1, int(often))]
+        return [(begin, begin + self.lasts_s) for begin in begins if begin < end_s]
 
     @property
     def over_s(self) -> float:
