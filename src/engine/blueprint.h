@@ -83,6 +83,8 @@ struct action_plan {
     bool work_goes_on;   /* pause: what is in service is not frozen; crash: work in hand is done */
     sim_time mtbf, mttr; /* [ns] crash: means of the times up and down of each entity, which crashes
                             by chance while this is in force; 0: it is down throughout */
+    sim_time every;      /* [ns] errors: they begin again so often, >= to - from; 0: once */
+    uint64_t times;      /* errors: how often, if they do */
     double share;        /* errors: of the requests */
     uint16_t status;     /* errors: with which they are answered */
     bool served;         /* errors: after they were served */

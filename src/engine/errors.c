@@ -4,7 +4,7 @@
  * make of them. Either a request is answered before the entity gets it, which then knows nothing of
  * it; or it is served as ever, and an error stands in the answer in place of what was achieved.
  *
- * Each window draws from a stream of its own, once for each request that it might fail, so that
+ * Each action draws from a stream of its own, once for each request that it might fail, so that
  * overlapping ones fail requests independently of each other, and none changes the chance of
  * another. Where several do, the status is that of the one written first.
  */
@@ -46,6 +46,18 @@ struct fault_stats *fault_stats_of(const struct sim *s, const struct record *r)
     return offset > 0 ? (struct fault_stats *)(void *)(r->stats + offset) : NULL;
 }
 
+static bool is_in_force(const struct action_plan *a, sim_time t)
+{
+    if (t < a->from) {
+        return false;
+    }
+    if (a->every == 0) {
+        return t < a->to;
+    }
+    sim_time since = t - a->from;
+    return (uint64_t)(since / a->every) < a->times && since % a->every < a->to - a->from;
+}
+
 /* The status that a request which is, or is not, served fails with; 0: it does not. */
 static uint16_t draw_error(struct sim *s, struct record *r, const struct condition *k, bool served)
 {
@@ -53,7 +65,7 @@ static uint16_t draw_error(struct sim *s, struct record *r, const struct conditi
     for (uint32_t i = 0; i < k->errors; i++) {
         struct error_window *w = &s->errors[k->first_error + i];
         const struct action_plan *a = w->plan;
-        if (a->served != served || s->now < a->from || s->now >= a->to) {
+        if (a->served != served || !is_in_force(a, s->now)) {
             continue;
         }
         bool fails = a->share >= 1.0 || (a->share > 0.0 && rng_unit(&w->stream) < a->share);

@@ -85,7 +85,7 @@ struct pause_window {
     bool work_goes_on;
 };
 
-/* When a share of an entity's requests fails. */
+/* A share of an entity's requests that fails, in one window or again and again. */
 struct error_window {
     const struct action_plan *plan;
     struct rng_stream stream;

@@ -142,6 +142,25 @@ static void errors_overlap(void **state)
     trial_close(&t);
 }
 
+/* Again and again, so often at most; those that touch are as one. */
+static void errors_repeat(void **state)
+{
+    (void)state;
+    struct trial t;
+    run_errors(&t, "{at: 0.9s, for: 0.2s, every: 1s, times: 2, errors: far}");
+    probe_assert_times(&t, "far", 2, (sim_time[]){S(0.51), S(3.01)});
+    trial_close(&t);
+    run_errors(&t, "{at: 0.01s, for: 0.5s, every: 1s, errors: far}");
+    probe_assert_times(&t, "far", 2, (sim_time[]){S(0.51), S(1.96)});
+    trial_close(&t);
+    run_errors(&t, "{at: 0.51s, for: 0.5s, every: 0.5s, times: 5, errors: far}");
+    probe_assert_times(&t, "far", 1, (sim_time[]){S(3.01)});
+    trial_close(&t);
+    run_errors(&t, "{at: 1s, for: 1us, every: 1us, errors: far}");
+    probe_assert_times(&t, "far", 1, (sim_time[]){S(0.51)});
+    trial_close(&t);
+}
+
 /* Ten thousand requests a window of 10 s. */
 static void run_shares(struct trial *t, const char *more)
 {
@@ -345,6 +364,6 @@ int main(void)
         cmocka_unit_test(errors_before_service), cmocka_unit_test(errors_after_service),
         cmocka_unit_test(errors_overlap),        cmocka_unit_test(shares_are_independent),
         cmocka_unit_test(actions_repeat),        cmocka_unit_test(crashes_by_chance),
-        cmocka_unit_test(partitions_by_chance)};
+        cmocka_unit_test(partitions_by_chance),  cmocka_unit_test(errors_repeat)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
