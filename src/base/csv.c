@@ -19,6 +19,7 @@ static void begin(struct csv *c, const struct node *at, const char *const *colum
     while (columns[c->n]) {
         c->n++;
     }
+    c->least = c->n;
     CHECK(c->n <= CSV_COLUMNS_MOST, "a table of %d columns", c->n);
 }
 
@@ -59,6 +60,7 @@ void csv_refuse(struct csv *c, const char *what)
 static int split(struct csv *c, char *line)
 {
     int n = 0;
+    memset(c->cells, 0, sizeof c->cells);
     for (char *rest = line; rest; n++) {
         char *cell = rest + strspn(rest, spaces), *comma = strchr(rest, ',');
         char *end = comma ? comma : rest + strlen(rest);
@@ -76,7 +78,7 @@ static int split(struct csv *c, char *line)
 
 static bool is_head(const struct csv *c)
 {
-    for (int i = 0; i < c->n; i++) {
+    for (int i = 0; i < c->n && c->cells[i]; i++) {
         if (strcmp(c->cells[i], c->columns[i]) != 0) {
             return false;
         }
@@ -96,8 +98,9 @@ bool csv_next(struct csv *c)
             continue;
         }
         int n = split(c, start);
-        if (n != c->n) {
-            csv_refuse(c, arena_format(&c->scratch, "expected %d cell%s, found %d", c->n,
+        if (n < c->least || n > c->n) {
+            const char *few = c->least < c->n ? arena_format(&c->scratch, "%d to ", c->least) : "";
+            csv_refuse(c, arena_format(&c->scratch, "expected %s%d cell%s, found %d", few, c->n,
                                        c->n > 1 ? "s" : "", n));
         } else if (c->headed || !is_head(c)) {
             c->headed = true;

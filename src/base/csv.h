@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reading a table of a fixed number of columns: a line for each row, its cells divided by commas.
- * Empty lines and those that begin with # are passed over, and so is a first line with the names of
- * the columns. What is wrong is told with file and line, of the first of many lines only.
+ * Reading a table of given columns: a line for each row, its cells divided by commas. Empty lines
+ * and those that begin with # are passed over, and so is a first line with the names of the
+ * columns. What is wrong is told with file and line, of the first of many lines only.
  */
 #ifndef SQUALL_BASE_CSV_H
 #define SQUALL_BASE_CSV_H
@@ -21,10 +21,12 @@ struct csv {
     const struct node *at;      /* not owned */
     const char *const *columns; /* their names; ends with NULL; not owned */
     int n;                      /* of them */
+    int least;                  /* of the cells of a row: the last ones may be left off */
     int line;                   /* of the row read last, from 1 */
     int faults;
     bool headed;                   /* the first line was read */
-    char *cells[CSV_COLUMNS_MOST]; /* of that row, without the spaces around them */
+    char *cells[CSV_COLUMNS_MOST]; /* of that row, without the spaces around them; NULL where it
+                                      has none */
     FILE *in;                      /* owned */
     char *text;                    /* owned */
     size_t size;                   /* [B] of it */
@@ -32,8 +34,9 @@ struct csv {
     struct arena scratch;          /* owned; until the end */
 };
 
-/* Opens the file that `at` names, as node_path takes it; false when it cannot be read, which is
- * told, and then csv_close is not to be called. */
+/* Opens the file that `at` names, as node_path takes it; every row needs all of its cells, unless
+ * the caller sets `least`. False when it cannot be read, which is told, and then csv_close is not
+ * to be called. */
 bool csv_open(struct csv *c, const char *file, const struct node *at, const char *const *columns,
               struct diag *diag);
 

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rng/dist_table.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
+#include "base/csv.h"
 #include "base/units.h"
 
 const struct dist_table *dist_table_pick(struct arena *arena, uint32_t n, const double *weight,
@@ -24,27 +23,10 @@ const struct dist_table *dist_table_pick(struct arena *arena, uint32_t n, const 
     return t;
 }
 
-/* The text without spaces around it, which are cut off in place. */
-static char *trim(char *text)
+/* Reads what stands in a row; what is wrong with it, or NULL. */
+static const char *read_row(struct csv *c, struct dist_value *v)
 {
-    static const char spaces[] = " \t\r\n";
-    text += strspn(text, spaces);
-    size_t n = strlen(text);
-    while (n > 0 && strchr(spaces, text[n - 1])) {
-        n--;
-    }
-    text[n] = '\0';
-    return text;
-}
-
-/* What is wrong with a line, or NULL. */
-static const char *read_line(char *line, struct arena *arena, struct dist_value *v)
-{
-    char *comma = strchr(line, ',');
-    if (comma) {
-        *comma = '\0';
-    }
-    const char *fault = units_read_duration(trim(line), arena, &v->value);
+    const char *fault = units_read_duration(c->cells[0], &c->scratch, &v->value);
     if (fault) {
         return fault;
     }
@@ -55,7 +37,7 @@ static const char *read_line(char *line, struct arena *arena, struct dist_value 
         return "the duration is above 104 days";
     }
     v->weight = 1.0;
-    fault = comma ? units_read_real(trim(comma + 1), "1", arena, &v->weight) : NULL;
+    fault = c->cells[1] ? units_read_real(c->cells[1], "1", &c->scratch, &v->weight) : NULL;
     if (!fault && v->weight < 0.0) {
         return "the weight is below 0";
     }
@@ -77,53 +59,37 @@ static void add_entry(struct entries *e, struct dist_value v)
     e->items[e->n++] = v;
 }
 
-/* False after errors, which are reported. */
-static bool read_entries(FILE *in, const char *file, struct diag *diag, struct entries *e)
-{
-    struct arena scratch = {0};
-    char *text = NULL;
-    size_t size = 0, errors = diag->errors;
-    for (int line = 1; e->n <= DIST_MOST_VALUES && getline(&text, &size, in) >= 0; line++) {
-        char *start = trim(text);
-        if (*start == '\0' || *start == '#') {
-            continue;
-        }
-        struct dist_value v = {0};
-        const char *fault = read_line(start, &scratch, &v);
-        if (fault) {
-            diag_error_place(diag, file, line, (int)(start - text) + 1, "%s", fault);
-        } else {
-            add_entry(e, v);
-        }
-    }
-    if (ferror(in)) {
-        diag_error_place(diag, file, 0, 0, "cannot be read: %s", strerror(errno));
-    } else if (e->n > DIST_MOST_VALUES) {
-        diag_error_place(diag, file, 0, 0,
-                         "holds more than %d durations; write similar ones as one with a weight",
-                         DIST_MOST_VALUES);
-    }
-    free(text);
-    arena_close(&scratch);
-    return diag->errors == errors;
-}
-
 bool dist_table_read(struct dist *d, const struct node *at, struct diag *diag, struct arena *arena)
 {
-    const char *path = node_path(at, d->file, arena);
-    FILE *in = fopen(path, "r");
-    if (!in) {
-        diag_error(diag, at, "cannot open '%s': %s", path, strerror(errno));
+    static const char *const columns[] = {"duration", "weight", NULL};
+    struct csv c;
+    if (!csv_open(&c, d->file, at, columns, diag)) {
         return false;
     }
+    c.least = 1;
     struct entries e = {0};
-    bool good = read_entries(in, path, diag, &e);
+    while (csv_next(&c)) {
+        struct dist_value v = {0};
+        const char *fault = read_row(&c, &v);
+        if (!fault && e.n == DIST_MOST_VALUES) {
+            csv_refuse(&c, arena_format(&c.scratch,
+                                        "more than %d durations; write similar ones as one with a "
+                                        "weight",
+                                        DIST_MOST_VALUES));
+            break;
+        }
+        if (fault) {
+            csv_refuse(&c, fault);
+        } else {
+            add_entry(&e, v);
+        }
+    }
+    bool good = csv_close(&c);
     if (good && e.n > 0) {
         d->values.count = e.n;
         d->values.items = arena_take(arena, e.n * sizeof *e.items);
         memcpy(d->values.items, e.items, e.n * sizeof *e.items);
     }
     free(e.items);
-    fclose(in);
     return good;
 }
