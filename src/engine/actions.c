@@ -19,8 +19,8 @@ static bool is_by_chance(const struct action_plan *a)
     return a->kind == ACTION_CRASH && a->mtbf > 0;
 }
 
-/* Copies the rate actions, conditioners, crashes by chance, pauses and errors on
- * `id` behind those that are there. */
+/* Copies the rate actions, conditioners, crashes by chance, pauses and errors on `id` behind those
+ * that are there. */
 static void open_windows(struct sim *s, entity_id id, struct condition *k,
                          const struct condition *before)
 {

@@ -12,7 +12,8 @@
  *   what was in service before is done as if nothing was, with all that follows from it. What would
  *   be done at the very moment `from` of a pause that freezes is done at `to`.
  * - a crash loses what was deferred, which the type is told of by `miss`, at `to`. Who is up again
- *   before `to` stays paused, defers what comes, and is told of its restart at `to`.
+ *   before `to` stays paused, defers what comes, and is told of its restart at `to`. For one
+ *   that lets work in hand be done, and for errors, what was deferred comes at `to`.
  * - more or fewer workers (ACTION_CAPACITY) are learned of at `to`.
  *
  * Pauses that overlap or touch are one, in which work goes on only if it does in all of them.

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Inside of graph_draw; for the files of the graph only. graph.c places entities and ports;
- * graph_timeline.c
- * places timed actions; graph_kinds.c numbers the kinds of requests; graph_edges.c reads tables of
- * edges; graph_wires.c lays the wires; graph_rules.c finds the rule of the network for each of
- * them; graph_cycles.c looks at the whole.
+ * graph_timeline.c places timed actions; graph_kinds.c numbers the kinds of requests; graph_edges.c
+ * reads tables of edges; graph_wires.c lays the wires; graph_rules.c finds the rule of the network
+ * for each of them; graph_cycles.c looks at the whole.
  */
 #ifndef SQUALL_MODEL_GRAPH_DRAFT_H
 #define SQUALL_MODEL_GRAPH_DRAFT_H

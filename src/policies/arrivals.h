@@ -10,9 +10,9 @@
  *   {closed: {users: 200, think_time: {exponential: 1s}}}       each user thinks, asks, waits
  *
  * The first arrival comes one time between arrivals after the start, or exactly at
- * `first_arrival`. Windows of a raised or lowered rate act on all but `times` and
- * `trace`: with a factor of 2,
- * time passes twice as fast for whatever is waited for, also for what was drawn before.
+ * `first_arrival`. Windows of a raised or lowered rate act on all but `times` and `trace`: with a
+ * factor of 2, time passes twice as fast for whatever is waited for, also for what was drawn
+ * before.
  */
 #ifndef SQUALL_POLICIES_ARRIVALS_H
 #define SQUALL_POLICIES_ARRIVALS_H
@@ -63,7 +63,7 @@ static inline bool arrivals_are_given(const struct arrivals *a)
 struct arrivals_state {
     struct fine_time clock;   /* the last arrival, not rounded */
     struct profile_pace pace; /* at that time */
-    uint32_t place;           /* ARRIVALS_TIMES: the next of the list */
+    uint32_t place;           /* given times: the next of the list */
     bool begun;
 };
 
