@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/types.h>
 
 #include "base/check.h"
 
@@ -88,11 +89,16 @@ static bool is_head(const struct csv *c)
 
 bool csv_next(struct csv *c)
 {
-    while (c->faults <= FAULTS_TOLD && getline(&c->text, &c->size, c->in) >= 0) {
+    ssize_t length;
+    while (c->faults <= FAULTS_TOLD && (length = getline(&c->text, &c->size, c->in)) >= 0) {
         /* Spreadsheets write a mark (U+FEFF) before the first line of a text. */
         static const char mark[] = "\xEF\xBB\xBF";
         char *start = c->text;
         start += c->line++ == 0 && strncmp(start, mark, sizeof mark - 1) == 0 ? sizeof mark - 1 : 0;
+        if (strlen(c->text) != (size_t)length) { /* another encoding, or what a crash has left */
+            csv_refuse(c, "this is no text: there is a byte of 0 in it");
+            continue;
+        }
         start += strspn(start, spaces);
         if (*start == '\0' || *start == '#') {
             continue;

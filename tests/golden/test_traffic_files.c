@@ -140,6 +140,29 @@ static void content_counts(void **state)
     unlink(path_of("traffic.csv"));
 }
 
+/* As a crash leaves a file, or in two bytes a letter: no line of it is passed over. */
+static void zeros_are_refused(void **state)
+{
+    (void)state;
+    static const char text[] = "squall: 1\n"
+                               "duration: 4s\n"
+                               "entities:\n"
+                               "  users: {type: client, target: service,\n"
+                               "          arrivals: {trace: traffic.csv}}\n"
+                               "  service: {type: probe}\n";
+    static const char file[] = "1s\n\0\0\0\n2s\0\0\n3s\n";
+    FILE *out = fopen(path_of("traffic.csv"), "w");
+    assert_non_null(out);
+    assert_int_equal(fwrite(file, 1, sizeof file - 1, out), sizeof file - 1);
+    assert_int_equal(fclose(out), 0);
+    struct diag diag = {.errors = 0};
+    assert_null(
+        study_parse(path_of("study.yaml"), text, strlen(text), NULL, probe_registry(), &diag));
+    assert_int_equal(diag.errors, 2);
+    diag_close(&diag);
+    unlink(path_of("traffic.csv"));
+}
+
 static int make_folder(void **state)
 {
     (void)state;
@@ -156,6 +179,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rates_in_steps), cmocka_unit_test(rates_on_lines),
-        cmocka_unit_test(arrivals_of_a_trace), cmocka_unit_test(content_counts)};
+        cmocka_unit_test(arrivals_of_a_trace), cmocka_unit_test(content_counts),
+        cmocka_unit_test(zeros_are_refused)};
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
