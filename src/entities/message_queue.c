@@ -145,7 +145,7 @@ static const struct schema schema = {.name = "message_queue",
  * Each dead letter is discarded, delivered, failed or lost, or on its way (dead_letters_out). */
 struct message_queue_stats {
     uint64_t requests_received, requests_rejected, messages_accepted;
-    uint64_t messages_delivered, messages_expired, messages_dropped, messages_withdrawn;
+    uint64_t messages_delivered, messages_expired, messages_evicted, messages_withdrawn;
     uint64_t messages_lost, deliveries, deliveries_failed, deliveries_lost;
     uint64_t dead_letters, dead_letters_discarded, dead_letters_delivered, dead_letters_failed;
     uint64_t dead_letters_lost, requests_cancelled, requests_forgotten;
@@ -161,7 +161,7 @@ static const struct stat_spec stats[] = {
     S_COUNTER(message_queue_stats, messages_accepted, "Messages taken in."),
     S_COUNTER(message_queue_stats, messages_delivered, "Messages that a consumer has taken."),
     S_COUNTER(message_queue_stats, messages_expired, "Messages dropped because of their age."),
-    S_COUNTER(message_queue_stats, messages_dropped, "Messages dropped to make room."),
+    S_COUNTER(message_queue_stats, messages_evicted, "Messages dropped to make room."),
     S_COUNTER(message_queue_stats, messages_withdrawn,
               "Messages dropped because their producer had given up."),
     S_COUNTER(message_queue_stats, messages_lost,
@@ -501,7 +501,7 @@ static bool has_room(struct ctx *c)
     if (p->on_full == FULL_REJECTS || oldest == 0) {
         return false;
     }
-    st->messages_dropped++;
+    st->messages_evicted++;
     tell(c, oldest - 1, STATUS_OVERLOADED);
     forget(c, oldest - 1);
     return true;

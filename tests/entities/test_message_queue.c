@@ -66,7 +66,7 @@ static bool adds_up(const struct trial *t)
                         counter(t, "requests_rejected") + counter(t, "messages_accepted") &&
                     counter(t, "messages_accepted") ==
                         counter(t, "messages_delivered") + dead + counter(t, "messages_expired") +
-                            counter(t, "messages_dropped") + counter(t, "messages_withdrawn") +
+                            counter(t, "messages_evicted") + counter(t, "messages_withdrawn") +
                             counter(t, "messages_lost") + level(t, "depth") + level(t, "delayed") +
                             under_way;
     bool deliveries = counter(t, "deliveries") == counter(t, "messages_delivered") +
@@ -266,11 +266,11 @@ static void a_full_queue_turns_messages_away(void **state)
     asker_assert_replies(
         &t, "users", 4,
         (struct asker_reply[]){{S(1.2), 2, 503}, {S(1.3), 3, 503}, {S(2), 1, 200}, {S(3), 4, 200}});
-    assert_int_equal(counter(&t, "messages_dropped"), 2);
+    assert_int_equal(counter(&t, "messages_evicted"), 2);
     assert_true(adds_up(&t));
     trial_close(&t);
     run(&t, steps, "", ", capacity: 1, on_full: drop_oldest", "{after: 1s}", "");
-    assert_int_equal(counter(&t, "messages_dropped"), 0);
+    assert_int_equal(counter(&t, "messages_evicted"), 0);
     assert_int_equal(counter(&t, "requests_rejected"), 3);
     trial_close(&t);
 }
@@ -447,7 +447,7 @@ static void nothing_is_lost_in_studies_at_random(void **state)
 {
     (void)state;
     static const char *const happens[] = {
-        "messages_expired",   "messages_dropped",       "messages_lost",
+        "messages_expired",   "messages_evicted",       "messages_lost",
         "messages_withdrawn", "dead_letters_delivered", "dead_letters_failed",
         "deliveries_lost",    "requests_forgotten",     "requests_rejected"};
     enum { HAPPENS = sizeof happens / sizeof happens[0] };
