@@ -141,7 +141,7 @@ static const struct schema schema = {.name = "load_balancer",
 
 struct load_balancer_stats {
     struct relay_stats relay;
-    uint64_t requests_forwarded, requests_failed, backend_timeouts, no_backend_available;
+    uint64_t requests_failed, backend_timeouts, no_backend_available;
     uint64_t requests_in_panic, queued_requests, rejected_requests, timed_out_requests;
     struct gauge healthy_backends, ejected_backends, available_backends, queue_depth;
     struct histogram response_time, wait_time;
@@ -159,11 +159,10 @@ struct load_balancer_stats {
 
 /* requests_received = responses_received + backend_timeouts + rejected_requests +
  * timed_out_requests + cancels_received + requests_lost + in_progress, and requests_received =
- * requests_forwarded + rejected_requests + timed_out_requests + queue_depth + those that were
+ * requests_sent + rejected_requests + timed_out_requests + queue_depth + those that were
  * cancelled or lost in the line; without a warm-up. */
 static const struct stat_spec stats[] = {
     RELAY_STATS(load_balancer_stats, relay),
-    S_COUNTER(load_balancer_stats, requests_forwarded, "Requests that got a backend."),
     S_COUNTER(load_balancer_stats, requests_failed,
               "Requests that one failed: an error or another failure, or no answer within "
               "`timeout`."),
@@ -410,7 +409,6 @@ static void forward(struct ctx *c, struct balanced_request *q)
                                 &c->streams[STREAM_BALANCE]);
     q->relay.way = (struct way){b.first + i, 0};
     q->sent = c->now;
-    st->requests_forwarded++;
     st->requests_in_panic += state->panics;
     relay_send_aimed(&relay, &q->relay);
     q->timer = set_timer(c, TIMER_TIMEOUT, p->timeout, q);
