@@ -152,17 +152,19 @@ static double share_of(const struct outlier_host *s, int64_t request_volume)
 static bool compare(const struct outlier *o, const struct outlier_hosts *h, sim_time now)
 {
     const struct outlier_success_rate *r = o->success_rate.items;
-    double sum = 0.0, squares = 0.0;
+    double sum = 0.0, squares = 0.0, most = 0.0;
     int64_t n = 0;
     for (uint32_t i = 0; i < h->n; i++) {
         double share = share_of(&h->all[i], r->request_volume);
         sum += share >= 0.0 ? share : 0.0;
+        most = share > most ? share : most;
         n += share >= 0.0;
     }
     if (n < r->minimum_hosts) {
         return false;
     }
     double mean = sum / (double)n;
+    mean = mean < most ? mean : most; /* rounded up, it would lie above hosts that are all equal */
     for (uint32_t i = 0; i < h->n; i++) {
         double share = share_of(&h->all[i], r->request_volume);
         squares += share >= 0.0 ? (share - mean) * (share - mean) : 0.0;

@@ -173,6 +173,25 @@ static void who_succeeds_less_than_the_others_is_ejected(void **state)
     rate.stdev_factor = 1.9;
 }
 
+/* In binary the sum of three times 0.1 is more than 0.3, and a third of it more than 0.1. */
+static void equals_are_never_below_their_mean(void **state)
+{
+    (void)state;
+    for (int good = 0; good <= 100; good++) {
+        for (uint32_t n = 1; n <= 10; n++) {
+            struct outlier o = begin(n, 1.0);
+            struct outlier_success_rate strict = {0.0, 1, 100};
+            o.consecutive_errors = INT64_MAX;
+            o.success_rate.items = &strict;
+            o.success_rate.count = 1;
+            for (uint32_t i = 0; i < n; i++) {
+                answers(&o, i, 0, good, 100 - good);
+            }
+            assert_false(outlier_end_interval(&o, &h, 10 * S));
+        }
+    }
+}
+
 static void few_requests_say_nothing(void **state)
 {
     (void)state;
@@ -259,6 +278,7 @@ int main(void)
         cmocka_unit_test(good_behaviour_is_rewarded),
         cmocka_unit_test(not_everybody_is_ejected),
         cmocka_unit_test(who_succeeds_less_than_the_others_is_ejected),
+        cmocka_unit_test(equals_are_never_below_their_mean),
         cmocka_unit_test(few_requests_say_nothing),
         cmocka_unit_test(failing_too_often_ejects_whatever_others_do),
         cmocka_unit_test(who_is_back_makes_room),
