@@ -56,6 +56,9 @@ struct load_balancer_params {
     bool pass_cancel;
 };
 
+/* Virtual nodes of a backend. */
+enum { MOST_VIRTUAL_NODES = 1000000 };
+
 static const struct param_spec weight_rows[] = {
     P_KEY(backend_weight, name, "A name as in the target."),
     P_COUNT(backend_weight, weight, NULL, 1, 1e6, "The weight."), P_END};
@@ -101,14 +104,18 @@ static void check_weights(const struct load_balancer_params *p, const struct nod
                           struct diag *diag)
 {
     for (uint32_t i = 0; i < p->weights.count; i++) {
-        const char *name = p->weights.items[i].name;
+        const struct backend_weight *w = &p->weights.items[i];
+        const struct node *weight = node_child(node_child(at, "weights"), w->name);
         bool known = false;
         for (uint32_t k = 0; k < p->target.to.count; k++) {
-            known = known || strcmp(name, p->target.to.items[k].name.name) == 0;
+            known = known || strcmp(w->name, p->target.to.items[k].name.name) == 0;
         }
         if (!known) {
-            diag_error_key(diag, node_child(node_child(at, "weights"), name),
-                           "the target does not name this");
+            diag_error_key(diag, weight, "the target does not name this");
+        } else if (p->strategy.kind == BALANCING_CONSISTENT_HASH &&
+                   w->weight > MOST_VIRTUAL_NODES / p->strategy.virtual_nodes) {
+            diag_error(diag, weight, "times %lld virtual_nodes this is more than %d of a backend",
+                       (long long)p->strategy.virtual_nodes, MOST_VIRTUAL_NODES);
         }
     }
 }

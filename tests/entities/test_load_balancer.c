@@ -605,6 +605,7 @@ static void mistakes_are_named(void **state)
     (void)state;
     says("weights: {c: 2}", "the target does not name this");
     says("weights: {a: 0}", "lb.weights.a");
+    says("weights: {a: 10001}, strategy: consistent_hash", "lb.weights.a: times 100 virtual_nodes");
     says("health_checks: {interval: 5s}", "timeout must be shorter than interval");
     says("health_checks: [{}, {}]", "there can be only one");
     says("outlier_ejection: [{}, {}]", "there can be only one");
