@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/diag.h"
 
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -79,6 +78,13 @@ void diag_error(struct diag *d, const struct node *at, const char *fmt, ...)
     va_start(args, fmt);
     add(d, false, place_of(at), at, fmt, args);
     va_end(args);
+}
+
+void diag_at_most_one(struct diag *d, const struct node *at, const char *key, uint32_t count)
+{
+    if (count > 1) {
+        diag_error(d, node_item(node_child(at, key), 1), "there can be only one");
+    }
 }
 
 void diag_error_key(struct diag *d, const struct node *at, const char *fmt, ...)

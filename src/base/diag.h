@@ -12,6 +12,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "base/arena.h"
@@ -34,6 +35,10 @@ void diag_error(struct diag *d, const struct node *at, const char *fmt, ...)
 /* An error at a key (unknown, duplicate, missing beside its siblings). */
 void diag_error_key(struct diag *d, const struct node *at, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* An error when the list under `key` of `at`, for what there may be or not, has more than one item.
+ */
+void diag_at_most_one(struct diag *d, const struct node *at, const char *key, uint32_t count);
 
 /* An error at a place that is no node (a syntax error); line 0: the file as a whole. */
 void diag_error_place(struct diag *d, const char *file, int line, int column, const char *fmt, ...)

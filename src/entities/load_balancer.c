@@ -129,12 +129,8 @@ static void derive(void *params, const struct node *at, struct diag *diag, struc
         diag_error(diag, node_child(node_child(at, "target"), "balance"),
                    "a load_balancer chooses by its `strategy`");
     }
-    if (p->health_checks.count > 1) {
-        diag_error(diag, node_child(at, "health_checks"), "there can be only one");
-    }
-    if (p->outlier_ejection.count > 1) {
-        diag_error(diag, node_child(at, "outlier_ejection"), "there can be only one");
-    }
+    diag_at_most_one(diag, at, "health_checks", p->health_checks.count);
+    diag_at_most_one(diag, at, "outlier_ejection", p->outlier_ejection.count);
     check_weights(p, at, diag);
 }
 

@@ -117,9 +117,7 @@ static void derive(void *params, const struct node *at, struct diag *diag, struc
 {
     (void)arena;
     const struct message_queue_params *p = params;
-    if (p->dead_letter.count > 1) {
-        diag_error(diag, node_child(at, "dead_letter"), "dead letters have one target at most");
-    }
+    diag_at_most_one(diag, at, "dead_letter", p->dead_letter.count);
     if (p->order == ORDER_STRICT && p->concurrency > 1) {
         diag_error(diag, node_child(at, "concurrency"),
                    "must be 1 with strict order, as deliveries overtake each other");

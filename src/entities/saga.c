@@ -78,9 +78,7 @@ static void derive_step(void *params, const struct node *at, struct diag *diag, 
 {
     (void)arena;
     const struct saga_step *step = params;
-    if (step->compensation.count > 1) {
-        diag_error(diag, node_child(at, "compensation"), "a step has one compensation at most");
-    }
+    diag_at_most_one(diag, at, "compensation", step->compensation.count);
 }
 
 static const struct schema step_schema = {.name = "saga step",

@@ -241,10 +241,7 @@ static void check_settings(void *params, const struct node *at, struct diag *d, 
         diag_error(d, node_child(at, "interval"), "the run has more than %d intervals",
                    STUDY_MOST_INTERVALS);
     }
-    if (s->failure_budget.count > 1) {
-        diag_error(d, node_item(node_child(at, "failure_budget"), 1),
-                   "there is one budget already");
-    }
+    diag_at_most_one(d, at, "failure_budget", s->failure_budget.count);
 }
 
 static const struct entity_type *find_type(const struct entity_type *const *registry,

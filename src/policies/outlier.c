@@ -60,12 +60,8 @@ static void derive(void *params, const struct node *at, struct diag *diag, struc
     if (o->max_ejection_time < o->base_ejection_time) {
         diag_error(diag, at, "max_ejection_time must not be shorter than base_ejection_time");
     }
-    if (o->success_rate.count > 1) {
-        diag_error(diag, node_child(at, "success_rate"), "there can be only one");
-    }
-    if (o->failure_percentage.count > 1) {
-        diag_error(diag, node_child(at, "failure_percentage"), "there can be only one");
-    }
+    diag_at_most_one(diag, at, "success_rate", o->success_rate.count);
+    diag_at_most_one(diag, at, "failure_percentage", o->failure_percentage.count);
 }
 
 const struct schema outlier_schema = {.name = "outlier_ejection",

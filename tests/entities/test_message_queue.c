@@ -399,7 +399,7 @@ static void mistakes_are_named(void **state)
         const char *keys, *said;
     } cases[] = {
         {"order: strict, concurrency: 2", "must be 1 with strict order"},
-        {"dead_letter: [a, a]", "one target at most"},
+        {"dead_letter: [a, a]", "dead_letter[1]: there can be only one"},
         {"redelivery_delay: {percentile: {minimum: 1s, maximum: 2s}}", "no response times"}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char text[512], *messages;
