@@ -146,7 +146,7 @@ static const struct schema schema = {.name = "cache",
 
 /* --- statistics -------------------------------------------------------------------------- */
 
-/* Whatever happens:
+/* Whatever happens, without a warm-up:
  *   requests_received = hits + stale_hits + negative_hits + misses + writes_received
  *                     = requests_answered + cancels_received + requests_lost + in_progress
  *   fetches           = misses - coalesced + refreshes

@@ -117,9 +117,9 @@ static const struct schema schema = {.name = "database",
 
 /* --- statistics -------------------------------------------------------------------------- */
 
-/* requests_received = transactions_begun + timeouts + failures + given_up + waiting_lost + waiting;
- * each transaction begun is committed, failed, locked out (lock_timeouts), aborted, lost, or open.
- */
+/* Without a warm-up requests_received = transactions_begun + timeouts + failures + given_up +
+ * waiting_lost + waiting; each transaction begun is committed, failed, locked out (lock_timeouts),
+ * aborted, lost, or open. */
 struct database_stats {
     struct relay_stats relay;
     uint64_t transactions_begun, transactions_committed, transactions_failed, lock_timeouts;

@@ -137,10 +137,11 @@ static const struct schema schema = {.name = "message_queue",
 
 /* --- statistics -------------------------------------------------------------------------- */
 
-/* Each request is rejected or a message accepted; each of these is delivered, a dead letter,
- * expired, dropped, withdrawn or lost, or the queue holds it: depth + delayed + in_delivery. Each
- * delivery has gone well (messages_delivered), failed or was lost, or is under way (in_delivery).
- * Each dead letter is discarded, delivered, failed or lost, or on its way (dead_letters_out). */
+/* Without a warm-up each request is rejected or a message accepted; each of these is delivered, a
+ * dead letter, expired, evicted, withdrawn or lost, or the queue holds it: depth + delayed +
+ * in_delivery. Each delivery has gone well (messages_delivered), failed or was lost, or is under
+ * way (in_delivery). Each dead letter is discarded, delivered, failed or lost, or on its way
+ * (dead_letters_out). */
 struct message_queue_stats {
     uint64_t requests_received, requests_rejected, messages_accepted;
     uint64_t messages_delivered, messages_expired, messages_evicted, messages_withdrawn;

@@ -51,8 +51,9 @@ static const struct schema schema = {.name = "versioned_store",
                                      .rows = rows};
 
 /* requests_received = reads + writes; writes = writes_committed + conflicts; each read is followed
- * by another one of its request, by a write, expires, or its version is still held:
- * reads = versions_replaced + writes - writes_unread + versions_expired + versions_held. */
+ * by another one of its request, by a write, expires, or its version is still held (without a
+ * warm-up): reads = versions_replaced + writes - writes_unread + versions_expired + versions_held.
+ */
 struct versioned_store_stats {
     uint64_t requests_received, reads, writes, writes_committed, conflicts, writes_unread;
     uint64_t versions_replaced, versions_expired, requests_missed, replies_lost;
