@@ -103,6 +103,9 @@ static const struct param_spec rows[] = {
 static void check_weights(const struct load_balancer_params *p, const struct node *at,
                           struct diag *diag)
 {
+    if (p->weights.count > 0 && !balancing_needs_weights(&p->strategy)) {
+        diag_warning(diag, node_child(at, "weights"), "the strategy heeds no weights");
+    }
     for (uint32_t i = 0; i < p->weights.count; i++) {
         const struct backend_weight *w = &p->weights.items[i];
         const struct node *weight = node_child(node_child(at, "weights"), w->name);

@@ -99,6 +99,12 @@ bool balancing_needs_key(const struct balancing *b)
     return b->kind == BALANCING_HASH || b->kind == BALANCING_CONSISTENT_HASH;
 }
 
+bool balancing_needs_weights(const struct balancing *b)
+{
+    return b->kind == BALANCING_WEIGHTED_ROUND_ROBIN || b->kind == BALANCING_WEIGHTED_RANDOM ||
+           b->kind == BALANCING_WEIGHTED_LEAST_CONNECTIONS || b->kind == BALANCING_CONSISTENT_HASH;
+}
+
 /* Load of one of those that may be chosen. */
 static uint32_t load_of(uint32_t i, void *context)
 {

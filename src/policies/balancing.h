@@ -74,8 +74,9 @@ struct balanced {
     void *context;
 };
 
-/* Whether the choice depends on a key. */
+/* Whether the choice depends on a key, and on weights. */
 bool balancing_needs_key(const struct balancing *b);
+bool balancing_needs_weights(const struct balancing *b);
 
 /* The backend that the next request goes to, whose key is `key`. */
 uint32_t balancing_pick(const struct balancing *b, const struct balanced *d, uint64_t key,

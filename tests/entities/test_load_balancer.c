@@ -619,6 +619,29 @@ static void mistakes_are_named(void **state)
     says("on_no_backend: wait", "on_no_backend");
 }
 
+static void weights_for_nothing_are_noted(void **state)
+{
+    (void)state;
+    static const char *const strategies[] = {"weighted_random", "consistent_hash", "round_robin"};
+    for (int i = 0; i < 3; i++) {
+        char text[256], *messages;
+        snprintf(text, sizeof text,
+                 "squall: 1\n"
+                 "duration: 1s\n"
+                 "entities:\n"
+                 "  users: {type: asker, target: lb}\n"
+                 "  lb: {type: load_balancer, target: a, weights: {a: 2}, strategy: %s}\n"
+                 "  a: {type: probe}\n",
+                 strategies[i]);
+        struct study *s = reading(probe_registry(), text, &messages);
+        assert_non_null(s);
+        assert_int_equal(strstr(messages, "lb.weights: the strategy heeds no weights") != NULL,
+                         i == 2);
+        free(messages);
+        study_close(s);
+    }
+}
+
 static void the_strategy_is_not_that_of_the_target(void **state)
 {
     (void)state;
@@ -823,6 +846,7 @@ int main(void)
         cmocka_unit_test(a_crash_forgets_everything),
         cmocka_unit_test(checks_from_before_a_crash_are_stale),
         cmocka_unit_test(mistakes_are_named),
+        cmocka_unit_test(weights_for_nothing_are_noted),
         cmocka_unit_test(the_strategy_is_not_that_of_the_target),
         cmocka_unit_test(nothing_gets_lost_uncounted),
         cmocka_unit_test(a_backend_that_fails_fast_attracts_requests),
