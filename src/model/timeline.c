@@ -147,7 +147,8 @@ static const struct param_spec timed_action_rows[] = {
            "says otherwise."),
     P_WORD(timed_action, in_flight, in_flight_words, "lose",
            "What becomes of the work in hand when an entity crashes, that which waits included: "
-           "it is lost (lose), or is done and answered as if nothing was (finish)."),
+           "it is lost (lose), or is done and answered (finish), as far as it needs no answers of "
+           "others: these vanish like all messages."),
     P_TEXT(timed_action, rate, "", "An entity whose arrivals come `factor` times as fast."),
     P_TEXT(timed_action, conditioner, "",
            "An entity whose calls have a bad network before them, as `network` says."),
