@@ -269,20 +269,20 @@ void draft_requests(struct draft *d)
 
 void draft_queue(struct draft *d)
 {
-    static const char *const disciplines[] = {"fifo",
-                                              "fifo",
-                                              "lifo",
-                                              "priority",
-                                              "deadline",
-                                              "deadline",
-                                              "{adaptive_lifo: 3}",
-                                              "codel",
-                                              "{codel: {target: 1ms, interval: 20ms}}",
-                                              "siro",
-                                              "fair",
-                                              "{fair: {by: kind, per_flow_capacity: 3}}",
-                                              "{weighted_fair: {by: priority, max_flows: 2,\n"
-                                              "      priorities: {high: 3, normal: 2}}}"};
+    static const char *const disciplines[] = {
+        "fifo",
+        "fifo",
+        "lifo",
+        "priority",
+        "deadline",
+        "deadline",
+        "{adaptive_lifo: 3}",
+        "codel",
+        "{codel: {target: 1ms, interval: 20ms}}",
+        "siro",
+        "fair",
+        "{fair: {by: kind, per_flow_capacity: 3}}",
+        "{weighted_fair: {by: priority, max_flows: 2, priorities: {high: 3, normal: 2}}}"};
     static const char *const capacities[] = {"0", "1", "10", "unlimited"};
     static const char *const admissions[] = {
         "{balking: {threshold: 2}}", "{balking: {threshold: 1, probability: 50%}}",
