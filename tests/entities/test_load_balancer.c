@@ -661,6 +661,27 @@ static void the_strategy_is_not_that_of_the_target(void **state)
 
 /* --- whatever happens -------------------------------------------------------------------- */
 
+static void add_trouble(struct draft *d)
+{
+    static const char *const latencies[] = {"0s", "1ms", "{exponential: 5ms}"};
+    static const char *const who[] = {"web", "\"web[0]\"", "big", "lb"};
+    draft_add(d, "network: [{latency: %s, loss: %u%%}]\ntimeline:\n", DRAFT_ONE_OF(d, latencies),
+              draft_below(d, 2) * draft_below(d, 20));
+    draft_add(d, "  - {at: 3s, rate: users, factor: 0}\n");
+    for (uint32_t i = draft_below(d, 5); i > 0; i--) {
+        draft_add(d, "  - {at: %ums, for: %ums, crash: %s}\n", draft_below(d, 3000),
+                  1 + draft_below(d, 800), DRAFT_ONE_OF(d, who));
+    }
+    if (draft_once_in(d, 3)) {
+        draft_add(d, "  - {at: 1s, for: 500ms, crash: web}\n"
+                     "  - {at: 1s, for: 700ms, crash: big}\n");
+    }
+    for (uint32_t i = draft_below(d, 2); i > 0; i--) {
+        draft_add(d, "  - {at: %ums, for: %ums, pause: %s}\n", draft_below(d, 3000),
+                  1 + draft_below(d, 800), DRAFT_ONE_OF(d, who));
+    }
+}
+
 static void compose(struct draft *d)
 {
     static const char *const strategies[] = {"round_robin",
@@ -678,7 +699,6 @@ static void compose(struct draft *d)
     static const char *const patience[] = {"none", "2ms", "20ms"};
     static const char *const limits[] = {"0", "3", "unlimited"};
     static const char *const yes[] = {"true", "false"};
-    static const char *const latencies[] = {"0s", "1ms", "{exponential: 5ms}"};
     draft_add(d,
               "squall: 1\nduration: 6s\nentities:\n"
               "  users: {type: client, count: %u, target: lb, arrivals: {poisson: %u/s}, call: {",
@@ -715,22 +735,7 @@ static void compose(struct draft *d)
         draft_answers(d);
         draft_add(d, "}\n");
     }
-    draft_add(d, "network: [{latency: %s, loss: %u%%}]\ntimeline:\n", DRAFT_ONE_OF(d, latencies),
-              draft_below(d, 2) * draft_below(d, 20));
-    draft_add(d, "  - {at: 3s, rate: users, factor: 0}\n");
-    static const char *const who[] = {"web", "\"web[0]\"", "big", "lb"};
-    for (uint32_t i = draft_below(d, 5); i > 0; i--) {
-        draft_add(d, "  - {at: %ums, for: %ums, crash: %s}\n", draft_below(d, 3000),
-                  1 + draft_below(d, 800), DRAFT_ONE_OF(d, who));
-    }
-    if (draft_once_in(d, 3)) {
-        draft_add(d, "  - {at: 1s, for: 500ms, crash: web}\n"
-                     "  - {at: 1s, for: 700ms, crash: big}\n");
-    }
-    for (uint32_t i = draft_below(d, 2); i > 0; i--) {
-        draft_add(d, "  - {at: %ums, for: %ums, pause: %s}\n", draft_below(d, 3000),
-                  1 + draft_below(d, 800), DRAFT_ONE_OF(d, who));
-    }
+    add_trouble(d);
 }
 
 /* Identities hold at any time, and how many backends there are is what they say. */
