@@ -20,6 +20,7 @@
 #include "base/slab.h"
 #include "engine/blueprint.h"
 #include "engine/event.h"
+#include "rng/dist.h"
 #include "rng/stream.h"
 #include "stats/stat_spec.h"
 
@@ -113,6 +114,20 @@ enum timer_flags {
  * runs in this instant, after whatever was set going before. Returns a handle for sim_cancel
  * (0 for SIM_TIME_NEVER, which sets nothing going). A crash of the entity cancels its timers. */
 uint64_t sim_timer(struct ctx *, uint16_t kind, sim_time delay, uint64_t token, unsigned flags);
+
+/* Work whose time is drawn by `law` from the entity's stream of that number, and takes `slow` times
+ * as long: its timer, with TIMER_WORK. */
+static inline uint64_t sim_work(struct ctx *c, uint16_t kind, const struct dist *law,
+                                uint32_t stream, double slow, uint64_t token)
+{
+    sim_time time = dist_draw(law, &c->streams[stream]);
+    unsigned flags = TIMER_WORK | (dist_is_constant(law) ? TIMER_CONSTANT : 0);
+    if (slow != 1.0) {
+        time = sim_time_round((double)time * slow);
+        flags = TIMER_WORK;
+    }
+    return sim_timer(c, kind, time, token, flags);
+}
 
 /* How much work has been done from `since`, when a timer with TIMER_WORK was set, to now [ns]. */
 sim_time sim_worked_in_pauses(const struct ctx *, sim_time since);

@@ -235,9 +235,8 @@ static void on_request(struct ctx *c, const struct event *e)
         route(c, q);
         return;
     }
-    q->timer = sim_timer(c, TIMER_AUTH, dist_draw(&p->auth_latency, &c->streams[STREAM_AUTH]),
-                         slab_token(relay.slab, q->relay.slot),
-                         TIMER_WORK | (dist_is_constant(&p->auth_latency) ? TIMER_CONSTANT : 0));
+    q->timer = sim_work(c, TIMER_AUTH, &p->auth_latency, STREAM_AUTH, 1.0,
+                        slab_token(relay.slab, q->relay.slot));
 }
 
 static void on_auth(struct ctx *c, const struct event *e)

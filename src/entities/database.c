@@ -284,15 +284,8 @@ static void unlock(struct ctx *c, const struct database_request *q)
 
 static void take_time(struct ctx *c, struct database_request *q, const struct dist *law)
 {
-    sim_time time = dist_draw(law, &c->streams[STREAM_TIMES]);
-    double slow = sim_slowdown(c);
-    unsigned flags = TIMER_WORK | (dist_is_constant(law) ? TIMER_CONSTANT : 0);
-    if (slow != 1.0) {
-        time = sim_time_round((double)time * slow);
-        flags = TIMER_WORK;
-    }
-    q->timer =
-        sim_timer(c, TIMER_STEP, time, slab_token(&c->slabs[SLAB_REQUESTS], q->relay.slot), flags);
+    q->timer = sim_work(c, TIMER_STEP, law, STREAM_TIMES, sim_slowdown(c),
+                        slab_token(&c->slabs[SLAB_REQUESTS], q->relay.slot));
 }
 
 static void act_on(struct ctx *c, struct connection_news news);

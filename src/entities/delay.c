@@ -53,14 +53,7 @@ static void on_request(struct ctx *c, const struct event *e)
     *(struct pending *)slab_at(&c->slabs[0], index) = (struct pending){e->msg, c->self};
     st->requests_received++;
     gauge_add(&st->in_progress, c->now, 1);
-    sim_time latency = dist_draw(&p->latency, &c->streams[0]);
-    double slow = sim_slowdown(c);
-    unsigned flags = TIMER_WORK | (dist_is_constant(&p->latency) ? TIMER_CONSTANT : 0);
-    if (slow != 1.0) {
-        latency = sim_time_round((double)latency * slow);
-        flags = TIMER_WORK;
-    }
-    sim_timer(c, TIMER_DONE, latency, index, flags);
+    sim_work(c, TIMER_DONE, &p->latency, 0, sim_slowdown(c), index);
 }
 
 static void on_done(struct ctx *c, uint32_t index)

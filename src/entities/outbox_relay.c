@@ -167,9 +167,7 @@ static void on_write(struct ctx *c, const struct event *e)
 static void await_relay(struct ctx *c)
 {
     const struct outbox_relay_params *p = c->params;
-    sim_time latency = dist_draw(&p->relay_latency, &c->streams[STREAM_LATENCY]);
-    unsigned flags = TIMER_WORK | (dist_is_constant(&p->relay_latency) ? TIMER_CONSTANT : 0);
-    sim_timer(c, TIMER_RELAY, latency, 0, flags);
+    sim_work(c, TIMER_RELAY, &p->relay_latency, STREAM_LATENCY, 1.0, 0);
 }
 
 static void on_poll(struct ctx *c)

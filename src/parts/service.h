@@ -203,14 +203,8 @@ static inline uint64_t service_run(const struct service_room *r, uint32_t slot, 
                                    const struct dist *law, uint32_t stream, double slow)
 {
     struct slab *jobs = &r->ctx->slabs[SERVICE_JOBS];
-    sim_time time = dist_draw(law, &r->ctx->streams[stream]);
-    unsigned flags = TIMER_WORK | (dist_is_constant(law) ? TIMER_CONSTANT : 0);
-    if (slow != 1.0) {
-        time = sim_time_round((double)time * slow);
-        flags = TIMER_WORK;
-    }
     ((struct served *)slab_at(jobs, slot))->of.begun = r->ctx->now;
-    return sim_timer(r->ctx, timer, time, slab_token(jobs, slot), flags);
+    return sim_work(r->ctx, timer, law, stream, slow, slab_token(jobs, slot));
 }
 
 void service_begin_specially(const struct service_room *r, uint32_t slot);
