@@ -72,6 +72,21 @@ enum action_kind {
                            the pause that it falls into */
 };
 
+/* Which time it was, from 0, that something last began by `t`, and when [ns]: it begins at `from`
+ * and then `every` so often, `times` in all; SIM_TIME_NEVER: once. BEGUN_NOT before the first, and
+ * when one more than the last would have begun. */
+#define BEGUN_NOT UINT64_MAX
+static inline uint64_t last_beginning(sim_time from, sim_time every, uint64_t times, sim_time t,
+                                      sim_time *begun)
+{
+    if (t < from) {
+        return BEGUN_NOT;
+    }
+    uint64_t number = every == SIM_TIME_NEVER ? 0 : (uint64_t)((t - from) / every);
+    *begun = number == 0 ? from : from + (sim_time)number * every;
+    return number < times ? number : BEGUN_NOT;
+}
+
 /* A timed action on the entities first .. first + count - 1, in force from <= t < to. */
 struct action_plan {
     enum action_kind kind;
@@ -83,8 +98,8 @@ struct action_plan {
     bool work_goes_on;   /* pause: what is in service is not frozen; crash: work in hand is done */
     sim_time mtbf, mttr; /* [ns] crash: means of the times up and down of each entity, which crashes
                             by chance while this is in force; 0: it is down throughout */
-    sim_time every;      /* [ns] errors: they begin again so often, >= to - from; 0: once */
-    uint64_t times;      /* errors: how often, if they do */
+    sim_time every;      /* [ns] errors: they begin again so often, >= to - from, or NEVER */
+    uint64_t times;      /* errors: how often they begin */
     double share;        /* errors: of the requests */
     uint16_t status;     /* errors: with which they are answered */
     bool served;         /* errors: after they were served */

@@ -48,14 +48,9 @@ struct fault_stats *fault_stats_of(const struct sim *s, const struct record *r)
 
 static bool is_in_force(const struct action_plan *a, sim_time t)
 {
-    if (t < a->from) {
-        return false;
-    }
-    if (a->every == 0) {
-        return t < a->to;
-    }
-    sim_time since = t - a->from;
-    return (uint64_t)(since / a->every) < a->times && since % a->every < a->to - a->from;
+    sim_time begun;
+    return last_beginning(a->from, a->every, a->times, t, &begun) != BEGUN_NOT &&
+           t - begun < a->to - a->from;
 }
 
 /* The status that a request which is, or is not, served fails with; 0: it does not. */

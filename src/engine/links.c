@@ -171,17 +171,14 @@ static sim_time end_of_window(const struct link_plan *p, sim_time begun)
 static bool is_in_force(const struct sim *s, const struct link *l, sim_time t, struct occasion *o)
 {
     const struct link_plan *p = l->plan;
-    if (t < p->from) {
-        return false;
-    }
     if (p->mtbf > 0) {
         return find_drawn(s, l, t, o) && t < o->to;
     }
-    o->number = p->every == SIM_TIME_NEVER ? 0 : (uint64_t)((t - p->from) / p->every);
-    if (o->number >= p->times) {
+    sim_time begun;
+    o->number = last_beginning(p->from, p->every, p->times, t, &begun);
+    if (o->number == BEGUN_NOT) {
         return false;
     }
-    sim_time begun = o->number == 0 ? p->from : p->from + (sim_time)o->number * p->every;
     o->to = end_of_window(p, begun);
     return t < o->to;
 }

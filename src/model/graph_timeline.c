@@ -146,9 +146,9 @@ static void place_on(struct placing *p, const struct name_ref *whom, struct acti
     p->draft->named[range.group] = true;
     a.first = range.first;
     a.count = range.count;
-    a.every = a.kind == ACTION_ERRORS && times > 1 ? p->t->every : 0;
+    a.every = a.kind == ACTION_ERRORS ? p->t->every : SIM_TIME_NEVER;
     a.times = times;
-    times = a.every > 0 ? 1 : times; /* nothing has to happen at their ends */
+    times = a.kind == ACTION_ERRORS ? 1 : times; /* nothing has to happen at their ends */
     if (times > 1 && times * range.count > MOST_REPEATED) {
         diag_error(p->draft->diag, node_child(p->t->node, "every"),
                    "more than %d times, counting each instance", MOST_REPEATED);
