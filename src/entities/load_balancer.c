@@ -134,6 +134,10 @@ static void derive(void *params, const struct node *at, struct diag *diag, struc
     }
     diag_at_most_one(diag, at, "health_checks", p->health_checks.count);
     diag_at_most_one(diag, at, "outlier_ejection", p->outlier_ejection.count);
+    if (p->on_no_backend == NO_BACKEND_REJECT &&
+        (p->max_wait_queue != INT64_MAX || p->max_wait_time != SIM_TIME_NEVER)) {
+        diag_warning(diag, at, "without on_no_backend: queue, no request waits");
+    }
     check_weights(p, at, diag);
 }
 

@@ -118,6 +118,10 @@ static void derive(void *params, const struct node *at, struct diag *diag, struc
     (void)arena;
     const struct message_queue_params *p = params;
     diag_at_most_one(diag, at, "dead_letter", p->dead_letter.count);
+    if (p->on_cancel == CANCEL_WITHDRAWS && p->acknowledge == ACKNOWLEDGE_STORED) {
+        diag_warning(diag, node_child(at, "on_cancel"),
+                     "without acknowledge: delivered, no producer waits");
+    }
     if (p->order == ORDER_STRICT && p->concurrency > 1) {
         diag_error(diag, node_child(at, "concurrency"),
                    "must be 1 with strict order, as deliveries overtake each other");

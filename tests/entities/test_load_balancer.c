@@ -642,6 +642,33 @@ static void weights_for_nothing_are_noted(void **state)
     }
 }
 
+static void notes(const char *keys, bool noted)
+{
+    char text[256], *messages;
+    snprintf(text, sizeof text,
+             "squall: 1\n"
+             "duration: 1s\n"
+             "entities:\n"
+             "  users: {type: asker, target: lb}\n"
+             "  lb: {type: load_balancer, target: a, %s}\n"
+             "  a: {type: probe}\n",
+             keys);
+    struct study *s = reading(probe_registry(), text, &messages);
+    assert_non_null(s);
+    assert_int_equal(strstr(messages, "no request waits") != NULL, noted);
+    free(messages);
+    study_close(s);
+}
+
+static void limits_on_waiting_for_nothing_are_noted(void **state)
+{
+    (void)state;
+    notes("max_wait_time: 1s", true);
+    notes("max_wait_queue: 3", true);
+    notes("max_wait_queue: 3, on_no_backend: queue", false);
+    notes("timeout: 1s", false);
+}
+
 static void the_strategy_is_not_that_of_the_target(void **state)
 {
     (void)state;
@@ -852,6 +879,7 @@ int main(void)
         cmocka_unit_test(checks_from_before_a_crash_are_stale),
         cmocka_unit_test(mistakes_are_named),
         cmocka_unit_test(weights_for_nothing_are_noted),
+        cmocka_unit_test(limits_on_waiting_for_nothing_are_noted),
         cmocka_unit_test(the_strategy_is_not_that_of_the_target),
         cmocka_unit_test(nothing_gets_lost_uncounted),
         cmocka_unit_test(a_backend_that_fails_fast_attracts_requests),
