@@ -66,7 +66,7 @@ struct cache_params {
     sim_time negative_ttl;   /* [ns] SIM_TIME_NEVER: nothing negative is kept */
     status_ranges negative_statuses;
     bool ttl_reset_on_access, coalesce, finish_fetches;
-    int64_t warm_up;
+    int64_t preload;
     LIST_OF(struct written_kind) writes;
     int on_write; /* enum on_write */
 };
@@ -104,7 +104,7 @@ static const struct param_spec rows[] = {
     P_BOOL(cache_params, coalesce, "true", "Whether misses of the same key share one fetch."),
     P_BOOL(cache_params, finish_fetches, "true",
            "Whether a fetch goes on for which nobody waits any more."),
-    P_COUNT(cache_params, warm_up, "0", 0, 1e9,
+    P_COUNT(cache_params, preload, "0", 0, 1e9,
             "How many of the most popular keys are there at the start. A crash takes them."),
     P_LIST(cache_params, writes, kind_schema, "[]",
            "Kinds of requests that write, and go through to the target."),
@@ -132,9 +132,12 @@ static void derive(void *params, const struct node *at, struct diag *diag, struc
     call_params_own(&p->call, &p->target, &(struct call_owner){.timer_kind = TIMER_CALL});
     eviction_fit(&p->eviction, p->capacity);
     check_times(p, at, diag);
-    if (p->warm_up > p->capacity || p->warm_up > p->keys.count) {
-        diag_error(diag, node_child(at, "warm_up"), "is more than there are %s",
-                   p->warm_up > p->keys.count ? "keys" : "places");
+    if (p->on_write == WRITE_THROUGH && p->writes.count == 0) {
+        diag_warning(diag, node_child(at, "on_write"), "no kind of requests writes");
+    }
+    if (p->preload > p->capacity || p->preload > p->keys.count) {
+        diag_error(diag, node_child(at, "preload"), "is more than there are %s",
+                   p->preload > p->keys.count ? "keys" : "places");
     }
 }
 
@@ -187,7 +190,7 @@ static const struct stat_spec stats[] = {
     S_COUNTER(cache_stats, fetch_failures, "Fetches that failed otherwise."),
     S_COUNTER(cache_stats, fetches_given_up, "Fetches given up as nobody waited any more."),
     S_COUNTER(cache_stats, fetches_lost, "Fetches under way that a crash has ended."),
-    S_COUNTER(cache_stats, entries_stored, "Entries put in, those of `warm_up` included."),
+    S_COUNTER(cache_stats, entries_stored, "Entries put in, those of `preload` included."),
     S_COUNTER(cache_stats, entries_renewed, "Entries replaced while they were there."),
     S_COUNTER(cache_stats, evictions, "Entries that made room."),
     S_COUNTER(cache_stats, expirations, "Entries whose time was up."),
@@ -429,7 +432,7 @@ static void use_entry(struct ctx *c, uint32_t slot)
 static void init(struct ctx *c)
 {
     const struct cache_params *p = c->params;
-    for (int64_t key = p->warm_up; key-- > 0;) {
+    for (int64_t key = p->preload; key-- > 0;) {
         store(c, (uint64_t)key, ENTRY_POSITIVE, &(struct attempt_end){.status = STATUS_OK});
     }
 }

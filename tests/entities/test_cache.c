@@ -130,7 +130,7 @@ static void it_may_be_warm_at_the_start(void **state)
 {
     (void)state;
     struct trial t;
-    asker_open(&t, "[0s, 1], [1s, 2], [2s, 3]", "near", "cache", "keys: {count: 2}, warm_up: 2",
+    asker_open(&t, "[0s, 1], [1s, 2], [2s, 3]", "near", "cache", "keys: {count: 2}, preload: 2",
                "{after: 1s}", "");
     trial_run(&t, 0);
     assert_answers(
@@ -139,7 +139,7 @@ static void it_may_be_warm_at_the_start(void **state)
         NULL);
     assert_int_equal(count(&t, "entries_stored"), 2);
     trial_close(&t);
-    run(&t, "[0s, 1]", "capacity: 3, warm_up: 3", "{after: 0s}", "");
+    run(&t, "[0s, 1]", "capacity: 3, preload: 3", "{after: 0s}", "");
     assert_int_equal(count(&t, "misses"), 1);
     assert_int_equal(count(&t, "evictions"), 1);
     trial_close(&t);
@@ -512,7 +512,7 @@ static void nothing_goes_astray(void **state)
     run_storm(happened, "ttl: 2s, ttl_reset_on_access: true, eviction: slru, coalesce: false");
     run_storm(happened,
               "soft_ttl: 500ms, eviction: lfu, finish_fetches: false, on_write: write_through");
-    run_storm(happened, "eviction: 2q, finish_fetches: false, coalesce: false, warm_up: 40");
+    run_storm(happened, "eviction: 2q, finish_fetches: false, coalesce: false, preload: 40");
     run_storm(happened, "eviction: clock, negative_ttl: 300ms, negative_statuses: [500]");
     run_storm(happened,
               "eviction: random, ttl: 1s, negative_ttl: 300ms, negative_statuses: ['500-599'], "
@@ -594,10 +594,10 @@ static void mistakes_are_told(void **state)
                                "from\n");
     says("ttl_reset_on_access: true",
          "g.yaml:6:26: entities.near.ttl_reset_on_access: needs a ttl\n");
-    says("warm_up: 2, capacity: 1",
-         "g.yaml:6:14: entities.near.warm_up: is more than there are places\n");
-    says("warm_up: 2, keys: {count: 1}",
-         "g.yaml:6:14: entities.near.warm_up: is more than there are keys\n");
+    says("preload: 2, capacity: 1",
+         "g.yaml:6:14: entities.near.preload: is more than there are places\n");
+    says("preload: 2, keys: {count: 1}",
+         "g.yaml:6:14: entities.near.preload: is more than there are keys\n");
     says("keys: {count: 1000001, law: zipf}",
          "g.yaml:6:19: entities.near.keys.count: zipf takes at most 1000000 keys\n");
 }
