@@ -159,12 +159,13 @@ static void derive(void *params, const struct node *at, struct diag *diag, struc
         diag_error(diag, node_child(at, "calls"), "%d or more", SERVICE_SITES);
     }
     p->gives_up = p->on_cancel == CANCEL_ABORTS || p->middleware.cancel_on_timeout;
-    p->service.tracked = p->gives_up;
+    p->limited = p->concurrency_limit.kind != CONCURRENCY_NONE;
+    p->service.tracked_early = p->limited;
+    p->service.tracked = p->gives_up || p->limited;
     service_derive(&p->service, p->concurrency, at, diag, arena);
     p->picks = p->queue.picks || p->service.weighted;
-    p->limited = p->concurrency_limit.kind != CONCURRENCY_NONE;
     p->guarded = p->limited || p->queue.admits || p->service.weighted;
-    p->bound = p->limited || p->service.tracked || p->on_cancel != CANCEL_IGNORED;
+    p->bound = p->service.tracked || p->on_cancel != CANCEL_IGNORED;
     derive_replicas(p, at, diag);
 }
 
@@ -244,10 +245,11 @@ struct server_state {
     uint32_t replicas; /* place of their memory */
 };
 
+/* Where requests in flight are limited, its struct work knows how many were when it came; 0: it is
+ * not one of them. */
 struct job {
     struct served served; /* first; its request's deadline is an instant once service has begun */
     sim_time arrived;     /* [ns] */
-    uint32_t in_flight;   /* where that is limited: how many were then; 0: it is not one of them */
 };
 
 static struct job *job_at(const struct ctx *c, uint32_t slot)
@@ -361,7 +363,6 @@ static uint32_t take_job(struct ctx *c, const struct message *request, uint32_t 
     job->served.in.m = *request;
     job->served.in.owner = c->self;
     job->arrived = c->now;
-    job->in_flight = 0;
     if (p->on_cancel != CANCEL_IGNORED) {
         struct request_slots jobs = jobs_of(c);
         request_index_put(&state->index, &jobs, slot);
@@ -375,18 +376,17 @@ static OUT_OF_LINE void unbind(struct ctx *c, uint32_t slot, bool dropped)
     const struct server_params *p = c->params;
     struct server_state *state = c->state;
     const struct job *job = job_at(c, slot);
-    if (p->limited && job->in_flight > 0) {
+    struct service_room service = service_of(c);
+    uint32_t n = p->limited ? service_work(&service, slot)->in_flight : 0;
+    if (n > 0) {
         struct in_flight_room in_flight = in_flight_of(c);
-        in_flight_leave(&in_flight, job->arrived, job->in_flight, dropped);
+        in_flight_leave(&in_flight, job->arrived, n, dropped);
     }
     if (p->on_cancel != CANCEL_IGNORED) {
         struct request_slots jobs = jobs_of(c);
         request_index_drop(&state->index, &jobs, slot);
     }
-    if (p->service.tracked && job->served.phase != SERVICE_AWAITED) {
-        struct service_room service = service_of(c);
-        service_forget(&service, slot);
-    }
+    service_forget(&service, slot);
 }
 
 /* `dropped`: it was given up, or answered too late. */
@@ -639,7 +639,9 @@ static OUT_OF_LINE bool limit(struct ctx *c, uint32_t slot)
     struct server_stats *st = c->stats;
     struct in_flight_room in_flight = in_flight_of(c);
     uint32_t n = in_flight_enter(&in_flight);
-    job_at(c, slot)->in_flight = n;
+    struct service_room service = service_of(c);
+    service_track(&service, slot);
+    service_work(&service, slot)->in_flight = n;
     if (n == 0) {
         st->requests_limited++;
         refuse(c, slot, p->on_reject);

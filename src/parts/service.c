@@ -191,11 +191,16 @@ static void end_turn(const struct service_room *r, uint32_t slot)
 
 /* --- from begin to end ------------------------------------------------------------------- */
 
+void service_track(const struct service_room *r, uint32_t slot)
+{
+    at(r, slot)->work = slab_take(works_of(r));
+    *service_work(r, slot) = (struct work){.owner = r->ctx->self};
+}
+
 void service_begin_specially(const struct service_room *r, uint32_t slot)
 {
-    if (r->params->tracked) {
-        at(r, slot)->work = slab_take(works_of(r));
-        *service_work(r, slot) = (struct work){.owner = r->ctx->self};
+    if (r->params->tracked && !r->params->tracked_early) {
+        service_track(r, slot);
     }
     if (r->params->event_loop.time.kind != DIST_NONE) {
         enter_loop(r, slot);
@@ -244,7 +249,8 @@ void service_stop(const struct service_room *r, uint32_t slot)
 
 void service_forget(const struct service_room *r, uint32_t slot)
 {
-    if (r->params->tracked) {
+    const struct service_params *p = r->params;
+    if (p->tracked && (p->tracked_early || at(r, slot)->phase != SERVICE_AWAITED)) {
         slab_give(works_of(r), at(r, slot)->work);
     }
 }

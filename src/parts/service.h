@@ -42,6 +42,7 @@ struct service_params {
     bool weighted;      /* not all kinds take one worker */
     bool tracked;       /* what is in service has a struct work; also set by an owner that gives
                            services up */
+    bool tracked_early; /* ... from before it begins: by service_track, the owner says so */
     bool has_own_times; /* not all take the server's time */
     bool plain;         /* nothing but that time: none of the above, no turns, always warm */
 };
@@ -120,9 +121,10 @@ enum { SERVICE_RESPONSES = 1 << 16, SERVICE_SITES = 1 << 13 }; /* most of them *
 
 /* What is in service, where it may have to be stopped, or shares a machine. */
 struct work {
-    uint64_t timer;    /* of its turn or its work */
-    uint64_t deadline; /* the owner's own timer */
-    sim_time begun;    /* [ns] on a shared machine: by its clock */
+    uint64_t timer;     /* of its turn or its work */
+    uint64_t deadline;  /* the owner's own timer */
+    uint32_t in_flight; /* the owner's own, from before service on: see server.c */
+    sim_time begun;     /* [ns] on a shared machine: by its clock */
     entity_id owner;
 };
 
@@ -174,6 +176,9 @@ static inline int64_t service_weight(const struct service_params *p, const struc
     return p->weighted ? service_weight_by_kind(p, request) : 1;
 }
 
+/* Takes the struct work of a request that waits; only where params->tracked_early. */
+void service_track(const struct service_room *r, uint32_t slot);
+
 /* The service of the request in `slot` begins. */
 static inline void service_begin(const struct service_room *r, uint32_t slot);
 
@@ -183,7 +188,8 @@ static inline uint32_t service_ends(const struct service_room *r, const struct e
 /* The service of `slot`, which has begun and is not over, is given up. */
 void service_stop(const struct service_room *r, uint32_t slot);
 
-/* Gives back what service has needed of `slot`, after it is over or was given up. */
+/* Gives back what service has needed of `slot`, after it is over or was given up, or before it has
+ * begun. */
 void service_forget(const struct service_room *r, uint32_t slot);
 
 /* What belongs to a slot in service; only where params->tracked. */
