@@ -7,7 +7,7 @@
 #include "config/yaml.h"
 
 struct override {
-    const char *file; /* of all nodes made */
+    const struct node *at; /* whose place mistakes of the path and nodes made on the way have */
     struct arena *arena;
     struct diag *diag;
 };
@@ -21,7 +21,7 @@ struct step {
 
 enum { MAX_STEPS = 2 * TREE_MAX_DEPTH };
 
-#define REFUSE(o, ...) diag_error_place((o)->diag, (o)->file, 0, 0, __VA_ARGS__)
+#define REFUSE(o, ...) diag_error((o)->diag, (o)->at, __VA_ARGS__)
 
 /* "[12]"; NULL when it is none. */
 static const char *scan_place(const char *p, struct step *step)
@@ -39,12 +39,13 @@ static const char *scan_place(const char *p, struct step *step)
     return end + 1;
 }
 
-/* Takes the path up to '=' apart. The number of steps; 0 after an error. */
+/* Takes the path, which ends at '=' or with the text, apart. The number of steps; 0 after an error.
+ */
 static int split_path(const struct override *o, const char *text, struct step *steps)
 {
     int n = 0;
     const char *p = text;
-    while (*p != '=') {
+    while (*p && *p != '=') {
         const char *start = p;
         if (n == MAX_STEPS) {
             REFUSE(o, "the path has more than %d steps", MAX_STEPS);
@@ -71,7 +72,7 @@ static int split_path(const struct override *o, const char *text, struct step *s
         steps[n++].end = p;
     }
     if (n == 0) {
-        REFUSE(o, "expected PATH=VALUE");
+        REFUSE(o, *text ? "expected PATH=VALUE" : "expected a path");
     }
     return n;
 }
@@ -124,7 +125,9 @@ static struct node *new_child(const struct override *o, struct node *parent, con
 {
     struct node *n = arena_take(o->arena, sizeof *n);
     n->kind = NODE_MAPPING;
-    n->file = o->file;
+    n->file = o->at->file;
+    n->line = n->key_line = o->at->line;
+    n->column = n->key_column = o->at->column;
     n->key = key;
     node_append(parent, n);
     return n;
@@ -171,10 +174,36 @@ static uint32_t depth_of(const struct node *n)
     return depth;
 }
 
-bool override_of_policies(const char *assignment)
+/* Puts a copy of the value where the path leads. */
+static bool put_value(const struct override *o, struct node *root, const char *path,
+                      const struct node *value, const char *const *top_keys)
+{
+    struct step steps[MAX_STEPS];
+    int n = split_path(o, path, steps);
+    struct node *at = n > 0 ? find_start(o, root, steps[0].key, top_keys) : NULL;
+    for (int i = 0; i < n && at; i++) {
+        at = follow(o, at, &steps[i], path);
+    }
+    if (!at) {
+        return false;
+    }
+    uint32_t around = depth_of(at) - 1, nodes = TREE_MAX_NODES;
+    struct node *copy = NULL;
+    if (around <= TREE_MAX_DEPTH) {
+        copy = node_copy(value, o->arena, TREE_MAX_DEPTH - around, &nodes);
+    }
+    if (!copy) {
+        REFUSE(o, "nested deeper than %d levels", TREE_MAX_DEPTH);
+        return false;
+    }
+    node_replace(at, copy);
+    return true;
+}
+
+bool override_of_policies(const char *path)
 {
     static const char root[] = "policies", use[] = "policy";
-    const char *p = assignment;
+    const char *p = path;
     size_t n = strcspn(p, ".[=");
     if (n == strlen(root) && strncmp(p, root, n) == 0) {
         return true;
@@ -189,39 +218,23 @@ bool override_of_policies(const char *assignment)
     return false;
 }
 
+bool override_value(struct node *root, const char *path, const struct node *value,
+                    const char *const *top_keys, struct arena *arena, struct diag *diag)
+{
+    return put_value(&(struct override){value, arena, diag}, root, path, value, top_keys);
+}
+
 bool override_apply(struct node *root, const char *assignment, const char *const *top_keys,
                     struct arena *arena, struct diag *diag)
 {
-    struct override o = {arena_format(arena, "--set %s", assignment), arena, diag};
+    struct node whole = {.file = arena_format(arena, "--set %s", assignment)};
+    struct override o = {&whole, arena, diag};
     const char *equals = strchr(assignment, '=');
     if (!equals) {
         REFUSE(&o, "expected PATH=VALUE");
         return false;
     }
-    struct step steps[MAX_STEPS];
-    int n = split_path(&o, assignment, steps);
-    if (n == 0) {
-        return false;
-    }
-    struct node *value =
-        yaml_parse_line(o.file, equals + 1, (int)(equals + 2 - assignment), arena, diag);
-    struct node *at = value ? find_start(&o, root, steps[0].key, top_keys) : NULL;
-    for (int i = 0; i < n && at; i++) {
-        at = follow(&o, at, &steps[i], assignment);
-    }
-    if (!at) {
-        return false;
-    }
-    uint32_t around = depth_of(at) - 1, nodes = TREE_MAX_NODES;
-    struct node *copy = NULL;
-    if (around <= TREE_MAX_DEPTH) {
-        copy = node_copy(value, arena, TREE_MAX_DEPTH - around, &nodes);
-    }
-    if (!copy) {
-        REFUSE(&o, "nested deeper than %d levels", TREE_MAX_DEPTH);
-        return false;
-    }
-    node_replace(at, copy);
-    at->key_line = 0;
-    return true;
+    const struct node *value =
+        yaml_parse_line(whole.file, equals + 1, (int)(equals + 2 - assignment), arena, diag);
+    return value && put_value(&o, root, assignment, value, top_keys);
 }
