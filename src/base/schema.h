@@ -106,6 +106,7 @@ struct schema {
     const struct param_spec *rows;
     bool shorthand;  /* a value that is no mapping is that of the first row: `target: web` */
     bool positional; /* a sequence gives the rows in order: `[0s, 500/s]` */
+    bool open;       /* other keys are the user's own, for `derive` or others to read */
     enum schema_kinds kinds;
     /* Checks relations between parameters and fills members derived from them; NULL: nothing to
      * do. Called after all rows were read without error. `at` is NULL for a default. */

@@ -372,10 +372,14 @@ bool bind_rows(const struct schema *const *schemas, void *const *outs, const str
         n++;
     }
     const struct param_spec **sets = arena_take(b->arena, (n + 1) * sizeof *sets);
+    bool open = false;
     for (size_t i = 0; i < n; i++) {
         sets[i] = schemas[i]->rows;
+        open = open || schemas[i]->open;
     }
-    check_keys(sets, NULL, at, b);
+    if (!open) {
+        check_keys(sets, NULL, at, b);
+    }
     for (size_t i = 0; i < n; i++) {
         for (const struct param_spec *r = schemas[i]->rows; r->name; r++) {
             CHECK(known_row(sets, r->name) == r || r->kind == PARAM_KEY, "two rows called '%s'",

@@ -528,6 +528,7 @@ void reference_json_value(const struct param_spec *row, FILE *out)
 struct json_object {
     FILE *out;
     bool any;      /* property written */
+    bool open;     /* other keys may stand in it */
     bool policies; /* `policy` may stand in it, and bring what is required */
 };
 
@@ -598,7 +599,7 @@ static void object_close(struct json_object *o, const char *key,
         any = put_required(*sets, any, o->out);
     }
     fputs(o->policies ? "]}]" : "]", o->out);
-    fputs(", \"additionalProperties\": false}", o->out);
+    fprintf(o->out, ", \"additionalProperties\": %s}", o->open ? "true" : "false");
 }
 
 void reference_json_block(const struct schema *const *schemas, const char *key, const char *word,
@@ -615,7 +616,8 @@ void reference_json_block(const struct schema *const *schemas, const char *key, 
         CHECK(i < MOST, "more than %d schemas share a mapping", MOST);
         sets[i] = schemas[i]->rows;
         object_rows(&o, sets[i]);
-        o.policies = o.policies && !form_row(sets[i], "policy");
+        o.open = o.open || schemas[i]->open;
+        o.policies = o.policies && !o.open && !form_row(sets[i], "policy");
     }
     object_close(&o, key, sets);
 }
