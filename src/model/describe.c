@@ -7,6 +7,7 @@
 #include "config/reference.h"
 #include "model/presets.h"
 #include "model/study.h"
+#include "model/sweep.h"
 
 struct stat_words {
     const char *name, *meaning;
@@ -76,6 +77,15 @@ static const struct schema *type_schema(const struct entity_type *const *registr
     return all;
 }
 
+/* The file, and the language of its sweep, to which no row leads: a sweep is bound by its paths. */
+static void add_file(struct reference *r)
+{
+    reference_add_schema(r, file_schema(r->arena));
+    reference_add_schema(r, &sweep_schema);
+    reference_add_schema(r, &range_schema);
+    reference_add_schema(r, &span_schema);
+}
+
 static const char *name_of(const struct reference_item *item)
 {
     return item->schema ? item->schema->name : item->choice->name;
@@ -86,7 +96,7 @@ static const char *name_of(const struct reference_item *item)
 static struct reference whole(const struct entity_type *const *registry, struct arena *arena)
 {
     struct reference r = {.arena = arena};
-    reference_add_schema(&r, file_schema(arena));
+    add_file(&r);
     reference_add_schema(&r, type_schema(registry, arena));
     reference_add_schema(&r, &group_schema);
     for (; *registry; registry++) {
@@ -148,7 +158,7 @@ void describe_study(const struct entity_type *const *registry, FILE *out)
 {
     struct arena arena = {0};
     struct reference r = {.arena = &arena};
-    reference_add_schema(&r, file_schema(&arena));
+    add_file(&r);
     reference_add_schema(&r, type_schema(registry, &arena));
     reference_add_schema(&r, &group_schema);
     put_items(r.first, out);
@@ -323,7 +333,7 @@ void describe_json_schema(const struct entity_type *const *registry, FILE *out)
     reference_json_block((const struct schema *[]){&study_schema, &study_blocks_schema, NULL}, NULL,
                          NULL, out);
     fputs("],\n\"properties\": {\n\"policies\": {\"type\": \"object\", \"additionalProperties\": "
-          "{\"type\": \"object\"}},\n\"entities\": ",
+          "{\"type\": \"object\"}},\n\"sweep\": {\"$ref\": \"#/$defs/sweep\"},\n\"entities\": ",
           out);
     json_entities(registry, out);
     fputs("},\n\"$defs\": {\n", out);

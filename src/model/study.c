@@ -162,6 +162,8 @@ static const struct param_spec study_blocks_rows[] = {
           "names, takes over those that it does not have itself."),
     P_RAW(study_blocks, entities, NULL,
           "Who takes part: names, each with the keys of an entity and of its type."),
+    P_RAW(study_blocks, sweep, "{}",
+          "Which values are tried in place of those that are written here, as `sweep` says."),
     P_END};
 
 const struct schema study_blocks_schema = {

@@ -130,7 +130,7 @@ struct study_settings {
 
 /* What is bound later, by other rows. */
 struct study_blocks {
-    const struct node *policies, *entities;
+    const struct node *policies, *entities, *sweep;
 };
 
 /* What every mapping under `entities` says, whatever its type. */

@@ -1,0 +1,506 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "model/sweep.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/units.h"
+#include "config/bind.h"
+#include "config/form.h"
+#include "model/study.h"
+#include "rng/cube.h"
+
+/* Rows. */
+
+/* A mapping whose keys are paths. */
+struct path_block {
+    const struct node *at;
+};
+
+struct design {
+    int64_t points, seed;
+    struct path_block axes;
+    const struct node *at;
+};
+
+struct sweep_block {
+    LIST_OF(struct path_block) zip;
+    LIST_OF(struct path_block) list;
+    LIST_OF(struct design) random;
+    LIST_OF(struct design) lhs;
+    LIST_OF(struct design) sobol;
+    LIST_OF(struct design) niederreiter;
+};
+
+static void keep_paths(void *params, const struct node *at, struct diag *d, struct arena *a)
+{
+    (void)d;
+    (void)a;
+    ((struct path_block *)params)->at = at;
+}
+
+static void keep_design(void *params, const struct node *at, struct diag *d, struct arena *a)
+{
+    (void)d;
+    (void)a;
+    ((struct design *)params)->at = at;
+}
+
+static const struct param_spec no_rows[] = {P_END};
+
+static const struct schema zip_schema = {
+    .name = "zip",
+    .summary = "Paths, each with a list or a range of as many values as the others have. They are "
+               "taken side by side: all first ones, all second ones, and so on.",
+    .size = sizeof(struct path_block),
+    .rows = no_rows,
+    .open = true,
+    .derive = keep_paths};
+
+static const struct schema written_point_schema = {
+    .name = "written point",
+    .summary = "Paths, each with its value. All points of a list set the same paths.",
+    .size = sizeof(struct path_block),
+    .rows = no_rows,
+    .open = true,
+    .derive = keep_paths};
+
+static const struct schema design_axes_schema = {
+    .name = "design axes",
+    .summary = "Paths, each with a span, or with a list, the items of which are equally likely.",
+    .size = sizeof(struct path_block),
+    .rows = no_rows,
+    .open = true,
+    .derive = keep_paths};
+
+static const struct param_spec design_rows[] = {
+    P_COUNT(design, points, NULL, 1, AXIS_MOST_VALUES, "How many."),
+    P_COUNT(design, seed, "1", 0, 9e18,
+            "Where the chance comes from; the seed of the study has no part in it."),
+    P_BLOCK(design, axes, design_axes_schema, NULL, "What varies."), P_END};
+
+static const struct schema design_schema = {
+    .name = "design",
+    .summary = "Points drawn by a rule from all that there could be.",
+    .size = sizeof(struct design),
+    .rows = design_rows,
+    .derive = keep_design};
+
+enum { ROW_ZIP, ROW_LIST, ROW_DESIGNS };
+
+static const struct param_spec sweep_rows[] = {
+    [ROW_ZIP] = P_LIST(sweep_block, zip, zip_schema, "[]", "Paths whose values go together."),
+    [ROW_LIST] = P_LIST(sweep_block, list, written_point_schema, "[]", "Points written out."),
+    [ROW_DESIGNS + CUBE_RANDOM] =
+        P_LIST(sweep_block, random, design_schema, "[]", "Points independent of each other."),
+    [ROW_DESIGNS + CUBE_LATIN] =
+        P_LIST(sweep_block, lhs, design_schema, "[]",
+               "A Latin hypercube: each of as many equal parts of an axis has one point."),
+    [ROW_DESIGNS + CUBE_SOBOL] =
+        P_LIST(sweep_block, sobol, design_schema, "[]",
+               "Sobol's sequence, which leaves no large gaps; for up to 40 axes."),
+    [ROW_DESIGNS + CUBE_NIEDERREITER] =
+        P_LIST(sweep_block, niederreiter, design_schema, "[]",
+               "Niederreiter's sequence, likewise; for up to 12 axes."),
+    P_END};
+
+const struct schema sweep_schema = {
+    .name = "sweep",
+    .summary =
+        "Points: the same study with other values. All other keys are paths, such as "
+        "`users.arrivals.rate`, each with a list of values, a range, or one value. What is written "
+        "varies each by itself: all combinations are run, the last one changing fastest.",
+    .size = sizeof(struct sweep_block),
+    .rows = sweep_rows,
+    .open = true};
+
+/* Reading. */
+
+struct reading {
+    struct axis_reader reader;
+    struct sweep *sweep;
+    uint32_t most_axes, most_factors; /* that there is room for */
+    const struct node **paths;        /* all that were met; their keys are the paths */
+    const char **whole;               /* the same with `entities.` in front */
+    uint32_t n_paths;
+};
+
+/* Paths. */
+
+/* Keys that no sweep may lead into, and why. */
+static const struct {
+    const char *key, *why;
+} fixed[] = {
+    {"squall", "it is the version of the language"},
+    {"name", "all points are in the results of this name"},
+    {"seed", "all points have the same; chance differs between replications"},
+    {"replications", "it is said once for all points"},
+    {"interval", "the time series of all points have the same"},
+    {"output", "the same is kept of all points"},
+    {"sweep", "it says itself what varies"},
+    {"search", "it says itself what varies"},
+};
+enum { FIXED = sizeof fixed / sizeof fixed[0] };
+
+static const char *why_fixed(const char *key)
+{
+    for (int i = 0; i < FIXED; i++) {
+        if (strcmp(fixed[i].key, key) == 0) {
+            return fixed[i].why;
+        }
+    }
+    return NULL;
+}
+
+static bool is_top(const char *key)
+{
+    return form_row(study_schema.rows, key) || form_row(study_blocks_schema.rows, key);
+}
+
+/* What a key of one step may be, ended by NULL: the words of a sweep and keys at the root. */
+static const char *const *short_keys(struct arena *arena)
+{
+    const struct param_spec *const sets[] = {sweep_rows, study_schema.rows,
+                                             study_blocks_schema.rows};
+    size_t n = 1;
+    for (int i = 0; i < 3; i++) {
+        for (const struct param_spec *r = sets[i]; r->name; r++) {
+            n++;
+        }
+    }
+    const char **names = arena_take(arena, n * sizeof *names);
+    n = 0;
+    for (int i = 0; i < 3; i++) {
+        for (const struct param_spec *r = sets[i]; r->name; r++) {
+            if (!why_fixed(r->name) && strcmp(r->name, "entities") != 0) {
+                names[n++] = r->name;
+            }
+        }
+    }
+    return names;
+}
+
+static void refuse_short(struct reading *b, const struct node *at)
+{
+    const char *near = diag_nearest(at->key, short_keys(b->reader.arena));
+    if (form_row(sweep_rows, at->key)) {
+        diag_error_key(b->reader.diag, at, "stands only directly in the sweep; expected a path");
+    } else if (near) {
+        diag_error_key(b->reader.diag, at, "unknown key (did you mean '%s'?)", near);
+    } else {
+        diag_error_key(b->reader.diag, at,
+                       "expected a path such as users.arrivals.rate; an entity as a whole cannot "
+                       "be swept, only what its keys are");
+    }
+}
+
+/* Whether one path leads to the other's value or into it. */
+static bool overlap(const char *a, const char *b)
+{
+    size_t n = strlen(a), m = strlen(b), least = n < m ? n : m;
+    char next = n < m ? b[n] : a[m];
+    return strncmp(a, b, least) == 0 && (next == '\0' || next == '.' || next == '[');
+}
+
+static bool is_new(struct reading *b, const struct node *at, const char *whole)
+{
+    for (uint32_t i = 0; i < b->n_paths; i++) {
+        const struct node *other = b->paths[i];
+        if (strcmp(b->whole[i], whole) == 0) {
+            diag_error_key(b->reader.diag, at, "stands in the sweep already, at %d:%d",
+                           other->key_line, other->key_column);
+            return false;
+        }
+        if (overlap(b->whole[i], whole)) {
+            diag_error_key(b->reader.diag, at, "'%s', at %d:%d, sets the same; leave one of them",
+                           other->key, other->key_line, other->key_column);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Whether the key of `at` is a path that may be swept. */
+static bool take_path(struct reading *b, const struct node *at)
+{
+    struct diag *d = b->reader.diag;
+    struct arena *arena = b->reader.arena;
+    size_t length = strcspn(at->key, ".[");
+    const char *first = arena_text(arena, at->key, length);
+    const char *why = why_fixed(first);
+    if (why) {
+        diag_error_key(d, at, "'%s' cannot be swept: %s", first, why);
+        return false;
+    }
+    const char *whole = is_top(first) ? at->key : arena_format(arena, "entities.%s", at->key);
+    bool entity = strncmp(whole, "entities", strlen("entities")) == 0;
+    const char *of = entity ? strchr(whole, '.') : NULL;
+    const char *key = of ? strchr(of + 1, '.') : NULL;
+    if (entity && !key && !strchr(whole, '[')) {
+        refuse_short(b, at);
+        return false;
+    }
+    if (key && overlap(key, ".type")) {
+        diag_error_key(d, at, "the type of an entity cannot be swept: its statistics depend on it");
+        return false;
+    }
+    if (!is_new(b, at, whole)) {
+        return false;
+    }
+    if (b->n_paths == SWEEP_MOST_AXES) {
+        diag_error_key(d, at, "more than %d paths are swept", SWEEP_MOST_AXES);
+        return false;
+    }
+    b->paths[b->n_paths] = at;
+    b->whole[b->n_paths++] = whole;
+    return true;
+}
+
+/* Axes and factors. */
+
+/* A copy with room for twice as many items of `size` bytes. */
+static void *grow(struct arena *arena, const void *items, uint32_t n, uint32_t *most, size_t size)
+{
+    *most = *most ? 2 * *most : 8;
+    void *larger = arena_take(arena, *most * size);
+    if (n > 0) {
+        memcpy(larger, items, n * size);
+    }
+    return larger;
+}
+
+/* Of the factor that is being read. */
+static void add_axis(struct reading *b, struct axis axis)
+{
+    struct sweep *s = b->sweep;
+    if (s->n_axes == b->most_axes) {
+        s->axes = grow(b->reader.arena, s->axes, s->n_axes, &b->most_axes, sizeof *s->axes);
+    }
+    axis.factor = s->n_factors;
+    s->axes[s->n_axes++] = axis;
+}
+
+/* After its axes, which have so many levels. */
+static void add_factor(struct reading *b, const struct node *at, uint64_t n)
+{
+    struct sweep *s = b->sweep;
+    if (s->n_factors == b->most_factors) {
+        s->factors =
+            grow(b->reader.arena, s->factors, s->n_factors, &b->most_factors, sizeof *s->factors);
+    }
+    s->factors[s->n_factors++] = (struct sweep_factor){.n = n, .at = at};
+}
+
+static void read_alone(struct reading *b, const struct node *at)
+{
+    struct axis axis;
+    bool good = take_path(b, at);
+    if (axis_read(&b->reader, at, &axis) && good) {
+        add_axis(b, axis);
+        add_factor(b, at, axis.n);
+    }
+}
+
+/* Whether any path stands in it. */
+static bool has_paths(struct reading *b, const struct node *at)
+{
+    if (at->count == 0) {
+        diag_error(b->reader.diag, at, "expected paths, each with what it is set to");
+    }
+    return at->count > 0;
+}
+
+static void read_zip(struct reading *b, const struct node *at)
+{
+    struct axis axis;
+    const char *first = NULL;
+    uint64_t n = 0;
+    bool good = has_paths(b, at);
+    for (const struct node *c = at->first; c; c = c->next) {
+        good = take_path(b, c) && good;
+        if (!axis_read(&b->reader, c, &axis)) {
+            good = false;
+        } else if (!first) {
+            first = axis.path;
+            n = axis.n;
+            add_axis(b, axis);
+        } else if (axis.n != n) {
+            diag_error(b->reader.diag, c, "%llu value%s, but '%s' has %llu; expected as many",
+                       (unsigned long long)axis.n, axis.n == 1 ? "" : "s", first,
+                       (unsigned long long)n);
+            good = false;
+        } else {
+            add_axis(b, axis);
+        }
+    }
+    if (good) {
+        add_factor(b, at, n);
+    }
+}
+
+/* Whether a point sets the same paths as the first. */
+static bool sets_the_same(struct reading *b, const struct node *first, const struct node *point)
+{
+    size_t errors = b->reader.diag->errors;
+    for (const struct node *c = point->first; c; c = c->next) {
+        if (!node_child(first, c->key)) {
+            diag_error_key(b->reader.diag, c, "the first point of the list does not set this");
+        }
+    }
+    for (const struct node *c = first->first; c && point->count <= first->count; c = c->next) {
+        if (!node_child(point, c->key)) {
+            diag_error(b->reader.diag, point,
+                       "'%s' is missing, which the first point of the list "
+                       "sets",
+                       c->key);
+        }
+    }
+    return b->reader.diag->errors == errors;
+}
+
+static void read_points(struct reading *b, const struct node *at, const struct path_block *points,
+                        uint32_t n)
+{
+    if (n == 0) {
+        diag_error(b->reader.diag, at, "the list is empty; expected at least one point");
+        return;
+    }
+    const struct node *first = points[0].at;
+    bool good = has_paths(b, first);
+    for (const struct node *c = first->first; c && good; c = c->next) {
+        good = take_path(b, c);
+    }
+    for (uint32_t i = 1; i < n && good; i++) {
+        good = sets_the_same(b, first, points[i].at);
+    }
+    for (const struct node *c = first->first; c && good; c = c->next) {
+        struct axis axis;
+        const struct node **values = arena_take(b->reader.arena, n * sizeof *values);
+        for (uint32_t i = 0; i < n; i++) {
+            values[i] = node_child(points[i].at, c->key);
+        }
+        axis_give(&b->reader, c, values, n, &axis);
+        add_axis(b, axis);
+    }
+    if (good) {
+        add_factor(b, at, n);
+    }
+}
+
+static void read_design(struct reading *b, const struct design *design, enum cube_method method)
+{
+    const struct node *axes = design->axes.at;
+    uint64_t n = (uint64_t)design->points;
+    uint32_t dims = axes->count;
+    bool good = has_paths(b, axes);
+    if (dims > cube_dims_most(method)) {
+        diag_error(b->reader.diag, axes, "%u axes; this design has at most %u", (unsigned)dims,
+                   (unsigned)cube_dims_most(method));
+        return;
+    }
+    if (n * dims > AXIS_MOST_VALUES) {
+        diag_error(b->reader.diag, axes, "%llu points of %u axes are more than %d values",
+                   (unsigned long long)n, (unsigned)dims, AXIS_MOST_VALUES);
+        return;
+    }
+    double *u = calloc(n * dims + 1, sizeof *u);
+    CHECK(u, "out of memory (%llu points)", (unsigned long long)n);
+    if (good) {
+        cube_fill(method, n, dims, (uint64_t)design->seed, u);
+    }
+    for (const struct node *c = axes->first; c; c = c->next) {
+        struct axis axis;
+        good = take_path(b, c) && good;
+        if (axis_draw(&b->reader, c, u + c->index, n, dims, &axis)) {
+            add_axis(b, axis);
+        } else {
+            good = false;
+        }
+    }
+    free(u);
+    if (good) {
+        add_factor(b, design->at, n);
+    }
+}
+
+/* What stands under one of the words. */
+static void read_word(struct reading *b, const struct node *at, const struct param_spec *row)
+{
+    struct sweep_block block;
+    struct binder binder = {b->reader.arena, b->reader.diag};
+    if (!bind_value(row, at, NULL, &block, &binder)) {
+        return;
+    }
+    long place = row - sweep_rows;
+    const struct list *list = (const void *)((const char *)&block + row->offset);
+    if (place == ROW_LIST) {
+        read_points(b, at, list->items, list->count);
+        return;
+    }
+    for (uint32_t i = 0; i < list->count; i++) {
+        if (place == ROW_ZIP) {
+            read_zip(b, ((const struct path_block *)list->items)[i].at);
+        } else {
+            read_design(b, &((const struct design *)list->items)[i],
+                        (enum cube_method)(place - ROW_DESIGNS));
+        }
+    }
+}
+
+/* The number of points, and how the factors take turns. */
+static void multiply(struct reading *b, const struct node *block)
+{
+    struct sweep *s = b->sweep;
+    s->n_points = 1;
+    for (uint32_t i = s->n_factors; i-- > 0;) {
+        struct sweep_factor *f = &s->factors[i];
+        if (f->n > SWEEP_MOST_POINTS / s->n_points) {
+            diag_error(b->reader.diag, block, "there are more than %d points", SWEEP_MOST_POINTS);
+            return;
+        }
+        f->stride = s->n_points;
+        s->n_points *= f->n;
+    }
+}
+
+bool sweep_read(const struct node *block, struct arena *arena, struct diag *diag, struct sweep *out)
+{
+    size_t errors = diag->errors;
+    *out = (struct sweep){.n_points = 1};
+    if (!block) {
+        return true;
+    }
+    if (block->kind != NODE_MAPPING) {
+        diag_error(diag, block, "expected a mapping from paths to values");
+        return false;
+    }
+    struct sweep read = {.n_points = 1};
+    struct reading b = {
+        .reader = {.arena = arena, .diag = diag, .left = AXIS_MOST_VALUES},
+        .sweep = &read,
+        .paths = arena_take(arena, SWEEP_MOST_AXES * sizeof *b.paths),
+        .whole = arena_take(arena, SWEEP_MOST_AXES * sizeof *b.whole),
+    };
+    for (const struct node *c = block->first; c; c = c->next) {
+        const struct param_spec *row = form_row(sweep_rows, c->key);
+        if (row) {
+            read_word(&b, c, row);
+        } else {
+            read_alone(&b, c);
+        }
+    }
+    multiply(&b, block);
+    if (diag->errors == errors) {
+        *out = read;
+    }
+    return diag->errors == errors;
+}
+
+uint64_t sweep_value(const struct sweep *s, uint64_t point, uint32_t axis)
+{
+    const struct axis *a = &s->axes[axis];
+    const struct sweep_factor *f = &s->factors[a->factor];
+    uint64_t level = point / f->stride % f->n;
+    return a->order ? a->order[level] : level;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The `sweep` block: which points of its configuration a study visits.
+ *
+ *   sweep:
+ *     users.arrivals.rate: {from: 500/s, to: 1000/s, steps: 11}    # a range
+ *     users.call.retry.max_attempts: [1, 2, 4, 8]                  # a list; items may be mappings
+ *     web.concurrency: 8                                           # one value
+ *     zip: {web.count: [1, 2, 4], web.concurrency: [32, 16, 8]}    # side by side
+ *     list: [{web.queue: 10, db.count: 1}, {web.queue: 50, db.count: 2}]    # points written out
+ *     lhs: {points: 100, axes: {web.timeout: {from: 10ms, to: 1s, scale: log}, db.count: [1, 2]}}
+ *
+ * A factor is what varies by itself: a path alone, or the paths of a zip, a list or a design
+ * (random, lhs, sobol, niederreiter). The points are the product of the factors, the last one
+ * written varying fastest, numbered from 0. Without a sweep there is one point.
+ */
+#ifndef SQUALL_MODEL_SWEEP_H
+#define SQUALL_MODEL_SWEEP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/diag.h"
+#include "base/schema.h"
+#include "base/tree.h"
+#include "model/axis.h"
+
+enum {
+    SWEEP_MOST_AXES = 1000,
+    SWEEP_MOST_POINTS = 10000000,
+};
+
+struct sweep_factor {
+    uint64_t n;            /* levels */
+    uint64_t stride;       /* points one after the other that have the same level */
+    const struct node *at; /* where it is written */
+};
+
+/* Zero, apart from `n_points`, when nothing is swept. */
+struct sweep {
+    struct axis *axes; /* in the order written */
+    uint32_t n_axes;
+    struct sweep_factor *factors; /* in the order written */
+    uint32_t n_factors;
+    uint64_t n_points; /* at least 1 */
+};
+
+extern const struct schema sweep_schema; /* what stands in a sweep beside paths */
+
+/* Reads the block, or none when it is NULL or empty. Everything lies in the arena, and refers to
+ * the tree of the block, which must not change. Whether the paths lead anywhere, and whether the
+ * values do there, is not known here. False after errors; there is one point then. */
+bool sweep_read(const struct node *block, struct arena *arena, struct diag *diag,
+                struct sweep *out);
+
+/* Which of the axis' values the point has. */
+uint64_t sweep_value(const struct sweep *s, uint64_t point, uint32_t axis);
+
+#endif
