@@ -43,28 +43,33 @@ static const char *format(struct arena *arena, const char *fmt, va_list args)
     return text;
 }
 
-static void add(struct diag *d, bool warning, struct place place, const struct node *at,
-                const char *fmt, va_list args)
+static void append(struct diag *d, struct diag_entry *e)
 {
-    struct diag_entry *e = arena_take(&d->memory, sizeof *e);
     e->order = d->errors + d->warnings;
-    e->warning = warning;
-    e->file = place.file ? arena_copy(&d->memory, place.file) : "";
-    e->line = place.line;
-    e->column = place.column;
-    e->path = at ? diag_path(&d->memory, at) : "";
-    e->message = format(&d->memory, fmt, args);
     if (d->last) {
         d->last->next = e;
     } else {
         d->first = e;
     }
     d->last = e;
-    if (warning) {
+    if (e->warning) {
         d->warnings++;
     } else {
         d->errors++;
     }
+}
+
+static void add(struct diag *d, bool warning, struct place place, const struct node *at,
+                const char *fmt, va_list args)
+{
+    struct diag_entry *e = arena_take(&d->memory, sizeof *e);
+    e->warning = warning;
+    e->file = place.file ? arena_copy(&d->memory, place.file) : "";
+    e->line = place.line;
+    e->column = place.column;
+    e->path = at ? diag_path(&d->memory, at) : "";
+    e->message = format(&d->memory, fmt, args);
+    append(d, e);
 }
 
 static struct place place_of(const struct node *at)
@@ -114,6 +119,63 @@ void diag_warning(struct diag *d, const struct node *at, const char *fmt, ...)
     va_start(args, fmt);
     add(d, true, place_of(at), at, fmt, args);
     va_end(args);
+}
+
+static bool same(const struct diag_entry *a, const struct diag_entry *b)
+{
+    return a->warning == b->warning && a->line == b->line && a->column == b->column &&
+           strcmp(a->file, b->file) == 0 && strcmp(a->path, b->path) == 0 &&
+           strcmp(a->message, b->message) == 0;
+}
+
+static bool has(const struct diag *d, const struct diag_entry *e)
+{
+    const struct diag_entry *own = d->first;
+    while (own && !same(own, e)) {
+        own = own->next;
+    }
+    return own;
+}
+
+static void take_over(struct diag *d, const struct diag_entry *e)
+{
+    if (!has(d, e)) {
+        struct diag_entry *copy = arena_take(&d->memory, sizeof *copy);
+        *copy = *e;
+        copy->next = NULL;
+        copy->file = arena_copy(&d->memory, e->file);
+        copy->path = arena_copy(&d->memory, e->path);
+        copy->message = arena_copy(&d->memory, e->message);
+        append(d, copy);
+    }
+}
+
+void diag_join(struct diag *d, const struct diag *from)
+{
+    enum { ENOUGH = 200 };
+    for (const struct diag_entry *e = from->first; e && d->errors < ENOUGH; e = e->next) {
+        if (!e->warning) {
+            take_over(d, e);
+        }
+    }
+}
+
+void diag_share_warnings(struct diag *d, const struct diag *from, bool first)
+{
+    for (const struct diag_entry *e = from->first; e && first; e = e->next) {
+        if (e->warning) {
+            take_over(d, e);
+        }
+    }
+    struct diag kept = {.memory = d->memory};
+    for (struct diag_entry *e = d->first, *next; e; e = next) {
+        next = e->next;
+        e->next = NULL;
+        if (!e->warning || first || has(from, e)) {
+            append(&kept, e);
+        }
+    }
+    *d = kept;
 }
 
 static int by_place(const void *a, const void *b)

@@ -48,6 +48,14 @@ void diag_error_place(struct diag *d, const char *file, int line, int column, co
 void diag_warning(struct diag *d, const struct node *at, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Takes over the errors of another one that are not there yet, word for word. After a good number
+ * of them no more are taken: whoever asks is told of the same mistakes again and again. */
+void diag_join(struct diag *d, const struct diag *from);
+
+/* Takes over the warnings of another one, or, unless it is the `first`, drops those that the other
+ * one does not have: what is left is true of all that were shared. */
+void diag_share_warnings(struct diag *d, const struct diag *from, bool first);
+
 /* Prints all entries sorted by file, line and column, at most `most` errors (0: all) and then the
  * number left out. Warnings carry "warning: " before the message. */
 void diag_print(const struct diag *d, FILE *out, size_t most);

@@ -52,6 +52,7 @@ void bench_parallel_each(const struct study *study, const struct team_request *q
     struct team_request all = *q;
     all.ranks = ranks;
     team_open(&team, &all, 1, &study->blueprint, &options);
+    team_model(&team, &study->blueprint, &options);
     struct sim *whole = rank == 0 ? sim_open(&study->blueprint, &options) : NULL;
     for (int i = -1; i < runs; i++) { /* the first pair only warms up */
         struct bench_run alone = {0};

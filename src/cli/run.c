@@ -2,6 +2,7 @@
  *
  * squall run, squall resume: the two verbs that work on all ranks.
  */
+#include <ctype.h>
 #include <mpi.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,13 +11,29 @@
 #include "base/check.h"
 #include "cli/verb.h"
 
-enum { KEY_OUTPUT = 'o', KEY_QUIET = 'q', KEY_FORCE = 'f', KEY_RESUME = 0x100 };
+enum { KEY_OUTPUT = 'o', KEY_QUIET = 'q', KEY_FORCE = 'f', KEY_RESUME = 0x100, KEY_SHARD };
+
+enum { SHARDS_MOST = 1000000 };
 
 struct run_options {
     struct run_request request;
     struct overrides overrides;
     const char *path; /* the one argument */
 };
+
+/* "3/8": the third of eight. */
+static void read_shard(const char *arg, struct argp_state *state, struct run_request *q)
+{
+    char *end;
+    unsigned long shard = strtoul(arg, &end, 10);
+    unsigned long shards = *end == '/' ? strtoul(end + 1, &end, 10) : 0;
+    if (*end || !isdigit((unsigned char)arg[0]) || shard < 1 || shard > shards ||
+        shards > SHARDS_MOST) {
+        argp_error(state, "--shard takes a share such as 3/8, from 1/8 to 8/8, not '%s'", arg);
+    }
+    q->shard = (uint32_t)shard;
+    q->shards = (uint32_t)shards;
+}
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
@@ -37,6 +54,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case KEY_RESUME:
         o->request.resume = true;
         return 0;
+    case KEY_SHARD:
+        read_shard(arg, state, &o->request);
+        return 0;
     default:
         if (verb_team_option(key, arg, state, &o->request.team) == 0) {
             return 0;
@@ -50,6 +70,11 @@ static const struct argp_option run_rows[] = {
     {.name = "output", .key = KEY_OUTPUT, .arg = "FILE", .doc = "Results file (NAME.h5)"},
     {.name = "force", .key = KEY_FORCE, .doc = "Overwrite results that are there"},
     {.name = "resume", .key = KEY_RESUME, .doc = "Go on with an unfinished run, if there is one"},
+    {.name = "shard",
+     .key = KEY_SHARD,
+     .arg = "I/N",
+     .doc = "Run only share I, from 1 on, of N, and leave its journal, NAME.shard-I-of-N.journal, "
+            "for squall merge"},
     {.name = "quiet", .key = KEY_QUIET, .doc = "No progress line"},
     VERB_TEAM_OPTIONS,
     {.name = NULL}};

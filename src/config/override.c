@@ -200,6 +200,12 @@ static bool put_value(const struct override *o, struct node *root, const char *p
     return true;
 }
 
+bool override_of(const char *path, const char *key)
+{
+    size_t n = strcspn(path, ".[=");
+    return n == strlen(key) && strncmp(path, key, n) == 0;
+}
+
 bool override_of_policies(const char *path)
 {
     static const char root[] = "policies", use[] = "policy";

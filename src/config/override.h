@@ -20,6 +20,9 @@
 #include "base/diag.h"
 #include "base/tree.h"
 
+/* Whether a path, alone or before a '=', begins with this key. */
+bool override_of(const char *path, const char *key);
+
 /* Whether it changes policies or which of them are used, so that it must be applied before they are
  * expanded: it leads into `policies`, or to a `policy`. A path, alone or with `=VALUE`. */
 bool override_of_policies(const char *path);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "experiment/crew.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -11,58 +12,105 @@
 /* MPI's own errors end the program (MPI_ERRORS_ARE_FATAL), so return codes need no checks. */
 
 enum { TAG_REPORT = 1, TAG_TASKS, TAG_STOP };
-enum { CHUNK_MOST = 64 };
+
+enum stop { GO_ON, STOP, STOP_FAILED };
 
 /* From a worker to rank 0. */
 struct report {
-    uint64_t done, events; /* since the last report */
-    uint64_t wants;        /* 1: more tasks, please */
-    uint64_t leaves;       /* 1: the worker's last message */
-    uint64_t failed;
+    uint32_t wants;  /* 1: more tasks, please */
+    uint32_t leaves; /* 1: the worker's last message */
+    uint32_t stop;   /* enum stop: what it has come to */
+    uint32_t n;      /* results: since the last report */
+    struct crew_result results[CREW_CHUNK];
 };
 
-/* From rank 0 to a worker; no tasks: there are none left. */
+/* From rank 0 to a worker; no tasks: there will be none. */
 struct chunk {
     uint64_t n;
-    uint64_t tasks[CHUNK_MOST];
+    uint64_t tasks[CREW_CHUNK];
 };
 
 struct crew {
     MPI_Comm comm;
     int rank, size;
     bool stopping, failed;
-    struct chunk hand, next; /* being worked off; asked for */
-    uint64_t place;          /* in hand */
-    bool dry;                /* an empty chunk has come */
+    struct chunk hand; /* being worked off */
+    uint64_t place;    /* in hand */
+    /* worker */
+    struct chunk next; /* asked for */
+    bool dry;          /* an empty chunk has come */
     struct report unsent;
     MPI_Request request; /* of `next` */
-    double told_at;      /* [s] worker: when its counts were last reported */
-    bool told;           /* worker: rank 0's order to stop has come */
+    double told_at;      /* [s] when results were last reported */
+    bool told;           /* rank 0's order to stop has come */
     /* rank 0 */
-    const uint64_t *tasks;
-    uint64_t n_tasks, n_given;
-    int working; /* workers that have not left */
-    struct crew_progress progress;
-    void (*report)(void *, const struct crew_progress *);
-    void *context;
+    struct crew_source source;
+    int *waiting, n_waiting; /* owned; workers that were given nothing yet */
+    int working;             /* workers that have not left */
 };
 
-static void report_progress(struct crew *c)
+/* A worker reports this often, and less often where there are many: rank 0 takes in some 10^5
+ * reports a second at most. */
+static double report_every(const struct crew *c)
 {
-    if (c->report) {
-        c->report(c->context, &c->progress);
+    const double usual = 0.01, each = 2e-5; /* [s] */
+    return usual > each * c->size ? usual : each * c->size;
+}
+
+static double clock_s(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* --- rank 0 ------------------------------------------------------------------------------- */
+
+static void idle(struct crew *c)
+{
+    if (c->source.idle) {
+        c->source.idle(c->source.context);
     }
 }
 
 /* Large chunks first and single tasks towards the end, so that all ranks finish together. */
 static void take_chunk(struct crew *c, struct chunk *chunk)
 {
-    uint64_t left = c->stopping ? 0 : c->n_tasks - c->n_given;
-    uint64_t share = left / (4 * (uint64_t)c->size);
-    chunk->n = share < 1 ? 1 : share > CHUNK_MOST ? CHUNK_MOST : share;
-    chunk->n = chunk->n < left ? chunk->n : left;
-    memcpy(chunk->tasks, c->tasks + c->n_given, chunk->n * sizeof *chunk->tasks);
-    c->n_given += chunk->n;
+    chunk->n = 0;
+    if (!c->stopping) {
+        uint64_t share = c->source.left(c->source.context) / (4 * (uint64_t)c->size);
+        uint64_t most = share < 1 ? 1 : share > CREW_CHUNK ? CREW_CHUNK : share;
+        chunk->n = c->source.take(c->source.context, chunk->tasks, most);
+    }
+}
+
+static bool is_over(const struct crew *c)
+{
+    return c->stopping || c->source.over(c->source.context);
+}
+
+/* Gives a worker tasks, or the word that there are none. False: it has to wait. */
+static bool give(struct crew *c, int worker)
+{
+    struct chunk chunk;
+    take_chunk(c, &chunk);
+    if (chunk.n == 0 && !is_over(c)) {
+        return false;
+    }
+    MPI_Send(&chunk, (int)((1 + chunk.n) * sizeof(uint64_t)), MPI_BYTE, worker, TAG_TASKS, c->comm);
+    return true;
+}
+
+/* What has come to be known may be work for those who wait, or the end. */
+static void give_waiting(struct crew *c)
+{
+    int left = 0;
+    for (int i = 0; i < c->n_waiting; i++) {
+        if (left > 0 || !give(c, c->waiting[i])) {
+            c->waiting[left++] = c->waiting[i];
+        }
+    }
+    c->n_waiting = left;
 }
 
 static void tell_to_stop(struct crew *c)
@@ -76,21 +124,19 @@ static void take_report(struct crew *c, int worker)
 {
     struct report r;
     MPI_Recv(&r, sizeof r, MPI_BYTE, worker, TAG_REPORT, c->comm, MPI_STATUS_IGNORE);
-    c->progress.done += r.done;
-    c->progress.events += r.events;
-    if (r.done) {
-        report_progress(c);
+    for (uint32_t i = 0; i < r.n; i++) {
+        c->source.done(c->source.context, &r.results[i]);
     }
-    if (r.failed || r.leaves == 2) {
-        crew_stop(c, r.failed);
+    if (r.stop != GO_ON) {
+        crew_stop(c, r.stop == STOP_FAILED);
     }
-    if (r.wants) {
-        struct chunk chunk;
-        take_chunk(c, &chunk);
-        MPI_Send(&chunk, (int)((1 + chunk.n) * sizeof(uint64_t)), MPI_BYTE, worker, TAG_TASKS,
-                 c->comm);
+    if (r.wants && !give(c, worker)) {
+        c->waiting[c->n_waiting++] = worker;
     }
     c->working -= r.leaves != 0;
+    if (r.n > 0) {
+        give_waiting(c);
+    }
 }
 
 /* Rank 0: answers whoever has asked. True when somebody had. */
@@ -102,20 +148,58 @@ static bool serve(struct crew *c)
         MPI_Status status;
         MPI_Iprobe(MPI_ANY_SOURCE, TAG_REPORT, c->comm, &there, &status);
         if (!there) {
-            return served;
+            break;
         }
         take_report(c, status.MPI_SOURCE);
         served = true;
     }
+    idle(c);
+    return served;
 }
+
+/* Rank 0 has nothing to do but to answer. */
+static void serve_and_rest(struct crew *c)
+{
+    if (signals_stop()) {
+        crew_stop(c, false);
+    }
+    if (!serve(c)) {
+        nanosleep(&(struct timespec){.tv_nsec = 50000}, NULL);
+    }
+}
+
+/* Rank 0's own next task; in a crew of many it has none. */
+static bool next_of_first(struct crew *c, uint64_t *task)
+{
+    while (c->place == c->hand.n) {
+        c->place = 0;
+        c->hand.n = 0;
+        if (c->size <= CREW_SERVED) {
+            /* One at a time: there is nobody to be waited for, and others may be waiting. */
+            c->hand.n = c->stopping ? 0 : c->source.take(c->source.context, c->hand.tasks, 1);
+        }
+        if (c->hand.n == 0) {
+            if (is_over(c)) {
+                return false;
+            }
+            serve_and_rest(c);
+        }
+    }
+    *task = c->hand.tasks[c->place++];
+    return true;
+}
+
+/* --- workers ------------------------------------------------------------------------------ */
 
 static void send_report(struct crew *c)
 {
-    MPI_Send(&c->unsent, sizeof c->unsent, MPI_BYTE, 0, TAG_REPORT, c->comm);
-    c->unsent = (struct report){0};
+    size_t size = offsetof(struct report, results) + c->unsent.n * sizeof *c->unsent.results;
+    MPI_Send(&c->unsent, (int)size, MPI_BYTE, 0, TAG_REPORT, c->comm);
+    c->unsent.n = c->unsent.wants = 0;
+    c->told_at = clock_s();
 }
 
-/* Worker: asks for the next chunk. */
+/* Asks for the next chunk. */
 static void ask(struct crew *c)
 {
     MPI_Irecv(&c->next, sizeof c->next, MPI_BYTE, 0, TAG_TASKS, c->comm, &c->request);
@@ -133,86 +217,47 @@ static void take_stop(struct crew *c)
     }
 }
 
-/* Worker: lets rank 0 know about once a second what was done, for the progress line. */
-static void tell_counts(struct crew *c)
+static void tell_results(struct crew *c)
 {
-    double now = MPI_Wtime();
-    if (c->unsent.done > 0 && now - c->told_at > 1.0) {
-        c->told_at = now;
+    if (c->unsent.n == CREW_CHUNK ||
+        (c->unsent.n > 0 && clock_s() - c->told_at > report_every(c))) {
         send_report(c);
     }
 }
 
-struct crew *crew_open(MPI_Comm comm, const uint64_t *tasks, uint64_t n,
-                       void (*report)(void *context, const struct crew_progress *), void *context)
+/* Waits for the answer without keeping a core busy, for it may take as long as a replication. A
+ * signal that only this rank has got is passed on, and is answered. */
+static void await_answer(struct crew *c)
 {
-    struct crew *c = calloc(1, sizeof *c);
-    CHECK(c, "out of memory");
-    c->comm = comm;
-    MPI_Comm_rank(comm, &c->rank);
-    MPI_Comm_size(comm, &c->size);
-    c->request = MPI_REQUEST_NULL;
-    if (c->rank == 0) {
-        c->tasks = tasks;
-        c->n_tasks = n;
-        c->working = c->size - 1;
-        c->progress.tasks = n;
-        c->report = report;
-        c->context = context;
-        report_progress(c);
-    }
-    return c;
-}
-
-void crew_stop(struct crew *c, bool failed)
-{
-    bool first = !c->stopping;
-    c->stopping = true;
-    c->failed |= failed;
-    if (first && c->rank == 0) {
-        tell_to_stop(c);
+    int there = 0;
+    for (long rest = 0;; rest = rest < 1000000 ? 2 * rest + 1000 : rest) {
+        MPI_Test(&c->request, &there, MPI_STATUS_IGNORE);
+        if (there) {
+            return;
+        }
+        if (signals_stop() && !c->stopping) {
+            c->stopping = true;
+            c->unsent.stop = STOP;
+            send_report(c);
+        }
+        nanosleep(&(struct timespec){.tv_nsec = rest}, NULL);
     }
 }
 
-bool crew_poll(struct crew *c)
-{
-    if (signals_stop()) {
-        crew_stop(c, false);
-    }
-    if (c->rank == 0) {
-        serve(c);
-        report_progress(c);
-    } else {
-        take_stop(c);
-        tell_counts(c);
-    }
-    return !c->stopping;
-}
-
-/* Worker: makes the chunk asked for the one in hand. */
+/* Makes the chunk asked for the one in hand. */
 static void turn_over(struct crew *c)
 {
     if (c->request == MPI_REQUEST_NULL) {
         ask(c);
     }
-    MPI_Wait(&c->request, MPI_STATUS_IGNORE);
+    await_answer(c);
     c->hand = c->next;
     c->place = 0;
     c->dry = c->hand.n == 0;
 }
 
-bool crew_next(struct crew *c, uint64_t *task)
+static bool next_of_worker(struct crew *c, uint64_t *task)
 {
-    if (!crew_poll(c)) {
-        return false;
-    }
-    if (c->rank == 0) {
-        if (c->n_given == c->n_tasks) {
-            return false;
-        }
-        *task = c->tasks[c->n_given++];
-        return true;
-    }
     if (c->place == c->hand.n && !c->dry) {
         turn_over(c);
     }
@@ -228,57 +273,96 @@ bool crew_next(struct crew *c, uint64_t *task)
     return true;
 }
 
-void crew_done(struct crew *c, uint64_t events)
-{
-    if (c->rank == 0) {
-        c->progress.done++;
-        c->progress.events += events;
-        report_progress(c);
-    } else {
-        c->unsent.done++;
-        c->unsent.events += events;
-    }
-}
-
-/* Rank 0 has nothing to do but to answer. */
-static void serve_the_rest(struct crew *c)
-{
-    while (c->working > 0) {
-        if (signals_stop()) {
-            crew_stop(c, false);
-        }
-        if (!serve(c)) {
-            nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL);
-            report_progress(c);
-        }
-    }
-}
-
 /* A worker's last words; what it has asked for must be taken in. */
 static void leave(struct crew *c)
 {
-    if (c->request != MPI_REQUEST_NULL) {
-        MPI_Wait(&c->request, MPI_STATUS_IGNORE);
-    }
-    c->unsent.leaves = c->stopping ? 2 : 1;
-    c->unsent.failed = c->failed;
+    c->unsent.leaves = 1;
+    c->unsent.stop = c->failed ? STOP_FAILED : c->stopping ? STOP : GO_ON;
     send_report(c);
+    if (c->request != MPI_REQUEST_NULL) {
+        await_answer(c);
+    }
+}
+
+/* --- all ---------------------------------------------------------------------------------- */
+
+struct crew *crew_open(MPI_Comm comm, const struct crew_source *source)
+{
+    struct crew *c = calloc(1, sizeof *c);
+    CHECK(c, "out of memory");
+    c->comm = comm;
+    MPI_Comm_rank(comm, &c->rank);
+    MPI_Comm_size(comm, &c->size);
+    c->request = MPI_REQUEST_NULL;
+    if (c->rank == 0) {
+        c->source = *source;
+        c->working = c->size - 1;
+        c->waiting = calloc((size_t)c->size, sizeof *c->waiting);
+        CHECK(c->waiting, "out of memory");
+        idle(c);
+    }
+    return c;
+}
+
+void crew_stop(struct crew *c, bool failed)
+{
+    bool first = !c->stopping;
+    c->stopping = true;
+    c->failed |= failed;
+    if (first && c->rank == 0) {
+        tell_to_stop(c);
+        give_waiting(c);
+    }
+}
+
+bool crew_poll(struct crew *c)
+{
+    if (signals_stop()) {
+        crew_stop(c, false);
+    }
+    if (c->rank == 0) {
+        serve(c);
+    } else {
+        take_stop(c);
+        tell_results(c);
+    }
+    return !c->stopping;
+}
+
+bool crew_next(struct crew *c, uint64_t *task)
+{
+    return crew_poll(c) && (c->rank == 0 ? next_of_first(c, task) : next_of_worker(c, task));
+}
+
+void crew_done(struct crew *c, const struct crew_result *result)
+{
+    if (c->rank == 0) {
+        c->source.done(c->source.context, result);
+        give_waiting(c);
+        idle(c);
+    } else {
+        c->unsent.results[c->unsent.n++] = *result;
+        tell_results(c);
+    }
 }
 
 enum crew_outcome crew_close(struct crew *c)
 {
     if (c->rank == 0) {
-        serve_the_rest(c);
+        while (c->working > 0) {
+            serve_and_rest(c);
+        }
     } else {
         leave(c);
     }
     /* A stop that came when all was done stopped nothing. */
-    bool done = c->progress.done == c->n_tasks;
+    bool done = c->rank == 0 && c->source.over(c->source.context);
     int end[2] = {c->failed ? CREW_FAILED : done ? CREW_FINISHED : CREW_STOPPED, c->stopping};
     MPI_Bcast(end, 2, MPI_INT, 0, c->comm);
     if (c->rank != 0 && end[1] && !c->told) {
         MPI_Recv(NULL, 0, MPI_BYTE, 0, TAG_STOP, c->comm, MPI_STATUS_IGNORE);
     }
+    free(c->waiting);
     free(c);
     return (enum crew_outcome)end[0];
 }

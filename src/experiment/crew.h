@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The crew: ranks that share a list of independent tasks. Rank 0 keeps the list and works like the
- * others; it answers them between slices of its own work. While tasks are handed out several at a
- * time, a worker asks for more before it begins its last one, so that the answer is there when it
- * is needed. Only two-sided messages are used, of a few hundred bytes.
+ * The crew: ranks that share independent tasks. Rank 0 knows what is to be done (experiment/
+ * agenda.h), hands it out and hears of what was done; in a small crew it works like the others and
+ * answers them between slices of its own work, in a large one (CREW_SERVED workers) it only
+ * answers. While tasks are handed out several at a time, a worker asks for more before it begins
+ * its last one, so that the answer is there when it is needed. Only two-sided messages are used, of
+ * a few hundred bytes; a worker that is idle waits for one.
  *
  * Who does which task never shows in the results.
  *
  *   crew_open(...);
  *   while (crew_next(crew, &task)) {
  *       while (work is left && crew_poll(crew)) { a slice of some milliseconds }
- *       crew_done(crew, events);
+ *       crew_done(crew, &result);
  *   }
  *   outcome = crew_close(crew);
  */
@@ -21,17 +23,34 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum { CREW_SERVED = 64, CREW_CHUNK = 64 /* tasks handed out at a time, at most */ };
+
 struct crew;
 
-struct crew_progress {
-    uint64_t tasks, done; /* of this run */
-    uint64_t events;      /* in the tasks done */
+/* What became of a task. */
+struct crew_result {
+    uint64_t task;
+    uint64_t events;
+    double value;    /* what the agenda goes by; NAN: nothing */
+    uint32_t status; /* enum run_status */
 };
 
-/* Collective. `tasks`: `n` numbers, read on rank 0 only, handed out in this order; not owned.
- * `report` (may be NULL) is called on rank 0 at every poll, and often while it waits. */
-struct crew *crew_open(MPI_Comm comm, const uint64_t *tasks, uint64_t n,
-                       void (*report)(void *context, const struct crew_progress *), void *context);
+/* Where rank 0 gets tasks and takes results to; called there only. */
+struct crew_source {
+    /* Up to `most` tasks; 0: none now. */
+    uint64_t (*take)(void *context, uint64_t *tasks, uint64_t most);
+    /* True when there will never be any more. */
+    bool (*over)(void *context);
+    void (*done)(void *context, const struct crew_result *result);
+    /* At every poll, and often while it waits. */
+    void (*idle)(void *context);
+    /* About how many tasks are left to be taken: decides how many are handed out at a time. */
+    uint64_t (*left)(void *context);
+    void *context;
+};
+
+/* Collective. `source` is read on rank 0 only, and copied. */
+struct crew *crew_open(MPI_Comm comm, const struct crew_source *source);
 
 /* The next task of this rank. False: there is none left, or the crew stops. */
 bool crew_next(struct crew *c, uint64_t *task);
@@ -40,7 +59,7 @@ bool crew_next(struct crew *c, uint64_t *task);
 bool crew_poll(struct crew *c);
 
 /* The task in hand is finished and recorded. */
-void crew_done(struct crew *c, uint64_t events);
+void crew_done(struct crew *c, const struct crew_result *result);
 
 /* Stops the whole crew: `failed` when something is broken, else because a signal asked for it. */
 void crew_stop(struct crew *c, bool failed);

@@ -21,6 +21,7 @@ void progress_open(struct progress *p, bool quiet, uint64_t before)
     *p = (struct progress){.quiet = quiet,
                            .terminal = isatty(STDERR_FILENO),
                            .before = before,
+                           .done = before,
                            .began = now,
                            .last = now};
 }
@@ -40,17 +41,17 @@ static void print_eta(double seconds)
 /* Replications done, with the one under way in proportion: other teams are about as far. */
 static void draw(struct progress *p, double t)
 {
-    double passed = t - p->began, done = (double)p->done + p->within;
+    double passed = t - p->began, done = (double)(p->done - p->before) + p->within;
     uint64_t events = p->events + p->within_events;
     fprintf(stderr, "%s%" PRIu64 "/%" PRIu64 " replications", p->terminal ? "\r\033[K" : "",
-            p->before + p->done, p->before + p->tasks);
+            p->done, p->tasks);
     if (p->within > 0.0 && p->done < p->tasks) {
         fprintf(stderr, " and %.0f %%", 100.0 * p->within);
     }
     if (done > 0.0 && passed > 0.0) {
         fprintf(stderr, ", %.3g/s, %.3g events/s", done / passed, (double)events / passed);
         if (p->done < p->tasks) {
-            print_eta(((double)p->tasks - done) * passed / done);
+            print_eta(((double)(p->tasks - p->before) - done) * passed / done);
         }
     }
     fputs(p->terminal ? "" : "\n", stderr);
@@ -63,14 +64,16 @@ void progress_within(struct progress *p, double share, uint64_t events)
     p->within_events = events;
 }
 
-void progress_show(struct progress *p, uint64_t done, uint64_t tasks, uint64_t events)
+void progress_done(struct progress *p, uint64_t events)
 {
-    if (done != p->done) {
-        progress_within(p, 0.0, 0);
-    }
+    p->events += events;
+    progress_within(p, 0.0, 0);
+}
+
+void progress_show(struct progress *p, uint64_t done, uint64_t tasks)
+{
     p->done = done;
     p->tasks = tasks;
-    p->events = events;
     double t = now_s();
     double pause = p->terminal ? REDRAW_S : p->last > p->began ? LOG_S : LOG_FIRST_S;
     if (!p->quiet && t - p->last >= pause) {

@@ -24,8 +24,12 @@ void progress_open(struct progress *p, bool quiet, uint64_t before);
 /* How far the replication under way is, for the next line. */
 void progress_within(struct progress *p, double share, uint64_t events);
 
-/* Draws the line if it is time to. */
-void progress_show(struct progress *p, uint64_t done, uint64_t tasks, uint64_t events);
+/* A replication is finished. */
+void progress_done(struct progress *p, uint64_t events);
+
+/* Draws the line if it is time to: `done` of `tasks` replications, those of earlier runs among
+ * them. */
+void progress_show(struct progress *p, uint64_t done, uint64_t tasks);
 
 /* Draws the line a last time and leaves it behind, so that other text may follow. */
 void progress_close(struct progress *p);

@@ -11,7 +11,7 @@
 #include "experiment/pieces.h"
 #include "experiment/run_parts.h"
 #include "experiment/signals.h"
-#include "model/resolved.h"
+#include "parallel/partition.h"
 #include "parallel/patience.h"
 #include "results/journal.h"
 #include "version.h"
@@ -32,114 +32,140 @@ static enum exit_status agree(enum exit_status status)
     return (enum exit_status)value;
 }
 
-/* Rank 0's text, on every rank. */
-static char *share_text(struct run *run, const char *text)
+/* Rank 0's bytes, on every rank, in `memory`. */
+static struct bytes share(struct run *run, const void *data, size_t length)
 {
-    uint64_t length = text ? strlen(text) : 0;
-    MPI_Bcast(&length, 1, MPI_UINT64_T, 0, MPI_COMM_WORLD);
-    char *copy = arena_take(&run->memory, length + 1);
-    if (text) {
-        memcpy(copy, text, length);
+    uint64_t size = length;
+    MPI_Bcast(&size, 1, MPI_UINT64_T, 0, MPI_COMM_WORLD);
+    unsigned char *copy = arena_take(&run->memory, size + 1);
+    if (run->rank == 0 && size > 0) {
+        memcpy(copy, data, size);
     }
-    pieces_share(copy, length, MPI_COMM_WORLD);
-    return copy;
+    pieces_share(copy, size, MPI_COMM_WORLD);
+    return (struct bytes){.at = copy, .end = copy + size};
 }
 
 /* --- the study --------------------------------------------------------------------------- */
 
-/* Fills in what results tell of the study. The texts are kept as rank 0 first had them: a text made
- * of a resolved one no longer knows which values were defaults. */
-static void tell_of_study(struct run *run, const char *config, const char *overrides,
-                          const char *resolved, const char *command)
+/* What is told of the study by its first point; what points have of their own is in their runs. */
+static void note_model(struct run *run)
 {
-    const struct study_settings *s = &run->study->settings;
-    run->meta = (struct results_meta){
-        .name = s->name,
-        .config = config,
-        .overrides = overrides,
-        .resolved = resolved,
-        .command = command,
-        .software = "squall " SQUALL_VERSION,
-        .git = SQUALL_GIT,
-        .plan_hash = plan_hash(run->study),
-        .seed = (uint64_t)s->seed,
-        .n_points = 1,
-        .n_replications = (uint64_t)s->replications,
-        .end = s->duration,
-        .warmup = s->warmup,
-        .interval = s->interval,
-        .blueprint = &run->study->blueprint,
-    };
+    points_whole(&run->points, &run->memory, &run->whole);
+    run->meta.blueprint = &run->whole;
+    run->meta.points = &run->points;
 }
 
 /* The overrides of the command line, one a line. */
 static const char *join_overrides(struct run *run)
 {
     const char *text = "";
-    for (const char *const *o = run->study->overrides; o && *o; o++) {
+    for (const char *const *o = run->request->overrides; o && *o; o++) {
         text = arena_format(&run->memory, "%s%s\n", text, *o);
     }
     return text;
 }
 
-/* Rank 0: reads the configuration, or the journal's copy of it. */
-static enum exit_status load_first(struct run *run, const struct entity_type *const *registry)
+/* What reading the points tells of them. */
+struct expecting {
+    sim_time end; /* [ns] the longest */
+    bool many;    /* points */
+};
+
+static void expect_point(void *context, const struct study *s, struct point *point, uint64_t k,
+                         uint64_t n)
+{
+    struct expecting *e = context;
+    sim_time end = s->settings.duration;
+    (void)k;
+    e->end = end > e->end ? end : e->end;
+    if (n > 1) {
+        struct flow f;
+        flow_expect(&s->blueprint, &f);
+        point->events = (uint64_t)(f.total * (double)end / SIM_TIME_S);
+        flow_close(&f);
+    }
+}
+
+/* Rank 0: reads the configuration. */
+static enum exit_status load_config(struct run *run, const struct entity_type *const *registry)
 {
     const struct run_request *q = run->request;
     struct diag diag = {0};
-    struct results_meta old = {0};
-    if (q->journal) {
-        if (!journal_meta(q->journal, &run->memory, &old, &run->error)) {
-            return run_complain(run, EXIT_WRONG_INPUT);
-        }
-        run->study = study_parse("the journal's configuration", old.resolved, strlen(old.resolved),
-                                 NULL, registry, &diag);
-    } else {
-        run->study = study_load(q->config, q->overrides, registry, &diag);
-    }
+    struct expecting e = {.end = 0};
+    const struct points_visitor visitor = {expect_point, &e};
+    bool good = points_load(&run->points, q->config, q->overrides, registry, &diag, &visitor);
     diag_print(&diag, stderr, 0);
     diag_close(&diag);
-    if (!run->study) {
+    if (!good) {
         return EXIT_WRONG_INPUT;
     }
-    if (q->journal) {
-        tell_of_study(run, old.config, old.overrides, old.resolved, old.command);
-        if (run->meta.plan_hash != old.plan_hash) {
-            results_fail(&run->error,
-                         "%s was begun by %s, which understood its configuration "
-                         "differently; resume it with that version",
-                         q->journal, old.software);
-            return run_complain(run, EXIT_WRONG_INPUT);
-        }
-    } else {
-        tell_of_study(run, run->study->text, join_overrides(run),
-                      resolved_text(run->study, &run->memory), q->command);
+    const struct study_settings *s = &run->points.held->settings;
+    run->meta = (struct results_meta){
+        .name = arena_copy(&run->memory, s->name),
+        .config = run->points.config,
+        .overrides = join_overrides(run),
+        .resolved = run->points.resolved,
+        .command = q->command,
+        .software = "squall " SQUALL_VERSION,
+        .git = SQUALL_GIT,
+        .plan_hash = points_hash(&run->points),
+        .seed = (uint64_t)s->seed,
+        .n_points = run->points.n,
+        .n_replications = (uint64_t)s->replications,
+        .shard = q->shard,
+        .shards = q->shards,
+        .end = e.end,
+        .warmup = s->warmup,
+        .interval = s->interval,
+    };
+    note_model(run);
+    return EXIT_DONE;
+}
+
+/* Takes up the points that the meta tells of. */
+static bool restore(struct run *run, const struct entity_type *const *registry)
+{
+    struct diag diag = {0};
+    bool good = run->meta.points &&
+                points_restore(&run->points, run->meta.points, registry, &diag) &&
+                points_hash(&run->points) == run->meta.plan_hash;
+    diag_close(&diag);
+    if (good) {
+        note_model(run);
+    }
+    return good;
+}
+
+/* Rank 0: reads the journal's copy of the study. */
+static enum exit_status load_journal(struct run *run, const struct entity_type *const *registry)
+{
+    const char *journal = run->request->journal;
+    if (!journal_meta(journal, &run->memory, &run->meta, &run->error)) {
+        return run_complain(run, EXIT_WRONG_INPUT);
+    }
+    if (!restore(run, registry)) {
+        results_fail(&run->error,
+                     "%s was begun by %s, which understood its configuration "
+                     "differently; resume it with that version",
+                     journal, run->meta.software);
+        return run_complain(run, EXIT_WRONG_INPUT);
     }
     return EXIT_DONE;
 }
 
-/* The other ranks build the same study from rank 0's resolved text. */
+/* The other ranks take up what rank 0 has. */
 static void load_others(struct run *run, const struct entity_type *const *registry)
 {
-    char *resolved = share_text(run, run->rank == 0 ? run->meta.resolved : NULL);
-    uint64_t hash = run->meta.plan_hash;
-    MPI_Bcast(&hash, 1, MPI_UINT64_T, 0, MPI_COMM_WORLD);
-    char *config = share_text(run, run->rank == 0 ? run->meta.config : NULL);
-    char *overrides = share_text(run, run->rank == 0 ? run->meta.overrides : NULL);
-    char *command = share_text(run, run->rank == 0 ? run->meta.command : NULL);
+    struct buffer text = {0};
     if (run->rank == 0) {
-        return;
+        meta_encode(&run->meta, &text);
     }
-    struct diag diag = {0};
-    run->study = study_parse("resolved", resolved, strlen(resolved), NULL, registry, &diag);
-    if (!run->study) {
-        diag_print(&diag, stderr, 0);
+    struct bytes bytes = share(run, text.data, text.size);
+    buffer_close(&text);
+    if (run->rank != 0) {
+        CHECK(meta_decode(&bytes, &run->memory, &run->meta) && restore(run, registry),
+              "the plan of rank 0 is not understood on rank %d", run->rank);
     }
-    CHECK(run->study, "the resolved configuration does not load on rank %d", run->rank);
-    diag_close(&diag);
-    tell_of_study(run, config, overrides, resolved, command);
-    CHECK(run->meta.plan_hash == hash, "the plan of rank %d is another than that of rank 0",
-          run->rank);
 }
 
 /* Where a rank has died, the others are told to stop and wait for it in vain, until whoever
@@ -163,11 +189,48 @@ void run_warn_of_silence(struct run *run)
     }
 }
 
-static void show_progress(void *context, const struct crew_progress *p)
+/* --- where the crew gets its tasks -------------------------------------------------------- */
+
+static uint64_t take_tasks(void *context, uint64_t *tasks, uint64_t most)
+{
+    struct run *run = context;
+    return agenda_take(run->agenda, tasks, most);
+}
+
+static bool is_over(void *context)
+{
+    struct run *run = context;
+    return agenda_over(run->agenda);
+}
+
+static uint64_t tasks_left(void *context)
+{
+    struct run *run = context;
+    return agenda_tasks(run->agenda) - agenda_done(run->agenda);
+}
+
+static void note_result(void *context, const struct crew_result *result)
+{
+    struct run *run = context;
+    agenda_put(run->agenda, result->task);
+    progress_done(&run->progress, result->events);
+}
+
+static void show_progress(void *context)
 {
     struct run *run = context;
     run_warn_of_silence(run);
-    progress_show(&run->progress, p->done, p->tasks, p->events);
+    progress_show(&run->progress, agenda_done(run->agenda), agenda_tasks(run->agenda));
+}
+
+/* --- running ------------------------------------------------------------------------------ */
+
+static enum exit_status finish_shard(const struct run *run)
+{
+    if (!run->request->quiet) {
+        printf("%s\n", run->journal);
+    }
+    return EXIT_DONE;
 }
 
 static enum exit_status conclude(struct run *run, enum crew_outcome outcome)
@@ -177,7 +240,7 @@ static enum exit_status conclude(struct run *run, enum crew_outcome outcome)
     }
     switch (outcome) {
     case CREW_FINISHED:
-        return run_write_results(run);
+        return run->meta.shards > 0 ? finish_shard(run) : run_write_results(run);
     case CREW_STOPPED:
         fprintf(stderr,
                 "squall: stopped%s%s; finished replications are in %s: 'squall resume %s' "
@@ -190,11 +253,17 @@ static enum exit_status conclude(struct run *run, enum crew_outcome outcome)
     }
 }
 
-/* Divides the ranks into teams. */
+/* Divides the ranks into teams, which begin with the first point. */
 static void open_team(struct run *run)
 {
-    struct sim_options options = study_options(run->study);
-    team_open(&run->team, &run->request->team, run->n_tasks, &run->study->blueprint, &options);
+    const struct study *s = points_study(&run->points, 0);
+    CHECK(s, "the first point's study is lost");
+    struct sim_options options = study_options(s);
+    uint64_t n = run->rank == 0 ? tasks_left(run) : 0;
+    team_open(&run->team, &run->request->team, n, &s->blueprint, &options);
+    if (run->team.comm != MPI_COMM_NULL) {
+        team_model(&run->team, &s->blueprint, &options);
+    }
     const char *warning = run->rank == 0 ? team_warning(&run->team, &run->memory) : NULL;
     if (warning && !run->request->quiet) {
         fprintf(stderr, "squall: %s\n", warning);
@@ -209,7 +278,13 @@ static enum crew_outcome work_together(struct run *run)
         }
         return CREW_FINISHED;
     }
-    struct crew *crew = crew_open(run->team.leaders, run->tasks, run->n_tasks, show_progress, run);
+    const struct crew_source source = {.take = take_tasks,
+                                       .over = is_over,
+                                       .left = tasks_left,
+                                       .done = note_result,
+                                       .idle = show_progress,
+                                       .context = run};
+    struct crew *crew = crew_open(run->team.leaders, &source);
     run_work(run, crew);
     return crew_close(crew);
 }
@@ -233,10 +308,11 @@ static enum exit_status run_opened(struct run *run)
     if (status != EXIT_DONE) {
         return status;
     }
-    run->journal = share_text(run, run->rank == 0 ? run->journal : NULL);
+    run->journal =
+        (const char *)share(run, run->journal, run->journal ? strlen(run->journal) : 0).at;
     open_team(run);
-    uint64_t all = run->meta.n_points * run->meta.n_replications;
-    progress_open(&run->progress, run->request->quiet || run->rank != 0, all - run->n_tasks);
+    progress_open(&run->progress, run->request->quiet || run->rank != 0,
+                  run->rank == 0 ? agenda_done(run->agenda) : 0);
     enum crew_outcome outcome = work_together(run);
     team_meet();
     progress_close(&run->progress);
@@ -262,17 +338,15 @@ enum exit_status run_study(const struct run_request *request,
     MPI_Comm_rank(MPI_COMM_WORLD, &run.rank);
     enum exit_status status = run.rank == 0 ? check_ranks(&run) : EXIT_DONE;
     if (run.rank == 0 && status == EXIT_DONE) {
-        status = load_first(&run, registry);
+        status = request->journal ? load_journal(&run, registry) : load_config(&run, registry);
     }
     status = agree(status);
     if (status == EXIT_DONE) {
         load_others(&run, registry);
         status = run_opened(&run);
     }
-    free(run.tasks);
-    if (run.study) {
-        study_close(run.study);
-    }
+    agenda_close(run.agenda);
+    points_close(&run.points);
     arena_close(&run.memory);
     return status;
 }

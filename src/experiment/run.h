@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Running a study over ranks: replications are handed out, each goes into a journal when it is
- * finished, and when all are, rank 0 makes the results file of the journal and removes it.
+ * Running a study over ranks: replications of all points are handed out, each goes into a journal
+ * when it is finished, and when all are, rank 0 makes the results file of the journal and removes
+ * it. A shard of a study ends with its journal (experiment/merge.h).
  */
 #ifndef SQUALL_EXPERIMENT_RUN_H
 #define SQUALL_EXPERIMENT_RUN_H
@@ -28,6 +29,7 @@ struct run_request {
     bool resume;                  /* go on with the study's own journal if there is one */
     bool force;                   /* overwrite results and journal that are there */
     bool quiet;
+    uint32_t shard, shards; /* only this share of the study, 1 to `shards`; 0 of 0: all */
     struct team_request team;
     const char *command; /* the command line, for provenance */
 };

@@ -18,6 +18,16 @@ static bool ends_with(const char *text, const char *end)
     return n >= m && strcmp(text + n - m, end) == 0;
 }
 
+/* "storm.journal", or "storm.shard-3-of-8.journal". */
+static const char *journal_name(struct run *run, const char *stem)
+{
+    const struct results_meta *m = &run->meta;
+    return m->shards == 0
+               ? arena_format(&run->memory, "%s.journal", stem)
+               : arena_format(&run->memory, "%s.shard-%" PRIu32 "-of-%" PRIu32 ".journal", stem,
+                              m->shard, m->shards);
+}
+
 /* NAME.h5 goes with NAME.journal. */
 static void name_files(struct run *run)
 {
@@ -25,7 +35,7 @@ static void name_files(struct run *run)
     const char *from = q->output ? q->output : q->journal;
     if (!from) {
         run->output = arena_format(&run->memory, "%s.h5", run->meta.name);
-        run->journal = arena_format(&run->memory, "%s.journal", run->meta.name);
+        run->journal = journal_name(run, run->meta.name);
         return;
     }
     size_t n = strlen(from);
@@ -38,7 +48,7 @@ static void name_files(struct run *run)
         stem[strlen(stem) - strlen(end)] = '\0';
     }
     run->output = q->output ? q->output : arena_format(&run->memory, "%s.h5", stem);
-    run->journal = q->journal ? q->journal : arena_format(&run->memory, "%s.journal", stem);
+    run->journal = q->journal ? q->journal : journal_name(run, stem);
 }
 
 /* The user's journal is that of another plan: says what differs. */
@@ -97,7 +107,7 @@ static enum exit_status prepare_files(struct run *run)
         results_fail(&run->error, "%s is a directory; --output names a file", run->output);
         return run_complain(run, EXIT_WRONG_INPUT);
     }
-    if (access(run->output, F_OK) == 0 && !q->force) {
+    if (run->meta.shards == 0 && access(run->output, F_OK) == 0 && !q->force) {
         results_fail(&run->error, "%s exists; --force overwrites it, --output names another",
                      run->output);
         return run_complain(run, EXIT_WRONG_INPUT);
@@ -118,25 +128,31 @@ static enum exit_status prepare_files(struct run *run)
     return EXIT_DONE;
 }
 
-/* Lists the replications that the journal lacks. */
+static void open_agenda(struct run *run)
+{
+    const struct results_meta *m = &run->meta;
+    double *cost = malloc(m->n_points * sizeof *cost);
+    CHECK(cost, "out of memory for %" PRIu64 " points", m->n_points);
+    for (uint64_t p = 0; p < m->n_points; p++) {
+        cost[p] = (double)run->points.items[p].events;
+    }
+    run->agenda = agenda_open(&(struct agenda_plan){.n_points = m->n_points,
+                                                    .n_replications = m->n_replications,
+                                                    .cost = cost,
+                                                    .shard = m->shard,
+                                                    .shards = m->shards});
+    free(cost);
+}
+
+/* Finds the replications that the journal has. */
 static enum exit_status list_tasks(struct run *run)
 {
     struct journal_index index = {0};
+    open_agenda(run);
     bool ok = journal_scan(&run->journal, 1, run->meta.plan_hash, &index, &run->error);
-    uint64_t all = run->meta.n_points * run->meta.n_replications;
-    if (ok) {
-        run->tasks = malloc((all ? all : 1) * sizeof *run->tasks);
-        CHECK(run->tasks, "out of memory for %" PRIu64 " tasks", all);
-        size_t have = 0; /* entries are in the order of tasks */
-        for (uint64_t t = 0; t < all; t++) {
-            bool done = have < index.n &&
-                        index.entries[have].point == t / run->meta.n_replications &&
-                        index.entries[have].replication == t % run->meta.n_replications;
-            have += done;
-            if (!done) {
-                run->tasks[run->n_tasks++] = t;
-            }
-        }
+    for (size_t i = 0; ok && i < index.n; i++) {
+        const struct journal_entry *entry = &index.entries[i];
+        agenda_put(run->agenda, entry->point * run->meta.n_replications + entry->replication);
     }
     journal_index_close(&index);
     return ok ? EXIT_DONE : run_complain(run, EXIT_WRONG_INPUT);
@@ -148,18 +164,43 @@ enum exit_status run_open_files(struct run *run)
     return status == EXIT_DONE ? list_tasks(run) : status;
 }
 
+/* How many replications of each point the results consist of; to be freed. */
+static uint64_t *used_by_point(const struct run *run)
+{
+    uint64_t n = run->meta.n_points, *used = malloc(n * sizeof *used);
+    CHECK(used, "out of memory for %" PRIu64 " points", n);
+    for (uint64_t p = 0; p < n; p++) {
+        used[p] = agenda_used(run->agenda, p);
+    }
+    return used;
+}
+
+/* What the results consist of must be there: somebody may have changed the journal. */
+static bool has_all(struct run *run, const struct journal_index *index, const uint64_t *used)
+{
+    uint64_t wanted = 0, have = 0;
+    for (uint64_t p = 0; p < run->meta.n_points; p++) {
+        wanted += used[p];
+    }
+    for (size_t i = 0; i < index->n; i++) {
+        const struct journal_entry *e = &index->entries[i];
+        have += e->point < run->meta.n_points && e->replication < used[e->point];
+    }
+    return have == wanted || results_fail(&run->error,
+                                          "%s has only %" PRIu64 " of %" PRIu64
+                                          " replications: was it changed meanwhile?",
+                                          run->journal, have, wanted);
+}
+
 enum exit_status run_write_results(struct run *run)
 {
     struct journal_index index = {0};
-    uint64_t all = run->meta.n_points * run->meta.n_replications, early = 0;
-    bool ok = journal_scan(&run->journal, 1, run->meta.plan_hash, &index, &run->error);
-    if (ok && index.n != all) {
-        ok = results_fail(&run->error,
-                          "%s has only %zu of %" PRIu64 " replications: was it changed meanwhile?",
-                          run->journal, index.n, all);
-    }
-    ok = ok && results_write(run->output, &run->meta, &index, &early, &run->error);
+    uint64_t early = 0, *used = used_by_point(run);
+    bool ok = journal_scan(&run->journal, 1, run->meta.plan_hash, &index, &run->error) &&
+              has_all(run, &index, used) &&
+              results_write(run->output, &run->meta, &index, used, &early, &run->error);
     journal_index_close(&index);
+    free(used);
     if (!ok) {
         fprintf(stderr,
                 "squall: %s\nFinished replications are in %s: 'squall resume %s' writes the "

@@ -6,10 +6,11 @@
 #ifndef SQUALL_EXPERIMENT_RUN_PARTS_H
 #define SQUALL_EXPERIMENT_RUN_PARTS_H
 
+#include "experiment/agenda.h"
 #include "experiment/crew.h"
 #include "experiment/progress.h"
 #include "experiment/run.h"
-#include "model/study.h"
+#include "model/points.h"
 #include "results/error.h"
 #include "results/meta.h"
 
@@ -19,12 +20,12 @@ struct run {
     int rank;
     struct team team;
     struct arena memory;
-    struct study *study;
+    struct points points;
+    struct blueprint whole; /* of all points together */
     struct results_meta meta;
-    const char *output;  /* 0 */
-    const char *journal; /* directory */
-    uint64_t *tasks;     /* 0: replications not yet run */
-    uint64_t n_tasks;    /* 0 */
+    const char *output;    /* 0 */
+    const char *journal;   /* directory */
+    struct agenda *agenda; /* 0 */
     struct progress progress;
     uint64_t stopping_since; /* [ns] of patience_clock; 0: nobody asked for it */
     bool warned;             /* that the others may not answer */
@@ -34,7 +35,8 @@ struct run {
 /* Prints the error and returns `status`. */
 enum exit_status run_complain(struct run *run, enum exit_status status);
 
-/* Rank 0: decides where results go and that nothing is lost by it, and lists what is to be run. */
+/* Rank 0: decides where results go and that nothing is lost by it, and finds out what is to be run.
+ */
 enum exit_status run_open_files(struct run *run);
 
 /* Rank 0: makes the results file of a complete journal, and removes the journal. */

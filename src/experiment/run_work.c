@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -14,7 +15,9 @@
 /* What a rank of a team works with. */
 struct worker {
     struct run *run;
-    struct crew *crew; /* NULL: it does not lead */
+    struct crew *crew;         /* NULL: it does not lead */
+    const struct study *study; /* of the point under way */
+    uint64_t point;            /* whose study that is */
     struct sim *sim;
     struct journal *journal; /* leader: NULL until there is something to write */
     struct buffer piece, record;
@@ -31,7 +34,7 @@ static bool keep_on(void *context)
     if (!b->crew) {
         return !signals_stop();
     }
-    progress_within(&b->run->progress, (double)sim_now(b->sim) / (double)b->run->meta.end,
+    progress_within(&b->run->progress, (double)sim_now(b->sim) / (double)sim_end(b->sim),
                     sim_events(b->sim) * (uint64_t)b->run->team.size);
     return crew_poll(b->crew);
 }
@@ -40,7 +43,7 @@ static bool keep_on(void *context)
  * stuck depends on how its model was divided; and some are not wanted. */
 static bool is_void(const struct worker *b, enum run_status status)
 {
-    const struct failure_budget *budget = b->run->study->blueprint.budget.policy;
+    const struct failure_budget *budget = b->study->blueprint.budget.policy;
     return status == RUN_EVENT_LIMIT ||
            (status == RUN_BUDGET_TRIPPED && budget->action == BUDGET_ABORT);
 }
@@ -59,6 +62,7 @@ static bool replicate(struct worker *b, struct record_head *head)
         return false;
     }
     head->sim_end = reached;
+    head->warmup = sim_options(b->sim)->warmup;
     head->status = end == WINDOWS_STUCK                               ? RUN_EVENT_LIMIT
                    : windows_tripped(team->windows) != SIM_TIME_NEVER ? RUN_BUDGET_TRIPPED
                                                                       : RUN_OK;
@@ -106,7 +110,7 @@ static void complain(struct worker *b, const struct record_head *head)
  * when. */
 static bool make_record(struct worker *b, const struct record_head *head)
 {
-    const struct blueprint *plan = &b->run->study->blueprint;
+    const struct blueprint *plan = &b->study->blueprint;
     const struct team *team = &b->run->team;
     b->piece.size = b->record.size = 0;
     if (b->crew) {
@@ -155,26 +159,54 @@ static bool next_task(struct worker *b, uint64_t *task)
     return word != 0;
 }
 
+/* Takes up another point's model. Collective over the team; all come to the same. */
+static bool turn_to(struct worker *b, uint64_t point)
+{
+    struct run *run = b->run;
+    if (point == b->point) {
+        return true;
+    }
+    team_drop_model(&run->team);
+    if (!meta_model(&run->meta, point, &run->error)) {
+        return false;
+    }
+    b->study = run->points.held;
+    b->point = point;
+    struct sim_options options = study_options(b->study);
+    team_model(&run->team, &b->study->blueprint, &options);
+    b->sim = windows_sim(run->team.windows);
+    return true;
+}
+
+static void do_task(struct worker *b, uint64_t task)
+{
+    uint64_t began = patience_clock();
+    struct record_head head = {.point = task / b->run->meta.n_replications,
+                               .replication = task % b->run->meta.n_replications};
+    b->ok = turn_to(b, head.point);
+    if (!b->ok || !replicate(b, &head)) {
+        return; /* to hear from the leader that there is no more */
+    }
+    b->ok = record(b, &head, patience_clock() - began);
+    if (b->ok && b->crew) {
+        crew_done(b->crew,
+                  &(struct crew_result){
+                      .task = task, .events = head.events, .value = NAN, .status = head.status});
+    }
+}
+
 static void work(struct worker *b)
 {
     uint64_t task;
     while (next_task(b, &task)) {
-        uint64_t began = patience_clock();
-        struct record_head head = {.point = task / b->run->meta.n_replications,
-                                   .replication = task % b->run->meta.n_replications};
-        if (!replicate(b, &head)) {
-            continue; /* to hear from the leader that there is no more */
-        }
-        b->ok = record(b, &head, patience_clock() - began);
-        if (b->ok && b->crew) {
-            crew_done(b->crew, head.events);
-        }
+        do_task(b, task);
     }
 }
 
 void run_work(struct run *run, struct crew *crew)
 {
-    struct worker b = {.run = run, .crew = crew, .sim = windows_sim(run->team.windows)};
+    struct worker b = {
+        .run = run, .crew = crew, .study = run->points.held, .sim = windows_sim(run->team.windows)};
     b.pieces = calloc((size_t)run->team.size, sizeof *b.pieces);
     CHECK(b.pieces, "out of memory");
     /* The file of a rank is made when it has something to write, but that of rank 0 at once: then

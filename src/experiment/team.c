@@ -36,55 +36,50 @@ static void division_close(struct division *d)
     partition_close(&d->partition);
 }
 
-/* Where there are more ranks than replications: the team that is expected to be fastest. False, and
- * `best` is not open, when that is one rank. */
-static bool find_fastest(struct division *best, const struct team_request *q,
-                         const struct blueprint *b, const struct flow *f, int most)
+/* Where there are more ranks than replications: the size of the team that is expected to be
+ * fastest. */
+static int find_fastest(const struct team_request *q, const struct blueprint *b,
+                        const struct flow *f, int most)
 {
     double fastest = EFFICIENCY_WORTH;
-    bool any = false;
+    int best = 1;
     for (int size = most; size > 1; size /= 2) {
         struct division d;
         division_open(&d, q, b, f, (uint32_t)size);
         struct work w = work_of(b, f, &d.cut);
         double speedup = efficiency_of(&machine_default, &w, (uint32_t)size).speedup;
-        if (speedup <= fastest) {
-            division_close(&d);
-            continue;
+        if (speedup > fastest) {
+            fastest = speedup;
+            best = size;
         }
-        if (any) {
-            division_close(best);
-        }
-        fastest = speedup;
-        *best = d;
-        any = true;
+        division_close(&d);
     }
-    return any;
+    return best;
 }
 
-/* Rank 0: how the model is divided for `n_tasks` replications. False: it is not. */
-static bool divide(struct division *d, const struct team_request *q, uint64_t n_tasks, int ranks,
-                   const struct blueprint *b, const struct sim_options *options)
+static void expect(struct flow *f, const struct team_request *q, const struct blueprint *b,
+                   const struct sim_options *options)
+{
+    if (q->profile) {
+        flow_profile(b, options, 0, f);
+    } else {
+        flow_expect(b, f);
+    }
+}
+
+/* Rank 0: how many ranks share a replication. */
+static int choose_size(const struct team_request *q, uint64_t n_tasks, int ranks,
+                       const struct blueprint *b, const struct sim_options *options)
 {
     bool enough = n_tasks == 0 || n_tasks >= (uint64_t)ranks;
-    int most = q->ranks > 0 ? (int)q->ranks : enough ? 1 : ranks / (int)n_tasks;
-    if (most == 1) {
-        return false;
+    if (q->ranks > 0 || enough) {
+        return q->ranks > 0 ? (int)q->ranks : 1;
     }
     struct flow f;
-    if (q->profile) {
-        flow_profile(b, options, 0, &f);
-    } else {
-        flow_expect(b, &f);
-    }
-    bool divided = q->ranks > 0;
-    if (divided) {
-        division_open(d, q, b, &f, (uint32_t)most);
-    } else {
-        divided = find_fastest(d, q, b, &f, most);
-    }
+    expect(&f, q, b, options);
+    int size = find_fastest(q, b, &f, ranks / (int)n_tasks);
     flow_close(&f);
-    return divided;
+    return size;
 }
 
 bool team_check(const struct team_request *q, int ranks, struct results_error *e)
@@ -102,9 +97,31 @@ bool team_check(const struct team_request *q, int ranks, struct results_error *e
     return true;
 }
 
+void team_open(struct team *t, const struct team_request *q, uint64_t n_tasks,
+               const struct blueprint *b, const struct sim_options *options)
+{
+    int rank, ranks;
+    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+    MPI_Comm_size(MPI_COMM_WORLD, &ranks);
+    *t = (struct team){.request = q, .lookahead = SIM_TIME_NEVER};
+    MPI_Bcast(&n_tasks, 1, MPI_UINT64_T, 0, MPI_COMM_WORLD);
+    t->size = rank == 0 ? choose_size(q, n_tasks, ranks, b, options) : 0;
+    MPI_Bcast(&t->size, 1, MPI_INT, 0, MPI_COMM_WORLD);
+    uint64_t most = n_tasks > 0 ? n_tasks : 1;
+    t->teams = (uint64_t)(ranks / t->size) < most ? ranks / t->size : (int)most;
+    t->idle = ranks - t->teams * t->size;
+    t->rank = rank % t->size;
+    bool has_place = rank < t->teams * t->size, leads = has_place && t->rank == 0;
+    MPI_Comm_split(MPI_COMM_WORLD, has_place ? rank / t->size : MPI_UNDEFINED, rank, &t->comm);
+    MPI_Comm_split(MPI_COMM_WORLD, leads ? 0 : MPI_UNDEFINED, rank, &t->leaders);
+}
+
+/* --- models ------------------------------------------------------------------------------- */
+
 static void note_cut(struct team *t, const struct blueprint *b, const struct cut *c)
 {
     t->lookahead = c->lookahead;
+    t->hopeless = false;
     for (int part = 0; part < t->size; part++) {
         t->hopeless |= c->entities[part] == 0;
     }
@@ -113,60 +130,53 @@ static void note_cut(struct team *t, const struct blueprint *b, const struct cut
     }
 }
 
-/* Tells all what rank 0 has found; `d` is read there, NULL without a division. */
-static void share_division(struct team *t, const struct division *d, const struct blueprint *b)
+static void divide(struct team *t, const struct blueprint *b, const struct sim_options *options)
 {
-    t->size = d ? (int)d->partition.parts : 1;
-    MPI_Bcast(&t->size, 1, MPI_INT, 0, MPI_COMM_WORLD);
-    if (t->size == 1) {
-        return;
-    }
-    size_t size = b->n_entities * sizeof *t->part_of;
-    t->part_of = malloc(size);
-    CHECK(t->part_of, "out of memory");
-    if (d) {
-        memcpy(t->part_of, d->partition.part_of, size);
-        note_cut(t, b, &d->cut);
-    }
-    pieces_share(t->part_of, size, MPI_COMM_WORLD);
+    struct flow f;
+    struct division d;
+    expect(&f, t->request, b, options);
+    division_open(&d, t->request, b, &f, (uint32_t)t->size);
+    memcpy(t->part_of, d.partition.part_of, b->n_entities * sizeof *t->part_of);
+    note_cut(t, b, &d.cut);
+    division_close(&d);
+    flow_close(&f);
 }
 
-void team_open(struct team *t, const struct team_request *q, uint64_t n_tasks,
-               const struct blueprint *b, const struct sim_options *options)
+void team_drop_model(struct team *t)
 {
-    int rank, ranks;
-    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
-    MPI_Comm_size(MPI_COMM_WORLD, &ranks);
-    *t = (struct team){.lookahead = SIM_TIME_NEVER};
-    MPI_Bcast(&n_tasks, 1, MPI_UINT64_T, 0, MPI_COMM_WORLD);
-    struct division d;
-    bool divided = rank == 0 && divide(&d, q, n_tasks, ranks, b, options);
-    share_division(t, divided ? &d : NULL, b);
-    if (divided) {
-        division_close(&d);
+    if (t->windows) {
+        windows_add(&t->before, windows_stats(t->windows));
+        windows_close(t->windows);
+        free(t->part_of);
     }
-    uint64_t most = n_tasks > 0 ? n_tasks : 1;
-    t->teams = (uint64_t)(ranks / t->size) < most ? ranks / t->size : (int)most;
-    t->idle = ranks - t->teams * t->size;
-    t->rank = rank % t->size;
-    bool has_place = rank < t->teams * t->size, leads = has_place && t->rank == 0;
-    MPI_Comm_split(MPI_COMM_WORLD, has_place ? rank / t->size : MPI_UNDEFINED, rank, &t->comm);
-    MPI_Comm_split(MPI_COMM_WORLD, leads ? 0 : MPI_UNDEFINED, rank, &t->leaders);
-    if (has_place) {
-        t->windows = windows_open(t->comm, b, t->part_of, options, q->exchange);
+    t->windows = NULL;
+    t->part_of = NULL;
+}
+
+void team_model(struct team *t, const struct blueprint *b, const struct sim_options *options)
+{
+    CHECK(!t->windows, "the model before is still there");
+    if (t->size > 1) {
+        size_t size = b->n_entities * sizeof *t->part_of;
+        t->part_of = malloc(size);
+        CHECK(t->part_of, "out of memory");
+        if (t->rank == 0) {
+            divide(t, b, options);
+        }
+        pieces_share(t->part_of, size, t->comm);
     }
+    t->windows = windows_open(t->comm, b, t->part_of, options, t->request->exchange);
 }
 
 void team_close(struct team *t)
 {
-    if (t->windows) {
-        windows_close(t->windows);
+    team_drop_model(t);
+    if (t->comm != MPI_COMM_NULL) {
         MPI_Comm_free(&t->comm);
     }
     if (t->leaders != MPI_COMM_NULL) {
         MPI_Comm_free(&t->leaders);
     }
-    free(t->part_of);
 }
 
 /* --- working together --------------------------------------------------------------------- */
@@ -243,15 +253,14 @@ enum { WINDOWS, EVENTS, SENT, MESSAGES, EMPTY, BYTES, RUN, BLOCKED, WALL, FIGURE
 
 static void own_figures(const struct team *t, uint64_t figures[FIGURES])
 {
-    memset(figures, 0, FIGURES * sizeof *figures);
+    struct windows_stats s = t->before;
     if (t->windows) {
-        const struct windows_stats *s = windows_stats(t->windows);
-        memcpy(figures,
-               (uint64_t[FIGURES]){s->windows, s->events, s->sent_events, s->messages,
-                                   s->empty_messages, s->bytes, s->run_ns, s->blocked_ns,
-                                   s->wall_ns},
-               FIGURES * sizeof *figures);
+        windows_add(&s, windows_stats(t->windows));
     }
+    memcpy(figures,
+           (uint64_t[FIGURES]){s.windows, s.events, s.sent_events, s.messages, s.empty_messages,
+                               s.bytes, s.run_ns, s.blocked_ns, s.wall_ns},
+           FIGURES * sizeof *figures);
 }
 
 /* What keeps the ranks of a team together, in words. */

@@ -30,26 +30,36 @@ struct team_request {
 };
 
 struct team {
-    MPI_Comm comm;     /* of its ranks; MPI_COMM_NULL: this rank is left over */
-    MPI_Comm leaders;  /* of all teams; MPI_COMM_NULL: this rank leads none */
-    int rank, size;    /* within comm */
-    int teams, idle;   /* ranks that have nothing to do, for want of replications or of a team */
-    bool hopeless;     /* a part of the model is empty: it cannot be divided in so many */
-    uint32_t *part_of; /* of every entity; NULL in a team of one. Owned */
-    struct windows *windows;
-    sim_time lookahead; /* [ns] between the parts; SIM_TIME_NEVER in a team of one */
-    char limit[300];    /* the wire that it is that of, in words */
+    MPI_Comm comm;    /* of its ranks; MPI_COMM_NULL: this rank is left over */
+    MPI_Comm leaders; /* of all teams; MPI_COMM_NULL: this rank leads none */
+    int rank, size;   /* within comm */
+    int teams, idle;  /* ranks that have nothing to do, for want of replications or of a team */
+    const struct team_request *request; /* not owned */
+    /* Of the model: */
+    bool hopeless;               /* a part of it is empty: it cannot be divided in so many */
+    uint32_t *part_of;           /* of every entity; NULL in a team of one. Owned */
+    struct windows *windows;     /* owned; NULL: there is no model yet */
+    sim_time lookahead;          /* [ns] between the parts; SIM_TIME_NEVER in a team of one */
+    char limit[300];             /* the wire that it is that of, in words */
+    struct windows_stats before; /* of the windows of earlier models */
 };
 
 /* Whether there are enough ranks for what the user wants. */
 bool team_check(const struct team_request *q, int ranks, struct results_error *e);
 
 /* Collective over MPI_COMM_WORLD. Rank 0 decides how many ranks share one of `n_tasks`
- * replications, which is read there, and who has which part of the model, and tells all. There are
- * no more teams than replications. */
+ * replications, which is read there, and tells all; `b` is a typical model. There are no more teams
+ * than replications. The request must outlive the team. */
 void team_open(struct team *t, const struct team_request *q, uint64_t n_tasks,
                const struct blueprint *b, const struct sim_options *options);
 void team_close(struct team *t);
+
+/* Collective over the team: takes up a model. The leader decides who has which part of it. The
+ * blueprint must live until the model is dropped. */
+void team_model(struct team *t, const struct blueprint *b, const struct sim_options *options);
+
+/* Collective over the team: lets go of the model, before another one is taken up. */
+void team_drop_model(struct team *t);
 
 /* Collective over MPI_COMM_WORLD: waits for all without keeping a core busy. */
 void team_meet(void);

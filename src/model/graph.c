@@ -408,7 +408,16 @@ static void check_called(struct draft *d)
     }
 }
 
-/* By default: whoever is called by nobody (they make the load), and whoever the timeline names. */
+static bool listed(const char *name, const char *const *names)
+{
+    while (*names && strcmp(*names, name) != 0) {
+        names++;
+    }
+    return *names;
+}
+
+/* By default: whoever is called by nobody (they make the load), and whoever the timeline names;
+ * of the points of a sweep, at any of these. */
 static void default_series(struct draft *d)
 {
     struct study *s = d->study;
@@ -416,7 +425,9 @@ static void default_series(struct draft *d)
     o->series.items = arena_take(&s->memory, s->n_groups * sizeof *o->series.items);
     o->series.count = 0;
     for (uint32_t g = 0; g < s->n_groups; g++) {
-        if (d->named[g] || !d->called[g]) {
+        bool keeps =
+            s->series ? listed(s->groups[g].name, s->series) : d->named[g] || !d->called[g];
+        if (keeps) {
             o->series.items[o->series.count++].name =
                 (struct name_ref){.name = s->groups[g].name, .at = s->groups[g].at};
         }

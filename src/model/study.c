@@ -12,6 +12,7 @@
 #include "config/yaml.h"
 #include "model/graph.h"
 #include "model/presets.h"
+#include "model/sweep.h"
 
 /* Bounds of rows. */
 #define LONGEST    1e18 /* [ns] the ceiling of every duration but those of laws of chance */
@@ -366,26 +367,40 @@ static const char *const *top_keys(struct arena *arena)
     return keys;
 }
 
-/* A policy gives only what its user does not write, and an override is no writing: it changes what
+/* One change of the tree: an override, or what a point of the sweep has at a path. */
+struct change {
+    const char *assignment;   /* "path=value", or the path alone ... */
+    const struct node *value; /* ... with its value; NULL in an override */
+};
+
+static bool apply(struct study *s, struct node *root, const struct change *c,
+                  const char *const *keys, struct diag *d)
+{
+    return c->value ? override_value(root, c->assignment, c->value, keys, &s->memory, d)
+                    : override_apply(root, c->assignment, keys, &s->memory, d);
+}
+
+/* A policy gives only what its user does not write, and a change is no writing: it changes what
  * came of a policy. */
-static void change(struct study *s, struct node *root, struct diag *d)
+static void change(struct study *s, struct node *root, const struct change *changes, size_t n,
+                   struct diag *d)
 {
     const char *const *keys = top_keys(&s->memory);
-    for (const char *const *o = s->overrides; *o; o++) {
-        if (override_of_policies(*o)) {
-            override_apply(root, *o, keys, &s->memory, d);
+    for (size_t i = 0; i < n; i++) {
+        if (override_of_policies(changes[i].assignment)) {
+            apply(s, root, &changes[i], keys, d);
         }
     }
     struct policies *policies = policies_open(root, &s->memory, d);
     if (policies) {
         policies_expand(policies);
     }
-    for (const char *const *o = s->overrides; *o; o++) {
-        if (override_of_policies(*o)) {
+    for (size_t i = 0; i < n; i++) {
+        if (override_of_policies(changes[i].assignment)) {
             continue;
         }
         /* Its value may name policies, too. */
-        if (override_apply(root, *o, keys, &s->memory, d) && policies) {
+        if (apply(s, root, &changes[i], keys, d) && policies) {
             policies_expand(policies);
         }
     }
@@ -394,14 +409,55 @@ static void change(struct study *s, struct node *root, struct diag *d)
     }
 }
 
-static void read_study(struct study *s, const char *file, struct diag *d)
+/* Overrides of the sweep itself come before it is read. */
+static const struct node *sweep_block(struct study *s, struct node *root, struct diag *d)
+{
+    const char *const *keys = top_keys(&s->memory);
+    for (const char *const *o = s->overrides; *o; o++) {
+        if (override_of(*o, "sweep")) {
+            override_apply(root, *o, keys, &s->memory, d);
+        }
+    }
+    return node_child(root, "sweep");
+}
+
+/* Makes the changes that turn the configuration as written into the point. */
+static void make_point(struct study *s, const struct study_source *source, struct node *root,
+                       struct diag *d)
+{
+    struct sweep own, *sweep = &own;
+    const struct node *block = sweep_block(s, root, d);
+    if (source->sweep) {
+        own = *source->sweep;
+    } else if (!sweep_read(block, &s->memory, d, sweep)) {
+        return;
+    }
+    size_t n = 0, most = sweep->n_axes;
+    for (const char *const *o = s->overrides; *o; o++) {
+        most++;
+    }
+    struct change *changes = arena_take(&s->memory, (most + 1) * sizeof *changes);
+    for (const char *const *o = s->overrides; *o; o++) {
+        if (!override_of(*o, "sweep")) {
+            changes[n++].assignment = *o;
+        }
+    }
+    for (uint32_t a = 0; a < sweep->n_axes; a++) {
+        const struct axis *axis = &sweep->axes[a];
+        changes[n++] =
+            (struct change){axis->path, axis->values[sweep_value(sweep, source->point, a)]};
+    }
+    change(s, root, changes, n, d);
+}
+
+static void draw_study(struct study *s, const struct study_source *source, struct diag *d)
 {
     size_t errors = d->errors;
-    struct node *root = yaml_parse(file, s->text, s->length, &s->memory, d);
+    struct node *root = yaml_parse(source->file, s->text, s->length, &s->memory, d);
     if (!root) {
         return;
     }
-    change(s, root, d);
+    make_point(s, source, root, d);
     s->root = root;
     struct binder binder = {&s->memory, d};
     const struct schema *schemas[] = {&study_schema, &study_blocks_schema, NULL};
@@ -411,23 +467,31 @@ static void read_study(struct study *s, const char *file, struct diag *d)
     graph_draw(s, d->errors == errors, d);
 }
 
-struct study *study_parse(const char *file, const char *text, size_t length,
-                          const char *const *overrides, const struct entity_type *const *registry,
-                          struct diag *d)
+struct study *study_read(const struct study_source *source, struct diag *d)
 {
     size_t errors = d->errors;
     struct study *s = calloc(1, sizeof *s);
     CHECK(s, "out of memory (%zu bytes)", sizeof *s);
-    s->registry = registry;
-    s->text = arena_text(&s->memory, text, length);
-    s->length = length;
-    s->overrides = copy_overrides(&s->memory, overrides);
-    read_study(s, file, d);
+    s->registry = source->registry;
+    s->text = arena_text(&s->memory, source->text, source->length);
+    s->length = source->length;
+    s->overrides = copy_overrides(&s->memory, source->overrides);
+    s->series = source->series;
+    draw_study(s, source, d);
     if (d->errors > errors) {
         study_close(s);
         return NULL;
     }
     return s;
+}
+
+struct study *study_parse(const char *file, const char *text, size_t length,
+                          const char *const *overrides, const struct entity_type *const *registry,
+                          struct diag *d)
+{
+    struct study_source source = {
+        .file = file, .text = text, .length = length, .overrides = overrides, .registry = registry};
+    return study_read(&source, d);
 }
 
 struct study *study_load(const char *path, const char *const *overrides,

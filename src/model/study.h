@@ -130,7 +130,8 @@ struct study_settings {
 
 /* What is bound later, by other rows. */
 struct study_blocks {
-    const struct node *policies, *entities, *sweep;
+    const struct node *policies, *entities;
+    const struct node *sweep; /* see model/sweep.h */
 };
 
 /* What every mapping under `entities` says, whatever its type. */
@@ -155,6 +156,8 @@ enum {
     STUDY_MOST_INTERVALS = 100000000 /* of a time series */
 };
 
+struct sweep;
+
 struct study {
     struct arena memory; /* owned: everything below */
     struct study_settings settings;
@@ -167,6 +170,7 @@ struct study {
     const char *text;                          /* the configuration as given */
     size_t length;                             /* [B] of the text */
     const char *const *overrides;              /* "path=value", in order; ends with NULL */
+    const char *const *series;                 /* as in struct study_source; not owned */
 };
 
 extern const struct schema study_schema;        /* struct study_settings */
@@ -180,13 +184,27 @@ extern const struct schema timed_action_schema; /* model/timeline.c */
 extern const struct stat_spec fault_rows[];
 extern const struct choice throughput_choice;
 
-/* Reads a configuration and draws its blueprint. `overrides` ("path=value", ending with NULL; may
- * be NULL) are applied in order. NULL after errors, which are all in `diag`. The registry must
- * outlive the study. */
+/* What a study is read from. */
+struct study_source {
+    const char *file;             /* what messages call it */
+    const char *text;             /* a configuration */
+    size_t length;                /* [B] */
+    const char *const *overrides; /* "path=value", applied in order; ends with NULL; may be NULL */
+    const struct sweep *sweep;    /* NULL: the text's own */
+    uint64_t point;               /* of the sweep: the study has its values */
+    const char *const *series;    /* groups that keep series, in place of those that do by default;
+                                     ends with NULL; may be NULL */
+    const struct entity_type *const *registry; /* must outlive the study */
+};
+
+/* Reads a configuration and draws its blueprint. NULL after errors, which are all in `diag`. */
+struct study *study_read(const struct study_source *source, struct diag *diag);
+
+/* The same for a file as it stands: where it has a sweep, its first point. */
 struct study *study_load(const char *path, const char *const *overrides,
                          const struct entity_type *const *registry, struct diag *diag);
 
-/* The same for a text in memory; `file` is what messages call it. */
+/* The same for a text. */
 struct study *study_parse(const char *file, const char *text, size_t length,
                           const char *const *overrides, const struct entity_type *const *registry,
                           struct diag *diag);

@@ -76,6 +76,19 @@ struct sim *windows_sim(struct windows *w)
     return w->sim;
 }
 
+void windows_add(struct windows_stats *sum, const struct windows_stats *more)
+{
+    sum->windows += more->windows;
+    sum->events += more->events;
+    sum->sent_events += more->sent_events;
+    sum->messages += more->messages;
+    sum->empty_messages += more->empty_messages;
+    sum->bytes += more->bytes;
+    sum->run_ns += more->run_ns;
+    sum->blocked_ns += more->blocked_ns;
+    sum->wall_ns += more->wall_ns;
+}
+
 const struct windows_stats *windows_stats(const struct windows *w)
 {
     return &w->stats;

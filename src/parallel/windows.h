@@ -68,5 +68,6 @@ sim_time windows_tripped(const struct windows *w);
 
 /* Of all replications since windows_open, this rank's. */
 const struct windows_stats *windows_stats(const struct windows *w);
+void windows_add(struct windows_stats *sum, const struct windows_stats *more);
 
 #endif

@@ -22,10 +22,27 @@ static struct arranged_type *find_type(struct arrangement *s, const struct entit
     return t;
 }
 
-void arrangement_open(struct arrangement *s, const struct results_meta *meta)
+static void choose_points(struct arrangement *s, const uint64_t *used)
+{
+    const struct results_meta *m = s->meta;
+    s->points = calloc(m->n_points + 1, sizeof *s->points);
+    s->used = calloc(m->n_points + 1, sizeof *s->used);
+    CHECK(s->points && s->used, "out of memory for results");
+    for (uint64_t p = 0; p < m->n_points; p++) {
+        uint64_t n = used ? used[p] : m->n_replications;
+        if (n > 0) {
+            s->points[s->n_points] = p;
+            s->used[s->n_points++] = n;
+            s->n_replications = n > s->n_replications ? n : s->n_replications;
+        }
+    }
+}
+
+void arrangement_open(struct arrangement *s, const struct results_meta *meta, const uint64_t *used)
 {
     const struct blueprint *b = meta->blueprint;
     *s = (struct arrangement){.meta = meta};
+    choose_points(s, used);
     s->types = calloc(b->n_groups + 1, sizeof *s->types);
     s->groups = calloc(b->n_groups + 1, sizeof *s->groups);
     CHECK(s->types && s->groups, "out of memory for results");
@@ -50,6 +67,8 @@ void arrangement_open(struct arrangement *s, const struct results_meta *meta)
 
 void arrangement_close(struct arrangement *s)
 {
+    free(s->points);
+    free(s->used);
     free(s->types);
     free(s->groups);
     *s = (struct arrangement){0};

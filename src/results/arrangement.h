@@ -28,14 +28,19 @@ struct arranged_group {
 
 struct arrangement {
     const struct results_meta *meta; /* not owned */
-    struct arranged_type *types;     /* owned; in the order of their first groups */
-    struct arranged_group *groups;   /* owned; as in the blueprint */
+    uint64_t *points, *used;         /* owned; the points that are in the file, by their numbers in
+                                        the plan, and how many replications each has */
+    uint64_t n_points, n_replications; /* in the file; replications of a point, at most */
+    struct arranged_type *types;       /* owned; in the order of their first groups */
+    struct arranged_group *groups;     /* owned; as in the blueprint */
     uint32_t n_types, n_rows;
     uint64_t n_intervals; /* of a time series; 0: nothing is sampled */
     bool traced;          /* somebody is */
 };
 
-void arrangement_open(struct arrangement *s, const struct results_meta *meta);
+/* `used`: of each point of the plan how many replications are to be in the file; points with none
+ * are left out. NULL: all. */
+void arrangement_open(struct arrangement *s, const struct results_meta *meta, const uint64_t *used);
 void arrangement_close(struct arrangement *s);
 
 #endif

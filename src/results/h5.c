@@ -272,6 +272,12 @@ bool h5_numbers(struct h5 *h, const char *path, hid_t stored, const uint64_t *va
     return write_all(h, path, stored, H5T_NATIVE_UINT64, value, n, scale, units, long_name);
 }
 
+bool h5_reals(struct h5 *h, const char *path, const double *value, hsize_t n, const char *scale,
+              const char *units, const char *long_name)
+{
+    return write_all(h, path, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, value, n, scale, units, long_name);
+}
+
 bool h5_scale_texts(struct h5 *h, const char *path, const char *const *value, hsize_t n,
                     const char *long_name)
 {

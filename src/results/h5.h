@@ -86,6 +86,8 @@ bool h5_texts(struct h5 *h, const char *path, const char *const *value, hsize_t 
               const char *scale, const char *long_name);
 bool h5_numbers(struct h5 *h, const char *path, hid_t stored, const uint64_t *value, hsize_t n,
                 const char *scale, const char *units, const char *long_name);
+bool h5_reals(struct h5 *h, const char *path, const double *value, hsize_t n, const char *scale,
+              const char *units, const char *long_name);
 
 /* A further name, in another group, of an object. */
 bool h5_link(struct h5 *h, const char *object, const char *path);

@@ -60,6 +60,7 @@ const struct layout_named layout_runs[LAYOUT_RUNS] = {
                         "Simulated time at which the failure budget was spent (0: it was not)"},
     [LAYOUT_DROPPED] = {"runs/trace_dropped", "1",
                         "Rows of the trace beyond what an entity may keep"},
+    [LAYOUT_WARMUP] = {"runs/warmup", "ns", "Simulated time from when on statistics count"},
     [LAYOUT_WALL] = {"provenance/wall_ns", "ns", "Time that running the replication took"},
 };
 

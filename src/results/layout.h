@@ -9,9 +9,12 @@
  *                            running on several ranks cost: the only part that differs when a study
  *                            is run again
  *   /config, /overrides, /config_resolved, /plan
- *   /point, /replication     dimensions
+ *   /point, /replication     dimensions; a point has the number that it has in the plan, of which
+ *                            those are left out that nobody looked at
+ *   /axes/PATH               [point], what each point has there
  *   /runs/NAME               [point, replication]
- *   /entities/TYPE/          `entity`, the dimension (names); id, group, instance
+ *   /entities/TYPE/          `entity`, the dimension (names); id, group, instance; where the
+ *                            points do not have as many, `present` [point, entity]
  *   /stats/TYPE/ROW          [point, replication, entity], counters
  *   /gauges/TYPE/ROW/        time_integral, max, shaped alike
  *   /histograms/TYPE/ROW/    total, sum, min, max, shaped alike; and compressed rows, see below
@@ -52,7 +55,7 @@
 #define LAYOUT_FILETYPE "squall-results"
 enum {
     LAYOUT_MAJOR = 1, /* readers need the same */
-    LAYOUT_MINOR = 1, /* readers need none: what a higher one adds can be passed over */
+    LAYOUT_MINOR = 2, /* readers need none: what a higher one adds can be passed over */
 };
 
 /* One dataset of a statistics row. */
@@ -96,8 +99,9 @@ enum layout_run {
     LAYOUT_EVENTS,
     LAYOUT_SIM_END,
     LAYOUT_DIGEST,
-    LAYOUT_TRIPPED, /* from here to LAYOUT_WALL: since minor version 1 */
+    LAYOUT_TRIPPED, /* this and the next: since minor version 1 */
     LAYOUT_DROPPED,
+    LAYOUT_WARMUP, /* since minor version 2 */
     LAYOUT_WALL,
     LAYOUT_RUNS
 };
@@ -137,6 +141,7 @@ enum layout_trace {
 };
 extern const struct layout_named layout_traces[LAYOUT_TRACES];
 #define LAYOUT_TRACE  "trace"
+#define LAYOUT_AXES   "axes"
 #define LAYOUT_GROUPS "breakdowns/group"
 
 enum { LAYOUT_PATH = 512 }; /* [B] room for any path, unit or long name */

@@ -285,17 +285,20 @@ bool results_runs(struct results *r, uint64_t point, struct results_run *run,
     r->file->error = e;
     bool ok = true;
     for (uint64_t i = 0; ok && i < LAYOUT_RUNS; i++) {
-        bool missing = r->minor == 0 && (i == LAYOUT_TRIPPED || i == LAYOUT_DROPPED);
+        bool missing = (r->minor < 1 && (i == LAYOUT_TRIPPED || i == LAYOUT_DROPPED)) ||
+                       (r->minor < 2 && i == LAYOUT_WARMUP);
         ok = missing || read_run(r->file, layout_runs[i].path, point, n, value + i * n);
     }
     for (uint64_t i = 0; ok && i < n; i++) {
-        run[i] = (struct results_run){.status = (enum run_status)value[LAYOUT_STATUS * n + i],
-                                      .events = value[LAYOUT_EVENTS * n + i],
-                                      .sim_end = (sim_time)value[LAYOUT_SIM_END * n + i],
-                                      .tripped = (sim_time)value[LAYOUT_TRIPPED * n + i],
-                                      .dropped = value[LAYOUT_DROPPED * n + i],
-                                      .digest = value[LAYOUT_DIGEST * n + i],
-                                      .wall_ns = value[LAYOUT_WALL * n + i]};
+        run[i] = (struct results_run){
+            .status = (enum run_status)value[LAYOUT_STATUS * n + i],
+            .events = value[LAYOUT_EVENTS * n + i],
+            .sim_end = (sim_time)value[LAYOUT_SIM_END * n + i],
+            .tripped = (sim_time)value[LAYOUT_TRIPPED * n + i],
+            .dropped = value[LAYOUT_DROPPED * n + i],
+            .warmup = r->minor < 2 ? r->meta.warmup : (sim_time)value[LAYOUT_WARMUP * n + i],
+            .digest = value[LAYOUT_DIGEST * n + i],
+            .wall_ns = value[LAYOUT_WALL * n + i]};
         ok = value[LAYOUT_STATUS * n + i] < RUN_STATUSES ||
              results_fail(e, "cannot read %s: a replication has an unknown status", r->file->path);
     }

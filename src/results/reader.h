@@ -33,6 +33,7 @@ struct results_run {
     sim_time sim_end; /* [ns] */
     sim_time tripped; /* [ns]; 0: it was not */
     uint64_t dropped; /* rows of the trace */
+    sim_time warmup;  /* [ns] */
     uint64_t digest;
     uint64_t wall_ns; /* [ns] */
 };

@@ -10,7 +10,7 @@
 #include "base/check.h"
 #include "engine/entity.h"
 
-enum { RECORD_FORMAT = 2 };
+enum { RECORD_FORMAT = 3 };
 
 const char *const run_status_names[RUN_STATUSES] = {
     [RUN_OK] = "ok",
@@ -223,6 +223,7 @@ static void put_head(struct buffer *to, const struct record_head *head)
     buffer_varint(to, head->events);
     buffer_varint(to, (uint64_t)head->sim_end);
     buffer_varint(to, (uint64_t)head->tripped);
+    buffer_varint(to, (uint64_t)head->warmup);
     buffer_u64(to, head->digest);
 }
 
@@ -495,14 +496,16 @@ static bool get_head(struct bytes *b, struct record_head *head, struct results_e
     head->replication = bytes_varint(b);
     uint64_t status = bytes_varint(b);
     head->events = bytes_varint(b);
-    uint64_t end = bytes_varint(b), tripped = bytes_varint(b);
+    uint64_t end = bytes_varint(b), tripped = bytes_varint(b), warmup = bytes_varint(b);
     head->digest = bytes_u64(b);
-    if (b->bad || format == 0 || status >= RUN_MISSING || end > INT64_MAX || tripped > INT64_MAX) {
+    if (b->bad || format == 0 || status >= RUN_MISSING || end > INT64_MAX || tripped > INT64_MAX ||
+        warmup > INT64_MAX) {
         return results_fail(e, "a replication's record cannot be understood");
     }
     head->status = (enum run_status)status;
     head->sim_end = (sim_time)end;
     head->tripped = (sim_time)tripped;
+    head->warmup = (sim_time)warmup;
     return true;
 }
 

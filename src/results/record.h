@@ -2,7 +2,8 @@
  *
  * A record is one finished replication as bytes, the payload of a journal's frame:
  *
- *   format, point, replication, status, events, end of the run, when its budget was spent, digest,
+ *   format, point, replication, status, events, end of the run, when its budget was spent, end of
+ *   the warm-up, digest,
  *   then for every entity, in the order of ids, every row of its type's statistics:
  *     counter    value
  *     gauge      time integral, maximum
@@ -51,6 +52,7 @@ struct record_head {
     uint64_t events;  /* handled */
     sim_time sim_end; /* [ns] up to which it ran */
     sim_time tripped; /* [ns] when its failure budget was spent; 0: it was not */
+    sim_time warmup;  /* [ns] from when on its statistics count */
     uint64_t digest;  /* of the events; see sim_digest */
 };
 

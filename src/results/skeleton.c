@@ -58,22 +58,58 @@ static bool counting_scale(struct h5 *h, const char *path, uint64_t n, uint64_t 
     return ok;
 }
 
-static bool runs_dimensions(struct h5 *h, const struct results_meta *m, const char *group)
+static bool runs_dimensions(struct h5 *h, const struct arrangement *s, const char *group)
 {
     char path[LAYOUT_PATH];
     snprintf(path, sizeof path, "%spoint", group);
-    bool ok = counting_scale(h, path, m->n_points, 1, "1", "Sweep point");
+    bool ok = h5_scale_numbers(h, path, s->points, s->n_points, "1", "Sweep point");
     snprintf(path, sizeof path, "%sreplication", group);
-    return ok && counting_scale(h, path, m->n_replications, 1, "1", "Replication");
+    return ok && counting_scale(h, path, s->n_replications, 1, "1", "Replication");
 }
 
-static bool plan(struct h5 *h, const struct results_meta *m)
+/* What the points of the file have on one axis. */
+static bool axis_values(struct h5 *h, const struct arrangement *s, uint32_t a)
 {
+    const struct sweep *sweep = &s->meta->points->axes;
+    const struct axis *axis = &sweep->axes[a];
+    struct arena memory = {0};
+    double *number = arena_take(&memory, s->n_points * sizeof *number);
+    const char **text = arena_take(&memory, s->n_points * sizeof *text);
+    char *path = arena_format(&memory, LAYOUT_AXES "/%s", axis->path);
+    for (char *slash = strchr(path, '/') + 1; (slash = strchr(slash, '/'));) {
+        *slash = '|'; /* a key may have it, a name in HDF5 not */
+    }
+    for (uint64_t p = 0; p < s->n_points; p++) {
+        uint64_t value = sweep_value(sweep, s->points[p], a);
+        number[p] = axis->numbers ? axis->numbers[value] : 0.0;
+        text[p] = axis->texts[value];
+    }
+    const char *scale;
+    bool ok = skeleton_dimensions(h, &memory, path, NULL, false, 1, &scale) &&
+              (axis->numbers ? h5_reals(h, path, number, s->n_points, scale, axis->unit, axis->path)
+                             : h5_texts(h, path, text, s->n_points, scale, axis->path));
+    arena_close(&memory);
+    return ok;
+}
+
+static bool axes(struct h5 *h, const struct arrangement *s)
+{
+    uint32_t n = s->meta->points ? s->meta->points->axes.n_axes : 0;
+    bool ok = true;
+    for (uint32_t a = 0; ok && a < n; a++) {
+        ok = axis_values(h, s, a);
+    }
+    return ok;
+}
+
+static bool plan(struct h5 *h, const struct arrangement *s)
+{
+    const struct results_meta *m = s->meta;
     const struct {
         const char *name;
         uint64_t value;
-    } numbers[] = {{"n_points", m->n_points},
-                   {"n_replications", m->n_replications},
+    } numbers[] = {{"n_points", s->n_points},
+                   {"n_replications", s->n_replications},
                    {"end_ns", (uint64_t)m->end},
                    {"warmup_ns", (uint64_t)m->warmup},
                    {"interval_ns", (uint64_t)m->interval}};
@@ -122,6 +158,47 @@ static void gather_entities(const struct arrangement *s, const struct arranged_t
     }
 }
 
+/* Which entities of the type a point has: 1, or 0 where its groups are smaller. */
+static bool mark_present(const struct arrangement *s, const struct arranged_type *t, uint64_t point,
+                         uint64_t *present, struct results_error *e)
+{
+    const struct blueprint *whole = s->meta->blueprint, *own = meta_model(s->meta, point, e);
+    uint64_t n = 0;
+    for (uint32_t g = 0; own && g < whole->n_groups; g++) {
+        for (uint32_t i = 0; whole->groups[g].type == t->type && i < whole->groups[g].count; i++) {
+            present[n++] = i < own->groups[g].count;
+        }
+    }
+    return own;
+}
+
+static bool presence(struct h5 *h, const struct arrangement *s, const struct arranged_type *t)
+{
+    struct arena memory = {0};
+    uint64_t n = t->n_entities, *present = calloc(s->n_points * n + 1, sizeof *present);
+    CHECK(present != NULL, "out of memory for results");
+    bool ok = true;
+    for (uint64_t p = 0; ok && p < s->n_points; p++) {
+        ok = mark_present(s, t, s->points[p], present + p * n, h->error);
+    }
+    struct h5_shape shape = {.rank = 2, .dims = {s->n_points, n}};
+    const char *path = arena_format(&memory, "entities/%s/present", t->type->name), *scales[3];
+    hid_t id = -1;
+    ok = ok && skeleton_dimensions(h, &memory, path, NULL, false, 1, scales);
+    shape.scales[0] = ok ? scales[0] : NULL;
+    shape.scales[1] = arena_format(&memory, "entities/%s/entity", t->type->name);
+    ok = ok && h5_dataset(h, path, H5T_STD_U8LE, &shape, &id) &&
+         h5_describe(h, id, "1", "1: the point has this entity");
+    if (id >= 0) {
+        bool wrote =
+            !ok || H5Dwrite(id, H5T_NATIVE_UINT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, present) >= 0;
+        ok = (wrote || h5_failed(h, path)) && (H5Dclose(id) >= 0 || h5_failed(h, path)) && ok;
+    }
+    free(present);
+    arena_close(&memory);
+    return ok;
+}
+
 static const char *entity_scale(bool series, const char *type, char *text)
 {
     snprintf(text, LAYOUT_PATH, "%s/%s/entity", series ? "series" : "entities", type);
@@ -150,7 +227,8 @@ static bool entities_of_type(struct h5 *h, const struct arrangement *s,
          h5_numbers(h, path[2], H5T_STD_U64LE, e.instance, e.n, scale, "1",
                     "Number of the entity in its group");
     arena_close(&e.memory);
-    return ok;
+    bool uneven = s->meta->points && s->meta->points->uneven;
+    return ok && (!uneven || presence(h, s, t));
 }
 
 static bool sampled_entities(struct h5 *h, const struct arrangement *s,
@@ -208,7 +286,7 @@ bool skeleton_write(struct h5 *h, const struct arrangement *s)
     const struct results_meta *m = s->meta;
     bool ok = root_attributes(h, m) && h5_text(h, "config", m->config) &&
               h5_text(h, "overrides", m->overrides) && h5_text(h, "config_resolved", m->resolved) &&
-              plan(h, m) && runs_dimensions(h, m, "");
+              plan(h, s) && runs_dimensions(h, s, "") && axes(h, s);
     for (uint32_t i = 0; ok && i < s->n_types; i++) {
         ok = entities_of_type(h, s, &s->types[i]);
     }
@@ -224,8 +302,9 @@ bool skeleton_write(struct h5 *h, const struct arrangement *s)
 
 /* Dimensions list the datasets along them, and h5diff follows such lists. So that /provenance can
  * be left out of a comparison, it has dimensions of its own. */
-bool skeleton_provenance(struct h5 *h, const struct results_meta *m)
+bool skeleton_provenance(struct h5 *h, const struct arrangement *s)
 {
+    const struct results_meta *m = s->meta;
     char host[256] = "", created[32];
     time_t now = time(NULL);
     struct tm utc;
@@ -241,7 +320,7 @@ bool skeleton_provenance(struct h5 *h, const struct results_meta *m)
               h5_attr_text(h, group, "command", m->command) &&
               (!m->parallel || !m->parallel[0] || h5_attr_text(h, group, "parallel", m->parallel));
     H5_TRY(h, "provenance", H5Gclose(group));
-    return ok && runs_dimensions(h, m, "provenance/");
+    return ok && runs_dimensions(h, s, "provenance/");
 }
 
 bool skeleton_dimensions(struct h5 *h, struct arena *arena, const char *path, const char *type,

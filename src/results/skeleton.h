@@ -17,7 +17,7 @@ bool skeleton_finish(struct h5 *h, uint64_t digest);
 /* The group /provenance: what may differ between files of the same results, and no more than its
  * dimensions yet. To be written after everything else is written and closed: objects know each
  * other by their addresses, and those before must not depend on how long the command was. */
-bool skeleton_provenance(struct h5 *h, const struct results_meta *m);
+bool skeleton_provenance(struct h5 *h, const struct arrangement *s);
 
 /* Makes the group that `path` is in and gives it the first `rank` dimensions of a dataset there:
  * point, replication, entity (of `type`), interval. `scales` receives their paths; `series`

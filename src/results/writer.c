@@ -55,6 +55,7 @@ struct writer {
     struct hist_pool pool;     /* of merged histograms */
     uint64_t block;            /* replications in a block */
     uint64_t at;               /* place in the block of the one being read */
+    uint64_t place;            /* of its point in the file */
     uint64_t digest;
     uint64_t early; /* replications that did not end well */
 };
@@ -180,8 +181,8 @@ static void take_dropped(void *context, const struct record_place *place, uint64
 static void plan_column(struct writer *w, const char *path, int rank, uint64_t entities)
 {
     struct column *c = &w->columns[w->n_columns++];
-    const struct results_meta *m = w->study.meta;
-    const hsize_t dims[H5_RANK] = {m->n_points, m->n_replications, entities, w->study.n_intervals};
+    const struct arrangement *s = &w->study;
+    const hsize_t dims[H5_RANK] = {s->n_points, s->n_replications, entities, s->n_intervals};
     *c = (struct column){.dataset = -1, .width = 1, .shape = {.rank = rank}};
     snprintf(c->path, sizeof c->path, "%s", path);
     for (int i = 0; i < rank; i++) {
@@ -222,7 +223,7 @@ static void plan_columns(struct writer *w)
  * written in two goes. */
 static void plan_blocks(struct writer *w)
 {
-    uint64_t width = 0, replications = w->study.meta->n_replications;
+    uint64_t width = 0, replications = w->study.n_replications;
     for (uint32_t i = 0; i < w->n_columns; i++) {
         width += w->columns[i].width;
     }
@@ -303,7 +304,7 @@ static bool open_row(struct writer *w, const struct arranged_type *t, uint32_t k
 {
     const struct stat_spec *row = &t->type->stats[k];
     struct writer_row *out = &w->rows[t->first_row + k];
-    uint64_t runs = w->study.meta->n_points * w->study.meta->n_replications;
+    uint64_t runs = w->study.n_points * w->study.n_replications;
     bool ok = open_columns(w, t, row, out->column, false);
     if (ok && row->kind == STAT_HISTOGRAM) {
         ok = open_rows(w, t, row->name, false, runs * t->n_entities, &out->rows);
@@ -320,7 +321,7 @@ static bool open_series_row(struct writer *w, const struct arranged_type *t, uin
     if (ok && row->kind == STAT_HISTOGRAM) {
         out->merged = calloc(n, sizeof *out->merged);
         CHECK(out->merged != NULL, "out of memory for results");
-        ok = open_rows(w, t, row->name, true, w->study.meta->n_points * n, &out->series_rows);
+        ok = open_rows(w, t, row->name, true, w->study.n_points * n, &out->series_rows);
     }
     return ok;
 }
@@ -385,11 +386,10 @@ static bool take_replication(struct writer *w, const struct journal_entry *entry
     if (!entry) {
         return skip_replication(w);
     }
-    observed_replication(w->observed, entry->point, entry->replication);
-    if (!journal_read(w->index, (size_t)(entry - w->index->entries), payload, e) ||
-        !record_decode(payload->data, payload->size, w->study.meta->blueprint, &visitor, &head,
-                       e) ||
-        e->text[0]) {
+    observed_replication(w->observed, w->place, entry->replication);
+    const struct blueprint *model = meta_model(w->study.meta, entry->point, e);
+    if (!model || !journal_read(w->index, (size_t)(entry - w->index->entries), payload, e) ||
+        !record_decode(payload->data, payload->size, model, &visitor, &head, e) || e->text[0]) {
         return false;
     }
     w->digest = hash_bytes(w->digest, payload->data, payload->size);
@@ -399,6 +399,7 @@ static bool take_replication(struct writer *w, const struct journal_entry *entry
     w->columns[LAYOUT_SIM_END].block[w->at] = (uint64_t)head.sim_end;
     w->columns[LAYOUT_DIGEST].block[w->at] = head.digest;
     w->columns[LAYOUT_TRIPPED].block[w->at] = (uint64_t)head.tripped;
+    w->columns[LAYOUT_WARMUP].block[w->at] = (uint64_t)head.warmup;
     return true;
 }
 
@@ -450,7 +451,7 @@ static bool flush_blocks(struct writer *w, uint64_t point, uint64_t first, uint6
     for (uint32_t i = 0; ok && i < w->n_columns; i++) {
         ok = i == LAYOUT_WALL || flush_column(w, &w->columns[i], point, first, n);
     }
-    return ok && (first + n < w->study.meta->n_replications || flush_merged(w));
+    return ok && (first + n < w->study.n_replications || flush_merged(w));
 }
 
 static bool flush_wall(struct writer *w, uint64_t point, uint64_t first, uint64_t n)
@@ -458,31 +459,56 @@ static bool flush_wall(struct writer *w, uint64_t point, uint64_t first, uint64_
     return flush_column(w, &w->columns[LAYOUT_WALL], point, first, n);
 }
 
-/* Takes every replication of the study, there or missing, and flushes where a block ends. */
+/* The journal's entry of (point, replication), or NULL; `*n` is where the search goes on, for what
+ * is asked for comes in order. */
+static const struct journal_entry *entry_of(const struct writer *w, uint64_t point,
+                                            uint64_t replication, size_t *n)
+{
+    const struct journal_entry *e = w->index->entries;
+    while (*n < w->index->n &&
+           (e[*n].point < point || (e[*n].point == point && e[*n].replication < replication))) {
+        ++*n;
+    }
+    bool there = *n < w->index->n && e[*n].point == point && e[*n].replication == replication;
+    return there ? &e[*n] : NULL;
+}
+
+/* Takes every replication of the file, there or missing, and flushes where a block ends. */
 static bool walk(struct writer *w, bool (*take)(struct writer *, const struct journal_entry *),
                  bool (*flush)(struct writer *, uint64_t point, uint64_t first, uint64_t n))
 {
-    const struct results_meta *m = w->study.meta;
+    const struct arrangement *s = &w->study;
     size_t n = 0;
     bool ok = true;
-    for (uint64_t p = 0; ok && p < m->n_points; p++) {
-        for (uint64_t r = 0; ok && r < m->n_replications; r++) {
-            const struct journal_entry *next = n < w->index->n ? &w->index->entries[n] : NULL;
-            bool there = next && next->point == p && next->replication == r;
+    for (uint64_t p = 0; ok && p < s->n_points; p++) {
+        for (uint64_t r = 0; ok && r < s->n_replications; r++) {
+            bool wanted = r < s->used[p];
             w->at = r % w->block;
-            ok = take(w, there ? next : NULL);
-            n += there;
-            if (ok && (w->at == w->block - 1 || r == m->n_replications - 1)) {
+            w->place = p;
+            ok = take(w, wanted ? entry_of(w, s->points[p], r, &n) : NULL);
+            if (ok && (w->at == w->block - 1 || r == s->n_replications - 1)) {
                 ok = flush(w, p, r - w->at, w->at + 1);
             }
         }
     }
-    return ok && (n == w->index->n ||
-                  results_fail(w->h5.error,
-                               "the journal holds point %llu, replication %llu, which "
-                               "this study does not have",
-                               (unsigned long long)w->index->entries[n].point,
-                               (unsigned long long)w->index->entries[n].replication));
+    return ok;
+}
+
+/* Nothing in the journal is of a replication that the plan does not have. */
+static bool has_all(const struct writer *w)
+{
+    const struct results_meta *m = w->study.meta;
+    for (size_t i = 0; i < w->index->n; i++) {
+        const struct journal_entry *entry = &w->index->entries[i];
+        if (entry->point >= m->n_points || entry->replication >= m->n_replications) {
+            return results_fail(w->h5.error,
+                                "the journal holds point %llu, replication %llu, which "
+                                "this study does not have",
+                                (unsigned long long)entry->point,
+                                (unsigned long long)entry->replication);
+        }
+    }
+    return true;
 }
 
 /* Closing writes, too: what was left in buffers. Also to be called after a failure. */
@@ -510,7 +536,7 @@ static bool close_datasets(struct writer *w)
 
 static bool write_provenance(struct writer *w)
 {
-    return skeleton_provenance(&w->h5, w->study.meta) && open_run(w, LAYOUT_WALL) &&
+    return skeleton_provenance(&w->h5, &w->study) && open_run(w, LAYOUT_WALL) &&
            walk(w, take_wall, flush_wall);
 }
 
@@ -532,10 +558,11 @@ static bool close_all(struct writer *w)
 }
 
 static bool write_file(const char *path, const struct results_meta *meta,
-                       struct journal_index *index, uint64_t *early, struct results_error *e)
+                       struct journal_index *index, const uint64_t *used, uint64_t *early,
+                       struct results_error *e)
 {
     struct writer w = {.index = index};
-    arrangement_open(&w.study, meta);
+    arrangement_open(&w.study, meta, used);
     hist_pool_open(&w.pool);
     /* A histogram has most columns: four, and one by interval. */
     w.columns = calloc(LAYOUT_RUNS + 5 * (size_t)w.study.n_rows, sizeof *w.columns);
@@ -544,7 +571,7 @@ static bool write_file(const char *path, const struct results_meta *meta,
     plan_columns(&w);
     plan_blocks(&w);
     bool ok = h5_create(&w.h5, path, e) && skeleton_write(&w.h5, &w.study) && open_all(&w) &&
-              walk(&w, take_replication, flush_blocks) && close_datasets(&w) &&
+              has_all(&w) && walk(&w, take_replication, flush_blocks) && close_datasets(&w) &&
               skeleton_finish(&w.h5, w.digest) && write_provenance(&w);
     if (early) {
         *early = w.early;
@@ -553,12 +580,12 @@ static bool write_file(const char *path, const struct results_meta *meta,
 }
 
 bool results_write(const char *path, const struct results_meta *meta, struct journal_index *index,
-                   uint64_t *early, struct results_error *e)
+                   const uint64_t *used, uint64_t *early, struct results_error *e)
 {
     char *temporary;
     CHECK(asprintf(&temporary, "%s.tmp", path) > 0, "out of memory for a path");
     unlink(temporary);
-    bool ok = write_file(temporary, meta, index, early, e) && durable_file(temporary, e);
+    bool ok = write_file(temporary, meta, index, used, early, e) && durable_file(temporary, e);
     if (ok && rename(temporary, path) != 0) {
         ok = results_fail(e, "cannot rename %s to %s: %s", temporary, path, strerror(errno));
     }

@@ -47,6 +47,7 @@ static void run_divided(const struct trial *t, const struct team_request *q, str
     struct buffer *pieces = calloc((size_t)ranks, sizeof *pieces);
     sim_time reached;
     team_open(&team, q, 1, plan, sim_options(t->sim));
+    team_model(&team, plan, sim_options(t->sim));
     assert_int_equal(
         windows_run(team.windows, (uint64_t)t->study->settings.seed, 0, NULL, NULL, &reached),
         WINDOWS_DONE);

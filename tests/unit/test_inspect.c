@@ -96,7 +96,7 @@ static void write_results(uint64_t limit)
         assert_true(journal_append(j, 0, r, 0, record.data, record.size, &e));
     }
     assert_true(journal_close(j, &e) && journal_scan(dirs, 1, meta.plan_hash, &index, &e));
-    assert_true(results_write(file, &meta, &index, NULL, &e));
+    assert_true(results_write(file, &meta, &index, NULL, NULL, &e));
     journal_index_close(&index);
     buffer_close(&record);
     sim_close(s);

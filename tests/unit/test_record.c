@@ -354,7 +354,7 @@ static void test_blank(void **state)
     (void)state;
     const struct record_head head = {
         .point = 1, .replication = 2, .status = RUN_EVENT_LIMIT, .sim_end = 5};
-    static const unsigned char expected[7 + 8 + 7 * 5 + 4 + 4 + 3 * 2] = {2, 1, 2, RUN_EVENT_LIMIT,
+    static const unsigned char expected[8 + 8 + 7 * 5 + 4 + 4 + 3 * 2] = {3, 1, 2, RUN_EVENT_LIMIT,
                                                                           0, 5};
     struct buffer record = {0};
     record_blank(&head, &study_blueprint, &record);

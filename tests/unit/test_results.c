@@ -295,7 +295,7 @@ static void test_hostile_records(void **state)
             copy[study_random(&random) % size] = (unsigned char)study_random(&random);
         }
         if (size > 0 && round % 2 == 0) {
-            copy[0] = 2;
+            copy[0] = 3;
         }
         accepted += record_decode(copy, size, &study_blueprint, &v, &head, &e);
         free(copy);
@@ -310,13 +310,13 @@ static void test_other_formats(void **state)
     (void)state;
     struct record_head head;
     struct results_error e = {""};
-    assert_false(record_head_decode("\x03\0\0\0\0\0\0\0\0\0\0\0\0\0", 14, &head, &e));
-    assert_string_equal(e.text, "a replication was recorded by a newer squall: record format 3, "
-                                "this program reads 2");
+    assert_false(record_head_decode("\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 15, &head, &e));
+    assert_string_equal(e.text, "a replication was recorded by a newer squall: record format 4, "
+                                "this program reads 3");
     e.text[0] = '\0';
     assert_false(record_head_decode("\x01\0\0\0\0\0\0\0\0\0\0\0\0\0", 14, &head, &e));
     assert_string_equal(e.text, "a replication was recorded by an older squall: record format 1, "
-                                "this program reads 2");
+                                "this program reads 3");
     e.text[0] = '\0';
     assert_false(record_head_decode("", 0, &head, &e));
     assert_string_equal(e.text, "a replication's record cannot be understood");
@@ -383,7 +383,7 @@ static void convert(const char *journal, const char *to, const struct results_me
     struct results_error e = {""};
     struct journal_index index;
     assert_true(journal_scan(dirs, 1, meta->plan_hash, &index, &e));
-    if (!results_write(to, meta, &index, NULL, &e)) {
+    if (!results_write(to, meta, &index, NULL, NULL, &e)) {
         fail_msg("%s", e.text);
     }
     journal_index_close(&index);
@@ -871,7 +871,7 @@ static void test_all_or_nothing(void **state)
     struct journal_index index;
     assert_true(journal_scan(dirs, 1, meta.plan_hash, &index, &e));
     meta.n_replications = 4;
-    assert_false(results_write(file, &meta, &index, NULL, &e));
+    assert_false(results_write(file, &meta, &index, NULL, NULL, &e));
     assert_string_equal(e.text,
                         "the journal holds point 0, replication 4, which this study does not have");
     meta.n_replications = 5;
@@ -884,7 +884,8 @@ static void test_all_or_nothing(void **state)
         struct rlimit tight = {.rlim_cur = 20000, .rlim_max = RLIM_INFINITY};
         signal(SIGXFSZ, SIG_IGN);
         snprintf(expected, sizeof expected, "cannot write %s (", temporary);
-        exit(setrlimit(RLIMIT_FSIZE, &tight) != 0 || results_write(file, &meta, &index, NULL, &e) ||
+        exit(setrlimit(RLIMIT_FSIZE, &tight) != 0 ||
+             results_write(file, &meta, &index, NULL, NULL, &e) ||
              strncmp(e.text, expected, strlen(expected)) != 0 ||
              !strstr(e.text, "): File too large"));
     }

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A sweep is its points: each gives what it would give alone, on any number of ranks."""
+import pathlib
+import sys
+import unittest
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+from outside import OutsideTest  # noqa: E402
+
+STUDY = HERE.parent / "parallel/sweep.yaml"
+RATES, POLICIES, COUNTS = [300, 750, 1200], ["naive", "patient"], [1, 2]
+
+
+class Sweeps(OutsideTest):
+    def open(self, name):
+        import h5py
+
+        file = h5py.File(self.folder / name, "r")
+        self.addCleanup(file.close)
+        return file
+
+    def test_axes_are_in_the_file(self):
+        self.squall("run", STUDY, "-q")
+        file = self.open("sweep.h5")
+        points = [(r, p, c) for r in RATES for p in POLICIES for c in COUNTS]
+        axes = file["axes"]
+        self.assertEqual(list(axes["users.arrivals.poisson"][()]), [p[0] for p in points])
+        self.assertEqual([t.decode() for t in axes["users.call.policy"][()]],
+                         [p[1] for p in points])
+        self.assertEqual(list(axes["web.count"][()]), [p[2] for p in points])
+        self.assertEqual(axes["users.arrivals.poisson"].attrs["units"], "1/s")
+        self.assertEqual(list(file["point"][()]), list(range(12)))
+        present = file["entities/server/present"][()]
+        self.assertEqual(present.tolist(), [[1, int(p[2] == 2)] for p in points])
+
+    def test_a_point_is_the_study_alone(self):
+        import numpy
+
+        self.squall("run", STUDY, "-q")
+        sweep = self.open("sweep.h5")
+        for point, values in ((0, (300, "naive", 1)), (7, (750, "patient", 2)),
+                              (10, (1200, "patient", 1))):
+            rate, policy, count = values
+            self.squall("run", STUDY, "-q", "-o", f"{point}.h5", "--set", "sweep={}",
+                        "--set", f"users.arrivals.poisson={rate}/s",
+                        "--set", f"users.call.policy={policy}", "--set", f"web.count={count}")
+            alone = self.open(f"{point}.h5")
+            for path in ("runs/events", "runs/digest", "stats/client/successes",
+                         "gauges/client/in_flight/time_integral",
+                         "series/client/requests_sent"):
+                numpy.testing.assert_array_equal(sweep[path][point], alone[path][0], path)
+            served = "stats/server/requests_completed"
+            numpy.testing.assert_array_equal(sweep[served][point, :, :count], alone[served][0])
+            self.assertFalse(sweep[served][point, :, count:].any())
+            mine = sweep["trace/point"][()] == point
+            for column in ("time", "entity", "kind", "wait"):
+                numpy.testing.assert_array_equal(sweep[f"trace/{column}"][mine],
+                                                 alone[f"trace/{column}"][()])
+
+    def test_any_number_of_ranks(self):
+        self.squall("run", STUDY, "-q")
+        for ranks, team in ((2, 1), (3, 1), (4, 2)):
+            self.squall("run", STUDY, "-q", "-o", f"{ranks}.h5", "-r", team, ranks=ranks)
+            self.assert_same_results("sweep.h5", f"{ranks}.h5")
+
+    def test_the_file_need_not_be_there_any_more(self):
+        text = STUDY.read_text()
+        (self.folder / "s.yaml").write_text(text.replace("replications: 3", "replications: 1"))
+        self.squall("run", "s.yaml", "-q", "--shard", "1/2")
+        self.squall("run", "s.yaml", "-q", "-o", "whole.h5")
+        (self.folder / "s.shard-1-of-2.journal").rename(self.folder / "s.journal")
+        (self.folder / "s.yaml").unlink()
+        # Half of the study is there; a shard stays a shard.
+        out, _ = self.squall("resume", "s.journal", "-q")
+        self.assertEqual(out, "")
+
+    def test_mistakes_are_told_where_they_are_written(self):
+        (self.folder / "s.yaml").write_text(STUDY.read_text().replace("[1, 2]", "[1, 0, -1]"))
+        _, err = self.squall("run", "s.yaml", status=2)
+        lines = err.splitlines()
+        self.assertEqual(len(lines), 2, err)
+        self.assertRegex(lines[0], r"^s.yaml:31:18: entities.web.count: 0 is below 1")
+        self.assertRegex(lines[1], r"^s.yaml:31:21: entities.web.count: -1 is below 1")
+
+    def test_another_sweep_is_another_plan(self):
+        self.squall("run", STUDY, "-q", "--shard", "1/2")
+        _, err = self.squall("run", STUDY, "-q", "--shard", "1/2", "--resume", status=2,
+                             *["--set", "sweep={web.count: [1, 2]}"])
+        self.assertIn("belongs to another plan", err)
+        self.assertIn("sweep", err)
+
+    def test_shards(self):
+        for wrong in ("0/2", "3/2", "1", "1/0", "a/2", "1/2/3", "-1/2"):
+            _, err = self.squall("run", STUDY, f"--shard={wrong}", status=2)
+            self.assertIn("--shard takes a share such as 3/8", err)
+
+
+if __name__ == "__main__":
+    unittest.main()
