@@ -7,115 +7,21 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "base/hash.h"
 #include "config/form.h"
 #include "engine/target.h"
 #include "model/graph_draft.h"
 
-enum {
-    MOST_HINTS = 1000, /* names among which a similar one is looked for */
-    MOST_LISTED = 8,   /* names listed in a message */
-    MOST_INDEX = 18,   /* digits of an index */
-};
-
-/* Groups by name: open addressing with linear probing, at most half full; 0: free, else the
- * group's number + 1. */
-static void open_names(struct draft *d)
-{
-    d->slots = 16;
-    while (d->slots < 2 * (size_t)d->study->n_groups) {
-        d->slots *= 2;
-    }
-    d->names = arena_take(&d->scratch, d->slots * sizeof *d->names);
-    for (uint32_t g = 0; g < d->study->n_groups; g++) {
-        const char *name = d->study->groups[g].name;
-        size_t i = hash_text(name) & (d->slots - 1);
-        while (d->names[i]) {
-            i = (i + 1) & (d->slots - 1);
-        }
-        d->names[i] = g + 1;
-    }
-}
-
-static bool find_group(const struct draft *d, const char *name, size_t length, uint32_t *group)
-{
-    size_t i = hash_bytes(0, name, length) & (d->slots - 1);
-    for (; d->names[i]; i = (i + 1) & (d->slots - 1)) {
-        const char *other = d->study->groups[d->names[i] - 1].name;
-        if (strncmp(other, name, length) == 0 && other[length] == '\0') {
-            *group = d->names[i] - 1;
-            return true;
-        }
-    }
-    return false;
-}
-
-static void refuse_name(struct draft *d, const struct name_ref *ref)
-{
-    uint32_t n = d->study->n_groups;
-    const char **names = arena_take(&d->scratch, (MOST_HINTS + 1) * sizeof *names);
-    const char *list = "";
-    for (uint32_t g = 0; g < n && n <= MOST_HINTS; g++) {
-        names[g] = d->study->groups[g].name;
-        if (n <= MOST_LISTED) {
-            list = arena_format(&d->scratch, "%s%s%s", list, g ? ", " : "; there are ", names[g]);
-        }
-    }
-    char base[STUDY_LONGEST_NAME + 1];
-    snprintf(base, sizeof base, "%.*s", (int)strcspn(ref->name, "["), ref->name);
-    const char *nearest = diag_nearest(base, names);
-    if (nearest) {
-        diag_error(d->diag, ref->at, "there is no entity '%s' (did you mean '%s'?)%s", ref->name,
-                   nearest, list);
-    } else {
-        diag_error(d->diag, ref->at, "there is no entity '%s'%s", ref->name, list);
-    }
-}
-
-/* The number between brackets that end the name, or false when it is not written like one. */
-static bool read_index(const char *bracket, uint64_t *index)
-{
-    size_t digits = strspn(bracket + 1, "0123456789");
-    if (digits == 0 || digits > MOST_INDEX || strcmp(bracket + 1 + digits, "]") != 0) {
-        return false;
-    }
-    *index = strtoull(bracket + 1, NULL, 10);
-    return true;
-}
-
 bool draft_find(struct draft *d, const struct name_ref *ref, struct name_range *range)
 {
-    if (!ref->name) {
-        return false; /* It could not be read, which was reported. */
-    }
-    const char *bracket = strchr(ref->name, '[');
-    size_t length = bracket ? (size_t)(bracket - ref->name) : strlen(ref->name);
-    uint64_t index = 0;
-    if (bracket && !read_index(bracket, &index)) {
-        diag_error(d->diag, ref->at, "'%s' is neither a group nor an instance such as %.*s[0]",
-                   ref->name, (int)length, ref->name);
+    struct named named;
+    if (!names_find(&d->names, ref, d->diag, &named)) {
         return false;
     }
-    if (!find_group(d, ref->name, length, &range->group)) {
-        refuse_name(d, ref);
-        return false;
-    }
-    const struct study_group *g = &d->study->groups[range->group];
-    const struct group_plan *plan = &d->groups[range->group];
-    range->first = plan->first + (uint32_t)index;
-    range->count = bracket ? 1 : plan->count;
+    range->group = named.group;
+    range->first = named.first;
+    range->count = named.count;
     range->at = ref->at;
-    if (!bracket || !g->params) {
-        return true;
-    }
-    if (!plan->indexed) {
-        diag_error(d->diag, ref->at, "'%s' is one entity without a count; call it '%s'", g->name,
-                   g->name);
-    } else if (index >= plan->count) {
-        diag_error(d->diag, ref->at, "the last of '%s' is %s[%u]", g->name, g->name,
-                   plan->count - 1);
-    }
-    return plan->indexed && index < plan->count;
+    return true;
 }
 
 static void place_groups(struct draft *d)
@@ -123,6 +29,7 @@ static void place_groups(struct draft *d)
     uint64_t n = 0;
     const struct study *s = d->study;
     d->groups = arena_take(&d->study->memory, s->n_groups * sizeof *d->groups);
+    d->names.groups = d->groups;
     for (uint32_t g = 0; g < s->n_groups; g++) {
         const struct study_group *from = &s->groups[g];
         bool indexed = from->settings.count != STUDY_SINGLE;
@@ -553,7 +460,7 @@ void graph_draw(struct study *s, bool bound, struct diag *diag)
 {
     struct draft d = {.study = s, .diag = diag};
     size_t errors = diag->errors;
-    open_names(&d);
+    names_open(&d.names, s, &d.scratch);
     d.named = arena_take(&d.scratch, s->n_groups * sizeof *d.named);
     d.called = arena_take(&d.scratch, s->n_groups * sizeof *d.called);
     place_groups(&d);

@@ -10,6 +10,7 @@
 
 #include "engine/kind.h"
 #include "engine/target.h"
+#include "model/names.h"
 #include "model/study.h"
 
 /* What one name of a target means: entities that follow each other, all of one group. */
@@ -71,8 +72,7 @@ struct draft {
     struct study *study;
     struct diag *diag;
     struct arena scratch; /* owned */
-    uint32_t *names;      /* hash table of the groups */
-    size_t slots;
+    struct names names;
     struct group_plan *groups;
     struct port_draft **ports; /* of each group */
     struct kind_draft *kinds;  /* malloced */
