@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/check.h"
+#include "stats/series.h"
 
 static struct arranged_type *find_type(struct arrangement *s, const struct entity_type *type)
 {
@@ -60,8 +61,7 @@ void arrangement_open(struct arrangement *s, const struct results_meta *meta, co
         s->traced |= plan->traced;
     }
     if (n_sampled > 0 && meta->interval != SIM_TIME_NEVER && meta->interval > 0) {
-        s->n_intervals =
-            (uint64_t)meta->end / (uint64_t)meta->interval + (meta->end % meta->interval > 0);
+        s->n_intervals = meta->end > 0 ? series_intervals(meta->end, meta->interval) : 0;
     }
 }
 

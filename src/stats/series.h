@@ -36,6 +36,12 @@ struct series {
     uint32_t intervals;           /* complete */
 };
 
+/* Intervals of a run that ends at `end` > 0, the last of which may be shorter than `interval`. */
+static inline uint64_t series_intervals(sim_time end, sim_time interval)
+{
+    return (uint64_t)((end - 1) / interval + 1);
+}
+
 /* `pool` holds the buckets of all histograms that will be watched. */
 void series_open(struct series *s, const struct hist_pool *pool);
 void series_close(struct series *s);

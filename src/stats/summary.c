@@ -28,6 +28,12 @@ double summary_half_width(const struct summary *s, double confidence)
     return t * sqrt(summary_variance(s) / (double)s->n);
 }
 
+double summary_relative_half_width(const struct summary *s, double confidence)
+{
+    double half_width = summary_half_width(s, confidence);
+    return half_width > 0.0 ? half_width / fabs(s->mean) : half_width;
+}
+
 struct interval summary_proportion(uint64_t hits, uint64_t n, double confidence)
 {
     if (n == 0) {
@@ -81,24 +87,23 @@ uint64_t summary_quantile_least(double p, double confidence)
 
 struct mser summary_mser5(const double *values, size_t n)
 {
-    enum { BATCH = 5 };
-    size_t batches = n / BATCH;
-    struct mser best = {.cut = 0, .statistic = NAN, .mean = NAN};
+    size_t batches = n / MSER_BATCH;
+    struct mser best = {.unsteady = batches < 2, .statistic = NAN, .mean = NAN};
     struct summary kept = {0};
     /* From the end, so that each step adds one batch to those kept. */
     for (size_t d = batches; d-- > 0;) {
         double sum = 0.0;
-        for (size_t i = 0; i < BATCH; i++) {
-            sum += values[d * BATCH + i];
+        for (size_t i = 0; i < MSER_BATCH; i++) {
+            sum += values[d * MSER_BATCH + i];
         }
-        summary_add(&kept, sum / BATCH);
+        summary_add(&kept, sum / MSER_BATCH);
         if (batches < 2 || d > batches / 2) {
             continue;
         }
         double statistic = kept.squares / ((double)kept.n * (double)kept.n);
         /* Of equals, the least cut. */
         if (!(statistic > best.statistic)) {
-            best = (struct mser){d * BATCH, statistic, kept.mean};
+            best = (struct mser){d * MSER_BATCH, d == batches / 2, statistic, kept.mean};
         }
     }
     return best;

@@ -30,6 +30,9 @@ double summary_variance(const struct summary *s);
  * freedom; INFINITY below two values. */
 double summary_half_width(const struct summary *s, double confidence);
 
+/* The same as a share of the mean's size: 0 where it is 0 itself, INFINITY where the mean is. */
+double summary_relative_half_width(const struct summary *s, double confidence);
+
 struct interval {
     double low, high;
 };
@@ -51,8 +54,11 @@ uint64_t summary_quantile_least(double p, double confidence);
 /* The end of a warm-up by MSER-5 (White, Cobb and Spratt 2000): of the means of batches of five
  * values, leave out the first d <= number / 2 that minimise S^2 / (number - d)^2, where S^2 is the
  * sum of squared deviations of those kept. Values after the last whole batch are not used. */
+enum { MSER_BATCH = 5, MSER_LEAST = 2 * MSER_BATCH /* values without which there is no telling */ };
 struct mser {
-    size_t cut;       /* values to leave out: 5 d */
+    size_t cut;    /* values to leave out: 5 d */
+    bool unsteady; /* d is as large as it may be, or there are too few values: wherever the warm-up
+                      ends, it is not known to be here */
     double statistic; /* at the minimum; NAN with fewer than two batches */
     double mean;      /* of the values kept */
 };

@@ -145,11 +145,46 @@ static void test_mser(void **state)
     assert_int_equal(m.cut, 200);
     near(m.statistic, 2.16743128e-5, 1e-8);
     near(m.mean, 0.499382371402, 1e-11);
+    assert_false(m.unsteady);
     assert_true(isnan(summary_mser5(y, 9).statistic) && summary_mser5(y, 9).cut == 0);
     assert_true(summary_mser5(y, 0).cut == 0);
     assert_int_equal(summary_mser5(y, 1003 - 5).cut % 5, 0);
     static const double level[20] = {0};
     assert_int_equal(summary_mser5(level, 20).cut, 0);
+}
+
+/* What grows throughout is best cut as late as can be. */
+static void what_never_becomes_steady_is_told(void **state)
+{
+    (void)state;
+    double y[100];
+    for (int i = 0; i < 100; i++) {
+        y[i] = i;
+    }
+    assert_true(summary_mser5(y, 100).unsteady && summary_mser5(y, 100).cut == 50);
+    assert_true(summary_mser5(y, MSER_LEAST - 1).unsteady);
+    for (int i = 40; i < 100; i++) {
+        y[i] = 40.0 + i % 5;
+    }
+    assert_false(summary_mser5(y, 100).unsteady);
+    assert_false(summary_mser5(y + 40, MSER_LEAST).unsteady);
+}
+
+static void half_widths_are_compared_with_the_mean(void **state)
+{
+    (void)state;
+    static const double values[] = {-9.0, -10.0, -11.0};
+    struct summary s = {0}, zero = {0};
+    assert_true(summary_relative_half_width(&s, 0.95) == INFINITY);
+    for (int i = 0; i < 3; i++) {
+        summary_add(&s, values[i]);
+        summary_add(&zero, 0.0);
+    }
+    near(summary_relative_half_width(&s, 0.95), summary_half_width(&s, 0.95) / 10.0, 1e-15);
+    assert_true(summary_relative_half_width(&zero, 0.95) == 0.0);
+    summary_add(&zero, -3.0);
+    summary_add(&zero, 3.0);
+    assert_true(summary_relative_half_width(&zero, 0.95) == INFINITY);
 }
 
 int main(void)
@@ -162,6 +197,8 @@ int main(void)
         cmocka_unit_test(test_ranks_against_sums),
         cmocka_unit_test(test_proportion),
         cmocka_unit_test(test_mser),
+        cmocka_unit_test(what_never_becomes_steady_is_told),
+        cmocka_unit_test(half_widths_are_compared_with_the_mean),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
