@@ -19,19 +19,36 @@ double summary_variance(const struct summary *s)
     return s->n < 2 ? NAN : s->squares / (double)(s->n - 1);
 }
 
+double summary_standard_error(const struct summary *s)
+{
+    return sqrt(summary_variance(s) / (double)s->n);
+}
+
 double summary_half_width(const struct summary *s, double confidence)
 {
     if (s->n < 2) {
         return INFINITY;
     }
     double t = gsl_cdf_tdist_Pinv(0.5 + 0.5 * confidence, (double)(s->n - 1));
-    return t * sqrt(summary_variance(s) / (double)s->n);
+    return t * summary_standard_error(s);
 }
 
-double summary_relative_half_width(const struct summary *s, double confidence)
+bool summary_add_pair(struct summary *s, double first, double second)
 {
-    double half_width = summary_half_width(s, confidence);
-    return half_width > 0.0 ? half_width / fabs(s->mean) : half_width;
+    if (isnan(first) || isnan(second)) {
+        return false;
+    }
+    summary_add(s, 0.5 * first + 0.5 * second);
+    return true;
+}
+
+bool summary_add_difference(struct summary *s, double value, double other)
+{
+    if (isnan(value) || isnan(other)) {
+        return false;
+    }
+    summary_add(s, value - other);
+    return true;
 }
 
 struct interval summary_proportion(uint64_t hits, uint64_t n, double confidence)
@@ -48,20 +65,20 @@ struct interval summary_proportion(uint64_t hits, uint64_t n, double confidence)
     return (struct interval){hits == 0 ? 0.0 : middle - half, hits == n ? 1.0 : middle + half};
 }
 
-/* The chance that at most `k` of `n` values lie below the p-quantile. (GSL counts in 32 bits, so
- * the incomplete beta function stands in for the binomial law.) */
-static double chance_at_most(uint64_t k, uint64_t n, double p)
+/* GSL counts in 32 bits, so the incomplete beta function stands in for the binomial law. */
+double summary_at_most(uint64_t k, uint64_t n, double p)
 {
     return k >= n ? 1.0 : gsl_cdf_beta_Q(p, (double)k + 1.0, (double)(n - k));
 }
 
-/* The least k with chance_at_most(k) >= `chance`. */
+/* The least number k of values such that at most k lie below the p-quantile with this chance or
+ * more. */
 static uint64_t least_count(uint64_t n, double p, double chance)
 {
     uint64_t low = 0, high = n;
     while (low < high) {
         uint64_t middle = low + (high - low) / 2;
-        if (chance_at_most(middle, n, p) >= chance) {
+        if (summary_at_most(middle, n, p) >= chance) {
             high = middle;
         } else {
             low = middle + 1;
@@ -75,7 +92,7 @@ bool summary_quantile_ranks(uint64_t n, double p, double confidence, uint64_t *l
     double side = 0.5 * (1.0 - confidence);
     /* Rank r is above the quantile with the chance that at most r - 1 values are below it. */
     uint64_t first = least_count(n, p, side);
-    *low = chance_at_most(first, n, p) <= side ? first + 1 : first;
+    *low = summary_at_most(first, n, p) <= side ? first + 1 : first;
     *high = least_count(n, p, 1.0 - side) + 1;
     return *low >= 1 && *high <= n;
 }

@@ -26,12 +26,23 @@ void summary_add(struct summary *s, double value);
 /* Of the sample, with n - 1; NAN below two values. */
 double summary_variance(const struct summary *s);
 
+/* Of the mean: s / sqrt(n); NAN below two values. */
+double summary_standard_error(const struct summary *s);
+
 /* Half the width of the interval mean +- t s / sqrt(n) with Student's t of n - 1 degrees of
  * freedom; INFINITY below two values. */
 double summary_half_width(const struct summary *s, double confidence);
 
-/* The same as a share of the mean's size: 0 where it is 0 itself, INFINITY where the mean is. */
-double summary_relative_half_width(const struct summary *s, double confidence);
+/* Two replications that depend on each other are one observation, and the summary is that of
+ * observations: its half-width is that of the paired interval. Nothing is added, and false
+ * returned, if either value is NAN (a replication that gave none).
+ *
+ * A pair of antithetic replications counts as its mean: with negative correlation the variance of
+ * pairs is less than half that of single values (Hammersley and Morton 1956). Two systems under
+ * common random numbers are compared by the differences of equal replications: with positive
+ * correlation their variance is less than the sum of the two (Law and Kelton, chapter 10.2). */
+bool summary_add_pair(struct summary *s, double first, double second);
+bool summary_add_difference(struct summary *s, double value, double other);
 
 struct interval {
     double low, high;
@@ -40,6 +51,10 @@ struct interval {
 /* Wilson's score interval (1927) for a proportion of `hits` in `n` trials; [0, 1] without trials.
  */
 struct interval summary_proportion(uint64_t hits, uint64_t n, double confidence);
+
+/* The chance that at most `k` of `n` trials are hits if each is with chance p: the binomial law,
+ * from which exact tests of a proportion are made (Clopper and Pearson 1934). */
+double summary_at_most(uint64_t k, uint64_t n, double p);
 
 /* The ranks (1-based) of the two order statistics of `n` independent values that enclose the
  * p-quantile: `low` is the largest rank below which it lies with a chance of at most
