@@ -146,13 +146,17 @@ static void test_an_end_may_be_the_threshold(void **state)
 static double flat(uint64_t search, uint32_t level, uint64_t replication)
 {
     (void)level;
+    if (search == 2) {
+        return replication == 0 ? INFINITY : 5.0;
+    }
     return search ? NAN : (double)(replication % 2);
 }
 
 static void test_two_undecided_ends_are_no_start(void **state)
 {
     (void)state;
-    for (uint64_t search = 0; search < 2; search++) { /* at the target, and without any value */
+    /* At the target, without any value, and with an infinite one. */
+    for (uint64_t search = 0; search < 3; search++) {
         struct bisection b;
         struct bisection_plan plan = {
             .n_levels = 9, .target = 0.5, .confidence = 0.95, .min = 4, .max = 16};
