@@ -158,8 +158,8 @@ static void derive_range(void *params, const struct node *at, struct diag *d, st
         diag_error(d, node_child(at, "round"), "durations are not whole numbers; leave it out");
     }
     if (r->round) {
-        r->first = round(r->first);
-        r->last = round(r->last);
+        r->first = round(r->first) + 0.0; /* No "-0". */
+        r->last = round(r->last) + 0.0;
     }
     if (r->scale == RANGE_LOG && !(r->first > 0.0 && r->last > 0.0)) {
         diag_error(d, node_child(at, "scale"), "logarithms need both ends above 0%s",
@@ -206,7 +206,7 @@ static double settle(const struct range *r, double value)
 {
     bool whole = r->round || strcmp(r->quantity, duration) == 0;
     double low = fmin(r->first, r->last), high = fmax(r->first, r->last);
-    return fmin(fmax(whole ? round(value) : tidy(value), low), high);
+    return fmin(fmax(whole ? round(value) : tidy(value), low), high) + 0.0;
 }
 
 const struct node *range_value(const struct range *r, double share, struct arena *arena,

@@ -164,7 +164,7 @@ static const struct param_spec study_blocks_rows[] = {
     P_RAW(study_blocks, entities, NULL,
           "Who takes part: names, each with the keys of an entity and of its type."),
     P_RAW(study_blocks, sweep, "{}",
-          "Which values are tried in place of those that are written here, as `sweep` says."),
+          "Points: the values with which the study is run in place of those written above."),
     P_END};
 
 const struct schema study_blocks_schema = {

@@ -519,6 +519,41 @@ static void schemas_share_a_mapping(void **state)
     arena_close(&a);
 }
 
+static void open_blocks_leave_other_keys_to_others(void **state)
+{
+    (void)state;
+    struct arena a = {NULL};
+    struct diag d = {.errors = 0};
+    struct binder b = {&a, &d};
+    struct entity entity;
+    struct schema open = entity_schema;
+    open.name = "open";
+    open.open = true;
+    const char *yaml = "{type: server, users.rate: 5, cuont: 4}";
+    const struct node *root = yaml_parse("f.yaml", yaml, strlen(yaml), &a, &d);
+    assert_false(bind_block(&entity_schema, root, &entity, &b));
+    assert_int_equal(d.errors, 2);
+    assert_true(bind_block(&open, root, &entity, &b));
+    assert_string_equal(entity.type, "server");
+    struct reference r = {.arena = &a};
+    reference_add_schema(&r, &open);
+    char *text;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    putc('{', out);
+    reference_json_defs(&r, out);
+    putc('}', out);
+    fclose(out);
+    const struct node *block = node_child(yaml_parse("open.json", text, size, &a, &d), "open");
+    block = node_item(node_child(block, "anyOf"), 0);
+    assert_string_equal(node_child(block, "additionalProperties")->text, "true");
+    assert_null(node_child(node_child(block, "properties"), "policy"));
+    assert_int_equal(node_child(block, "required")->count, 1);
+    free(text);
+    diag_close(&d);
+    arena_close(&a);
+}
+
 static void defaults_carry_their_path(void **state)
 {
     (void)state;
@@ -866,6 +901,7 @@ int main(void)
         cmocka_unit_test(mistakes_are_told),
         cmocka_unit_test(all_mistakes_are_told_at_once),
         cmocka_unit_test(schemas_share_a_mapping),
+        cmocka_unit_test(open_blocks_leave_other_keys_to_others),
         cmocka_unit_test(defaults_carry_their_path),
         cmocka_unit_test(dump_shows_what_was_given),
         cmocka_unit_test(dumps_read_back),

@@ -13,11 +13,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/units.h"
 #include "config/dump.h"
+#include "config/form.h"
 #include "config/override.h"
 #include "config/yaml.h"
 #include "model/sweep.h"
+#include "rng/cube.h"
 
 static struct arena memory;
 static struct diag diag;
@@ -181,6 +184,7 @@ static void rounded_values_are_whole_and_count_once(void **state)
     assert_values("{from: 1, to: 4, steps: 3, round: true}", "1 3 4 in 1");
     assert_values("{from: 1, to: 16, steps: 9, scale: log, round: true}", "1 2 3 4 6 8 11 16 in 1");
     assert_values("{from: 1ns, to: 2ns, steps: 9}", "1ns 2ns in s");
+    assert_values("{from: -0.4, to: -2, steps: 5, round: true}", "0 -1 -2 in 1");
 }
 
 static void numbers_are_those_of_the_texts(void **state)
@@ -288,6 +292,20 @@ static void designs_are_as_their_seed_has_them(void **state)
     for (int i = 0; i < 4; i++) {
         assert_string_equal(by_default.axes[0].texts[i], first.axes[0].texts[i]);
         assert_string_not_equal(by_default.axes[0].texts[i], second.axes[0].texts[i]);
+    }
+}
+
+static void the_limits_told_are_those_of_the_cube(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *word;
+        enum cube_method method;
+    } limited[] = {{"sobol", CUBE_SOBOL}, {"niederreiter", CUBE_NIEDERREITER}};
+    for (int i = 0; i < 2; i++) {
+        const char *limit =
+            arena_format(&memory, "up to %u axes", (unsigned)cube_dims_most(limited[i].method));
+        assert_non_null(strstr(form_row(sweep_schema.rows, limited[i].word)->doc, limit));
     }
 }
 
@@ -489,6 +507,50 @@ static void policies_are_told_by_the_path_alone(void **state)
     assert_false(override_of_policies("users.policy_of"));
 }
 
+/* Any block gives a message, or points all of whose values can be had. */
+static void try_block(const char *text)
+{
+    struct sweep s;
+    root = yaml_parse("f.yaml", text, strlen(text), &memory, &diag);
+    if (root && sweep_read(node_child(root, "sweep"), &memory, &diag, &s)) {
+        for (uint64_t p = 0; p < s.n_points; p += 1 + s.n_points / 100) {
+            for (uint32_t a = 0; a < s.n_axes; a++) {
+                uint64_t value = sweep_value(&s, p, a);
+                assert_true(value < s.axes[a].n);
+                assert_non_null(s.axes[a].texts[value]);
+                assert_int_equal(s.axes[a].values[value]->line > 0, true);
+            }
+        }
+    } else {
+        assert_true(diag.errors > 0);
+    }
+}
+
+static void no_text_does_harm(void **state)
+{
+    (void)state;
+    static const char seed[] =
+        "sweep:\n"
+        "  a.b: {from: 5/s, to: 1000/s, steps: 3, scale: log, round: true}\n"
+        "  a.c: [1, 2ms, {x: y}]\n"
+        "  zip: {a.d: [1, 2], a.e: {from: 10%, to: 1, steps: 2}}\n"
+        "  list: [{a.f: 1, a.g: {h: 2}}, {a.f: 2, a.g: []}]\n"
+        "  lhs: {points: 9, seed: 4, axes: {a.h: {from: 1s, to: 2s}, a.i: [1, 2]}}\n";
+    static const char signs[] = "{}[]:,-#\n ab~.x019%/se";
+    for (uint64_t round = 0; round < 4000; round++) {
+        char text[sizeof seed];
+        uint64_t r = hash_mix64(round + 1);
+        memcpy(text, seed, sizeof seed);
+        for (uint64_t changes = round > 0 ? 1 + r % 3 : 0; changes > 0; changes--) {
+            r = hash_mix64(r);
+            text[r % (sizeof seed - 1)] = signs[(r >> 32) % (sizeof signs - 1)];
+        }
+        try_block(text);
+        close_all(state);
+        open_all(state);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_all, close_all)
 
 int main(void)
@@ -506,12 +568,14 @@ int main(void)
         TEST(values_stand_where_they_are_written),
         TEST(designs_stay_between_their_ends),
         TEST(designs_are_as_their_seed_has_them),
+        TEST(the_limits_told_are_those_of_the_cube),
         TEST(mistakes_are_told),
         TEST(paths_that_only_begin_alike_are_different),
         TEST(too_many_paths_are_refused),
         TEST(values_are_put_in_at_their_paths),
         TEST(what_is_put_in_stands_in_the_sweep),
         TEST(policies_are_told_by_the_path_alone),
+        TEST(no_text_does_harm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
