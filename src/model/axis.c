@@ -124,7 +124,8 @@ static bool find_quantity(struct range *r, const struct node *from, const struct
     for (int i = 0; i < 2; i++) {
         quantities[i] = quantity_of(ends[i]->text, &bare[i]);
         if (!quantities[i]) {
-            diag_error(d, ends[i], "%s is no number (expected for instance 500/s, 20ms, 4KiB, 5%%)",
+            diag_error(d, ends[i],
+                       "%s is not a number (expected for instance 500/s, 20ms, 4KiB, 5%%)",
                        units_quote(ends[i]->text, a));
         }
     }

@@ -76,8 +76,10 @@ static const struct schema design_axes_schema = {
 
 static const struct param_spec design_rows[] = {
     P_COUNT(design, points, NULL, 1, AXIS_MOST_VALUES, "How many."),
-    P_COUNT(design, seed, "1", 0, 9e18,
-            "Where the chance comes from; the seed of the study has no part in it."),
+    P_COUNT(
+        design, seed, "1", 0, 9e18,
+        "Where the chance comes from; the seed of the study has no part in it. With 0, sobol and "
+        "niederreiter are the sequences as published."),
     P_BLOCK(design, axes, design_axes_schema, NULL, "What varies."), P_END};
 
 static const struct schema design_schema = {
@@ -97,9 +99,10 @@ static const struct param_spec sweep_rows[] = {
     [ROW_DESIGNS + CUBE_LATIN] =
         P_LIST(sweep_block, lhs, design_schema, "[]",
                "A Latin hypercube: each of as many equal parts of an axis has one point."),
-    [ROW_DESIGNS + CUBE_SOBOL] =
-        P_LIST(sweep_block, sobol, design_schema, "[]",
-               "Sobol's sequence, which leaves no large gaps; for up to 40 axes."),
+    [ROW_DESIGNS + CUBE_SOBOL] = P_LIST(
+        sweep_block, sobol, design_schema, "[]",
+        "Sobol's sequence, which leaves no large gaps, best with a power of two of points; for up "
+        "to 40 axes."),
     [ROW_DESIGNS + CUBE_NIEDERREITER] =
         P_LIST(sweep_block, niederreiter, design_schema, "[]",
                "Niederreiter's sequence, likewise; for up to 12 axes."),
@@ -109,8 +112,8 @@ const struct schema sweep_schema = {
     .name = "sweep",
     .summary =
         "Points: the same study with other values. All other keys are paths, such as "
-        "`users.arrivals.rate`, each with a list of values, a range, or one value. What is written "
-        "varies each by itself: all combinations are run, the last one changing fastest.",
+        "`users.arrivals.rate`, each with a list of values, a range, or one value. Each varies by "
+        "itself: all combinations are run, the last one written changing fastest.",
     .size = sizeof(struct sweep_block),
     .rows = sweep_rows,
     .open = true};
@@ -124,6 +127,7 @@ struct reading {
     const struct node **paths;        /* all that were met; their keys are the paths */
     const char **whole;               /* the same with `entities.` in front */
     uint32_t n_paths;
+    bool full; /* there are more of them, which was told */
 };
 
 /* Paths. */
@@ -245,11 +249,14 @@ static bool take_path(struct reading *b, const struct node *at)
         diag_error_key(d, at, "the type of an entity cannot be swept: its statistics depend on it");
         return false;
     }
-    if (!is_new(b, at, whole)) {
+    if (b->n_paths == SWEEP_MOST_AXES) {
+        if (!b->full) {
+            diag_error_key(d, at, "more than %d paths are swept", SWEEP_MOST_AXES);
+        }
+        b->full = true;
         return false;
     }
-    if (b->n_paths == SWEEP_MOST_AXES) {
-        diag_error_key(d, at, "more than %d paths are swept", SWEEP_MOST_AXES);
+    if (!is_new(b, at, whole)) {
         return false;
     }
     b->paths[b->n_paths] = at;
@@ -339,10 +346,9 @@ static void read_zip(struct reading *b, const struct node *at)
     }
 }
 
-/* Whether a point sets the same paths as the first. */
-static bool sets_the_same(struct reading *b, const struct node *first, const struct node *point)
+/* Reports paths that only one of two points sets. */
+static void compare_paths(struct reading *b, const struct node *first, const struct node *point)
 {
-    size_t errors = b->reader.diag->errors;
     for (const struct node *c = point->first; c; c = c->next) {
         if (!node_child(first, c->key)) {
             diag_error_key(b->reader.diag, c, "the first point of the list does not set this");
@@ -356,7 +362,6 @@ static bool sets_the_same(struct reading *b, const struct node *first, const str
                        c->key);
         }
     }
-    return b->reader.diag->errors == errors;
 }
 
 static void read_points(struct reading *b, const struct node *at, const struct path_block *points,
@@ -368,12 +373,14 @@ static void read_points(struct reading *b, const struct node *at, const struct p
     }
     const struct node *first = points[0].at;
     bool good = has_paths(b, first);
-    for (const struct node *c = first->first; c && good; c = c->next) {
-        good = take_path(b, c);
+    for (const struct node *c = first->first; c; c = c->next) {
+        good = take_path(b, c) && good;
     }
+    size_t errors = b->reader.diag->errors;
     for (uint32_t i = 1; i < n && good; i++) {
-        good = sets_the_same(b, first, points[i].at);
+        compare_paths(b, first, points[i].at);
     }
+    good = good && b->reader.diag->errors == errors;
     for (const struct node *c = first->first; c && good; c = c->next) {
         struct axis axis;
         const struct node **values = arena_take(b->reader.arena, n * sizeof *values);
