@@ -58,7 +58,7 @@ static enum exit_status run_check(int argc, char **argv, const struct entity_typ
     } else {
         printf("%s: %" PRIu32 " entities in %" PRIu32 " groups, %" PRIu32 " wires, %" PRId64
                " replications of %g s: no mistakes\n",
-               o.path, b->n_entities, b->n_groups, b->n_wires, study->settings.replications,
+               o.path, b->n_entities, b->n_groups, b->n_wires, study->settings.replications.max,
                (double)study->settings.duration * 1e-9);
     }
     study_close(study);

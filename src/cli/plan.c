@@ -221,7 +221,7 @@ double plan_alone_s(const struct plan *p)
 double plan_study_s(const struct plan *p, uint32_t team, double speedup)
 {
     double teams = floor((double)p->ranks / team);
-    double turns = ceil((double)p->study->settings.replications / teams);
+    double turns = ceil((double)p->study->settings.replications.max / teams);
     return turns * plan_alone_s(p) / speedup;
 }
 

@@ -247,7 +247,7 @@ static void say_study(const struct plan *p, struct arena *a)
 
 static void say_replications(const struct plan *p, struct arena *a)
 {
-    int64_t n = p->study->settings.replications;
+    int64_t n = p->study->settings.replications.max;
     if (n > 1) {
         plan_say(a,
                  "Replications side by side need not wait for each other: %" PRId64

@@ -275,7 +275,7 @@ static void print_head(const struct plan *p, struct arena *a)
                                b->n_wires == 1 ? "" : "s"));
     line("study",
          arena_format(a, "%" PRId64 " replication%s of %s, on one rank about %s each",
-                      s->replications, s->replications == 1 ? "" : "s",
+                      s->replications.max, s->replications.max == 1 ? "" : "s",
                       units_write_duration(s->duration).text, plan_seconds(plan_alone_s(p), a)));
     line("events", arena_format(a, "%.3g a simulated second, %.3g ns each (%s)", p->flow.total,
                                 p->machine.event,

@@ -27,6 +27,7 @@ struct report {
 /* From rank 0 to a worker; no tasks: there will be none. */
 struct chunk {
     uint64_t n;
+    sim_time warmup;
     uint64_t tasks[CREW_CHUNK];
 };
 
@@ -80,7 +81,7 @@ static void take_chunk(struct crew *c, struct chunk *chunk)
     if (!c->stopping) {
         uint64_t share = c->source.left(c->source.context) / (4 * (uint64_t)c->size);
         uint64_t most = share < 1 ? 1 : share > CREW_CHUNK ? CREW_CHUNK : share;
-        chunk->n = c->source.take(c->source.context, chunk->tasks, most);
+        chunk->n = c->source.take(c->source.context, chunk->tasks, most, &chunk->warmup);
     }
 }
 
@@ -92,12 +93,13 @@ static bool is_over(const struct crew *c)
 /* Gives a worker tasks, or the word that there are none. False: it has to wait. */
 static bool give(struct crew *c, int worker)
 {
-    struct chunk chunk;
+    struct chunk chunk = {.n = 0};
     take_chunk(c, &chunk);
     if (chunk.n == 0 && !is_over(c)) {
         return false;
     }
-    MPI_Send(&chunk, (int)((1 + chunk.n) * sizeof(uint64_t)), MPI_BYTE, worker, TAG_TASKS, c->comm);
+    size_t size = offsetof(struct chunk, tasks) + chunk.n * sizeof *chunk.tasks;
+    MPI_Send(&chunk, (int)size, MPI_BYTE, worker, TAG_TASKS, c->comm);
     return true;
 }
 
@@ -169,14 +171,16 @@ static void serve_and_rest(struct crew *c)
 }
 
 /* Rank 0's own next task; in a crew of many it has none. */
-static bool next_of_first(struct crew *c, uint64_t *task)
+static bool next_of_first(struct crew *c, struct crew_task *task)
 {
     while (c->place == c->hand.n) {
         c->place = 0;
         c->hand.n = 0;
         if (c->size <= CREW_SERVED) {
             /* One at a time: there is nobody to be waited for, and others may be waiting. */
-            c->hand.n = c->stopping ? 0 : c->source.take(c->source.context, c->hand.tasks, 1);
+            c->hand.n = c->stopping
+                            ? 0
+                            : c->source.take(c->source.context, c->hand.tasks, 1, &c->hand.warmup);
         }
         if (c->hand.n == 0) {
             if (is_over(c)) {
@@ -185,7 +189,7 @@ static bool next_of_first(struct crew *c, uint64_t *task)
             serve_and_rest(c);
         }
     }
-    *task = c->hand.tasks[c->place++];
+    *task = (struct crew_task){c->hand.tasks[c->place++], c->hand.warmup};
     return true;
 }
 
@@ -256,7 +260,7 @@ static void turn_over(struct crew *c)
     c->dry = c->hand.n == 0;
 }
 
-static bool next_of_worker(struct crew *c, uint64_t *task)
+static bool next_of_worker(struct crew *c, struct crew_task *task)
 {
     if (c->place == c->hand.n && !c->dry) {
         turn_over(c);
@@ -264,7 +268,7 @@ static bool next_of_worker(struct crew *c, uint64_t *task)
     if (c->place == c->hand.n) {
         return false;
     }
-    *task = c->hand.tasks[c->place++];
+    *task = (struct crew_task){c->hand.tasks[c->place++], c->hand.warmup};
     /* Asking ahead spares the wait for an answer; but where tasks come one by one, they are to go
      * to whoever is free first. */
     if (c->place == c->hand.n && c->hand.n > 1) {
@@ -329,7 +333,7 @@ bool crew_poll(struct crew *c)
     return !c->stopping;
 }
 
-bool crew_next(struct crew *c, uint64_t *task)
+bool crew_next(struct crew *c, struct crew_task *task)
 {
     return crew_poll(c) && (c->rank == 0 ? next_of_first(c, task) : next_of_worker(c, task));
 }

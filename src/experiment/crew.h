@@ -23,6 +23,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/simtime.h"
+#include "model/goals.h"
+
 enum { CREW_SERVED = 64, CREW_CHUNK = 64 /* tasks handed out at a time, at most */ };
 
 struct crew;
@@ -31,14 +34,20 @@ struct crew;
 struct crew_result {
     uint64_t task;
     uint64_t events;
-    double value;    /* what the agenda goes by; NAN: nothing */
-    uint32_t status; /* enum run_status */
+    double values[GOALS_MOST]; /* what the agenda goes by */
+    uint32_t status;           /* enum run_status */
+};
+
+/* What a rank is to do. */
+struct crew_task {
+    uint64_t task;
+    sim_time warmup; /* [ns] that its point's pilot has found */
 };
 
 /* Where rank 0 gets tasks and takes results to; called there only. */
 struct crew_source {
-    /* Up to `most` tasks; 0: none now. */
-    uint64_t (*take)(void *context, uint64_t *tasks, uint64_t most);
+    /* Up to `most` tasks with the same warm-up; 0: none now. */
+    uint64_t (*take)(void *context, uint64_t *tasks, uint64_t most, sim_time *warmup);
     /* True when there will never be any more. */
     bool (*over)(void *context);
     void (*done)(void *context, const struct crew_result *result);
@@ -53,7 +62,7 @@ struct crew_source {
 struct crew *crew_open(MPI_Comm comm, const struct crew_source *source);
 
 /* The next task of this rank. False: there is none left, or the crew stops. */
-bool crew_next(struct crew *c, uint64_t *task);
+bool crew_next(struct crew *c, struct crew_task *task);
 
 /* To be called every few milliseconds. False: drop what is in hand, the crew stops. */
 bool crew_poll(struct crew *c);

@@ -111,7 +111,7 @@ static enum exit_status load_config(struct run *run, const struct entity_type *c
         .plan_hash = points_hash(&run->points),
         .seed = (uint64_t)s->seed,
         .n_points = run->points.n,
-        .n_replications = (uint64_t)s->replications,
+        .n_replications = (uint64_t)s->replications.max,
         .shard = q->shard,
         .shards = q->shards,
         .end = e.end,
@@ -191,10 +191,13 @@ void run_warn_of_silence(struct run *run)
 
 /* --- where the crew gets its tasks -------------------------------------------------------- */
 
-static uint64_t take_tasks(void *context, uint64_t *tasks, uint64_t most)
+static uint64_t take_tasks(void *context, uint64_t *tasks, uint64_t most, sim_time *warmup)
 {
     struct run *run = context;
-    return agenda_take(run->agenda, tasks, most);
+    uint64_t n = agenda_take(run->agenda, tasks, most);
+    bool pilot = n > 0 && tasks[0] & AGENDA_PILOT;
+    *warmup = n == 0 || pilot ? 0 : agenda_warmup(run->agenda, tasks[0] / run->meta.n_replications);
+    return n;
 }
 
 static bool is_over(void *context)
@@ -212,7 +215,7 @@ static uint64_t tasks_left(void *context)
 static void note_result(void *context, const struct crew_result *result)
 {
     struct run *run = context;
-    agenda_put(run->agenda, result->task);
+    agenda_put(run->agenda, result->task, result->values);
     progress_done(&run->progress, result->events);
 }
 

@@ -25,6 +25,7 @@ struct run {
     struct results_meta meta;
     const char *output;    /* 0 */
     const char *journal;   /* directory */
+    struct goals goals;    /* 0: for the agenda, the first point's */
     struct agenda *agenda; /* 0 */
     struct progress progress;
     uint64_t stopping_since; /* [ns] of patience_clock; 0: nobody asked for it */

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/check.h"
+#include "base/hash.h"
 #include "engine/sim.h"
 #include "experiment/run_parts.h"
 #include "experiment/signals.h"
 #include "parallel/patience.h"
 #include "results/journal.h"
+#include "results/measured.h"
 #include "results/record.h"
 
 /* What a rank of a team works with. */
@@ -18,11 +19,13 @@ struct worker {
     struct crew *crew;         /* NULL: it does not lead */
     const struct study *study; /* of the point under way */
     uint64_t point;            /* whose study that is */
+    sim_time warmup;           /* [ns] that its model has */
     struct sim *sim;
     struct journal *journal; /* leader: NULL until there is something to write */
     struct buffer piece, record;
     struct buffer *pieces; /* leader: one a rank of the team */
     int trips;             /* failure budgets spent that were told of */
+    int unsteady;          /* points without a steady state that were told of */
     bool ok;
 };
 
@@ -48,13 +51,20 @@ static bool is_void(const struct worker *b, enum run_status status)
            (status == RUN_BUDGET_TRIPPED && budget->action == BUDGET_ABORT);
 }
 
+/* With common random numbers all points draw the same. */
+static uint64_t seed_of(const struct worker *b)
+{
+    uint64_t seed = b->run->meta.seed;
+    return b->study->settings.seeds == SEEDS_COMMON ? seed : hash_pair(seed, b->point);
+}
+
 /* Runs one replication to its end, or to where it gets stuck. False: it was stopped. */
 static bool replicate(struct worker *b, struct record_head *head)
 {
     const struct team *team = &b->run->team;
     sim_time reached;
     enum windows_end end =
-        windows_run(team->windows, b->run->meta.seed, head->replication, keep_on, b, &reached);
+        windows_run(team->windows, seed_of(b), head->replication, keep_on, b, &reached);
     if (end == WINDOWS_STOPPED) {
         if (b->crew) {
             crew_stop(b->crew, false); /* where another rank of the team got the signal */
@@ -93,6 +103,19 @@ static void complain_of_trip(struct worker *b, const struct record_head *head)
                 head->replication, (double)head->tripped * 1e-9,
                 b->trips + 1 == TOLD ? "; the next ones to do so are not told" : "");
         b->trips++;
+    }
+}
+
+static void complain_of_unsteadiness(struct worker *b, const struct record_head *head, sim_time end)
+{
+    enum { TOLD = 3 };
+    if (b->unsteady < TOLD) {
+        fprintf(stderr,
+                "squall: point %" PRIu64 " may never become steady: the warm-up found for it ends "
+                "at %.9g s, as late as it may%s\n",
+                head->point, (double)end * 1e-9,
+                b->unsteady + 1 == TOLD ? "; the next ones to do so are not told" : "");
+        b->unsteady++;
     }
 }
 
@@ -142,28 +165,28 @@ static bool open_journal(struct worker *b)
     return b->journal;
 }
 
-static bool record(struct worker *b, const struct record_head *head, uint64_t wall_ns)
+static bool keep_record(struct worker *b, const struct record_head *head, uint64_t wall_ns)
 {
-    return make_record(b, head) &&
-           (!b->crew ||
-            (open_journal(b) && journal_append(b->journal, head->point, head->replication, wall_ns,
-                                               b->record.data, b->record.size, &b->run->error)));
+    return !b->crew ||
+           (open_journal(b) && journal_append(b->journal, head->point, head->replication, wall_ns,
+                                              b->record.data, b->record.size, &b->run->error));
 }
 
 /* The team's next task; false when there is none, or the leader cannot go on. */
-static bool next_task(struct worker *b, uint64_t *task)
+static bool next_task(struct worker *b, struct crew_task *task)
 {
     bool there_is = b->crew && b->ok && crew_next(b->crew, task);
-    uint64_t word = team_word(&b->run->team, there_is ? *task + 1 : 0);
-    *task = word - 1;
-    return word != 0;
+    uint64_t words[] = {there_is, task->task, (uint64_t)task->warmup};
+    team_words(&b->run->team, words, 3);
+    *task = (struct crew_task){words[1], (sim_time)words[2]};
+    return words[0] != 0;
 }
 
 /* Takes up another point's model. Collective over the team; all come to the same. */
-static bool turn_to(struct worker *b, uint64_t point)
+static bool turn_to(struct worker *b, uint64_t point, sim_time warmup)
 {
     struct run *run = b->run;
-    if (point == b->point) {
+    if (point == b->point && warmup == b->warmup) {
         return true;
     }
     team_drop_model(&run->team);
@@ -172,34 +195,80 @@ static bool turn_to(struct worker *b, uint64_t point)
     }
     b->study = run->points.held;
     b->point = point;
+    b->warmup = warmup;
     struct sim_options options = study_options(b->study);
+    options.warmup = b->study->settings.warmup == WARMUP_AUTO ? warmup : options.warmup;
     team_model(&run->team, &b->study->blueprint, &options);
     b->sim = windows_sim(run->team.windows);
     return true;
 }
 
-static void do_task(struct worker *b, uint64_t task)
+/* What the leader's record says of the goals. */
+static bool measure(struct worker *b, double values[GOALS_MOST])
 {
-    uint64_t began = patience_clock();
-    struct record_head head = {.point = task / b->run->meta.n_replications,
-                               .replication = task % b->run->meta.n_replications};
-    b->ok = turn_to(b, head.point);
+    const struct goals *g = &b->study->goals;
+    bool ok = true;
+    for (uint32_t i = 0; ok && b->crew && i < g->n; i++) {
+        double value;
+        ok = measured_value(&g->items[i].measure, b->record.data, b->record.size,
+                            &b->study->blueprint, &value, &b->run->error);
+        values[i] = goal_value(&g->items[i], value);
+    }
+    return ok;
+}
+
+/* Of a pilot nothing is kept but where its warm-up ends. */
+static bool judge_pilot(struct worker *b, struct record_head *head, double values[GOALS_MOST])
+{
+    struct measured_warmup found = {.end = 0};
+    if (!b->crew) {
+        return true;
+    }
+    bool ok = is_void(b, head->status) ||
+              measured_warmup(&b->study->goals.under_way, b->record.data, b->record.size,
+                              &b->study->blueprint, &found, &b->run->error);
+    if (ok && found.unsteady) {
+        complain_of_unsteadiness(b, head, found.end);
+    }
+    head->warmup = found.end;
+    values[0] = (double)found.end;
+    b->record.size = 0;
+    record_pilot(head, &b->record);
+    return ok;
+}
+
+static bool finish(struct worker *b, struct record_head *head, double values[GOALS_MOST],
+                   uint64_t began)
+{
+    bool pilot = head->replication == RECORD_PILOT;
+    return make_record(b, head) && (pilot ? judge_pilot(b, head, values) : measure(b, values)) &&
+           keep_record(b, head, patience_clock() - began);
+}
+
+static void do_task(struct worker *b, const struct crew_task *task)
+{
+    uint64_t began = patience_clock(), n = b->run->meta.n_replications;
+    bool pilot = task->task & AGENDA_PILOT;
+    struct record_head head = {.point = pilot ? task->task & ~AGENDA_PILOT : task->task / n,
+                               .replication = pilot ? RECORD_PILOT : task->task % n};
+    struct crew_result result = {.task = task->task};
+    b->ok = turn_to(b, head.point, task->warmup);
     if (!b->ok || !replicate(b, &head)) {
         return; /* to hear from the leader that there is no more */
     }
-    b->ok = record(b, &head, patience_clock() - began);
+    b->ok = finish(b, &head, result.values, began);
     if (b->ok && b->crew) {
-        crew_done(b->crew,
-                  &(struct crew_result){
-                      .task = task, .events = head.events, .value = NAN, .status = head.status});
+        result.events = head.events;
+        result.status = head.status;
+        crew_done(b->crew, &result);
     }
 }
 
 static void work(struct worker *b)
 {
-    uint64_t task;
+    struct crew_task task = {.task = 0};
     while (next_task(b, &task)) {
-        do_task(b, task);
+        do_task(b, &task);
     }
 }
 

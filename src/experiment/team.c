@@ -192,12 +192,11 @@ void team_meet(void)
     }
 }
 
-uint64_t team_word(const struct team *t, uint64_t word)
+void team_words(const struct team *t, uint64_t *words, int n)
 {
     if (t->size > 1) {
-        MPI_Bcast(&word, 1, MPI_UINT64_T, 0, t->comm);
+        MPI_Bcast(words, n, MPI_UINT64_T, 0, t->comm);
     }
-    return word;
 }
 
 uint64_t team_sum(const struct team *t, uint64_t value)

@@ -64,8 +64,8 @@ void team_drop_model(struct team *t);
 /* Collective over MPI_COMM_WORLD: waits for all without keeping a core busy. */
 void team_meet(void);
 
-/* Collective over the team: the leader's word to all, for instance the next task. */
-uint64_t team_word(const struct team *t, uint64_t word);
+/* Collective over the team: the leader's `n` words to all, for instance the next task. */
+void team_words(const struct team *t, uint64_t *words, int n);
 
 /* Collective over the team. The leader gets the sum of everybody's value. */
 uint64_t team_sum(const struct team *t, uint64_t value);

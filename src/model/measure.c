@@ -6,6 +6,7 @@
 
 #include "base/units.h"
 #include "model/names.h"
+#include "model/study.h"
 #include "stats/series.h"
 #include "stats/summary.h"
 
@@ -268,6 +269,12 @@ static bool check_window(const struct resolving *r, const struct measure_words *
 {
     const struct study_settings *s = &r->study->settings;
     bool good = true;
+    if (w->from == SIM_TIME_NEVER && s->warmup == WARMUP_AUTO) {
+        diag_error(r->diag, node_of(w, "to"),
+                   "needs a 'from': it is not known where the warm-up "
+                   "ends");
+        return false;
+    }
     *from = w->from == SIM_TIME_NEVER ? s->warmup : w->from;
     *to = w->to == SIM_TIME_NEVER ? s->duration : w->to;
     if (*from >= s->duration) {
@@ -316,7 +323,7 @@ static bool place_window(const struct resolving *r, const struct measure_words *
 static struct measure blank(const struct study *s)
 {
     const struct study_settings *set = &s->settings;
-    struct measure m = {.warmup = set->warmup, .interval = set->interval};
+    struct measure m = {.interval = set->interval};
     if (set->interval != SIM_TIME_NEVER) {
         m.n_intervals = (uint32_t)series_intervals(set->duration, set->interval);
     }

@@ -29,7 +29,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "model/study.h"
+#include "base/schema.h"
+#include "stats/stat_spec.h"
+
+struct study;
 
 /* What is written. */
 struct measure_words {
@@ -87,7 +90,6 @@ struct measure {
     uint32_t n_parts;
     const char *text;     /* "users.successes", "users.successes per users.requests_sent" */
     const char *unit;     /* of the value: "s", "1", "1/s", "B", ..., "B per s" */
-    sim_time warmup;      /* [ns] of the study */
     sim_time interval;    /* [ns] of its time series; SIM_TIME_NEVER: there are none */
     uint32_t n_intervals; /* of the run; 0: there are no series */
     uint32_t first, end;  /* intervals of the window, from `first` to before `end`; both 0: the
@@ -95,7 +97,7 @@ struct measure {
 };
 
 /* Fills in `m`, whose arrays and texts are put into `arena`. False after errors, which are
- * reported at the words. The study's warm-up must be known. */
+ * reported at the words. */
 bool measure_resolve(const struct measure_words *w, const struct study *s, struct arena *arena,
                      struct diag *d, struct measure *m);
 

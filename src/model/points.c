@@ -8,7 +8,6 @@
 #include "base/check.h"
 #include "base/hash.h"
 #include "config/dump.h"
-#include "config/override.h"
 #include "config/yaml.h"
 #include "model/patch.h"
 #include "model/resolved.h"
@@ -48,6 +47,28 @@ static const char *sweep_text(const struct node *block, struct arena *arena)
     return copy;
 }
 
+/* The axis of a search is the last factor, and halves are taken of it. */
+static void check_search(struct loading *l, const struct node *root)
+{
+    const struct node *search = node_child(root, "search");
+    search = search && search->kind == NODE_SEQUENCE ? search->first : search;
+    const struct node *axis = node_child(search, "axis");
+    if (!axis) {
+        return;
+    }
+    const struct sweep *s = &l->points->axes;
+    uint64_t levels = s->factors[s->n_factors - 1].n;
+    if (axis->count != 1 || s->axes[s->n_axes - 1].order) {
+        diag_error(l->diag, axis, "a search has one path with a range or a list of values");
+    } else if (levels < 2 || ((levels - 1) & (levels - 2)) != 0) {
+        diag_error(
+            l->diag, axis->first,
+            "halves cannot be taken of %llu values; of 2, 3, 5, 9, 17, 33, 65, 129, ... they "
+            "can",
+            (unsigned long long)levels);
+    }
+}
+
 /* Reads the sweep alone, with what the overrides make of it. */
 static bool read_sweep(struct loading *l)
 {
@@ -55,16 +76,11 @@ static bool read_sweep(struct loading *l)
     size_t errors = l->diag->errors;
     struct node *root =
         yaml_parse(l->source.file, l->source.text, l->source.length, &p->memory, l->diag);
-    static const char *const keys[] = {"sweep", NULL};
-    for (const char *const *o = l->source.overrides; root && o && *o; o++) {
-        if (override_of(*o, keys[0])) {
-            override_apply(root, *o, keys, &p->memory, l->diag);
-        }
-    }
-    l->at = node_child(root, keys[0]);
+    l->at = root ? study_sweep(root, l->source.overrides, &p->memory, l->diag) : NULL;
     if (!root || !sweep_read(l->at, &p->memory, l->diag, &p->axes)) {
         return false;
     }
+    check_search(l, root);
     p->sweep = sweep_text(l->at, &p->memory);
     p->n = p->axes.n_points;
     p->items = calloc(p->n, sizeof *p->items);
@@ -261,7 +277,13 @@ const struct study *points_study(struct points *p, uint64_t point)
     struct diag diag = {0};
     const char *text = patch_apply(p->resolved, p->items[point].patch, &scratch);
     if (text) {
-        p->held = study_parse("resolved", text, strlen(text), NULL, p->registry, &diag);
+        static const struct sweep alone = {.n_points = 1}; /* the values are in the text */
+        p->held = study_read(&(struct study_source){.file = "resolved",
+                                                    .text = text,
+                                                    .length = strlen(text),
+                                                    .sweep = &alone,
+                                                    .registry = p->registry},
+                             &diag);
         p->at = point;
     }
     diag_close(&diag);

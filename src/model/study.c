@@ -129,6 +129,8 @@ static const struct schema output_schema = {.name = "output",
 
 static void check_settings(void *params, const struct node *at, struct diag *d, struct arena *a);
 
+static const char *const seeds_words[] = {"common", "independent", NULL};
+
 static const struct param_spec study_rows[] = {
     P_COUNT(study_settings, squall, NULL, STUDY_LANGUAGE, STUDY_LANGUAGE,
             "Version of the language of this file."),
@@ -136,12 +138,25 @@ static const struct param_spec study_rows[] = {
            "What the results are called, in letters, digits, '.', '_' and '-'; by default as the "
            "file, without its extension."),
     P_DURATION(study_settings, duration, NULL, 1, LONGEST, "Simulated time of one replication."),
-    P_DURATION(study_settings, warmup, "0s", 0, LONGEST,
-               "The figures of a run begin here; time series show the warm-up, too."),
+    {.name = "warmup",
+     .doc = "The figures of a run begin here; time series show the warm-up, too. auto: where the "
+            "number of requests under way has become steady, as a run of its own tells at each "
+            "point (MSER-5); this needs an interval.",
+     .unit = "ns",
+     .fallback = "0s",
+     .absent = "auto",
+     .low = 0,
+     .high = LONGEST,
+     .kind = PARAM_DURATION,
+     .offset = SCHEMA_OFFSET(sim_time, study_settings, warmup)},
     P_MAYBE_DURATION(study_settings, interval, "none", 1, LONGEST,
                      "Resolution of the time series; none: no series."),
     P_COUNT(study_settings, seed, "1", 0, MOST_SEEDS, "Where all chance comes from."),
-    P_COUNT(study_settings, replications, "1", 1, 1e9, "Independent repetitions."),
+    P_WORD(study_settings, seeds, seeds_words, "common",
+           "Whether the points of a sweep draw the same random numbers, so that they differ by "
+           "their values only (common), or each its own (independent)."),
+    P_BLOCK(study_settings, replications, replications_schema, "{}", "How often it is repeated."),
+    P_LIST(study_settings, search, search_schema, "[]", "A threshold to be found on an axis."),
     P_LIST(study_settings, network, network_rule_schema, "[]", "How messages travel."),
     P_LIST(study_settings, timeline, timed_action_schema, "[]", "What happens when."),
     P_LIST(study_settings, failure_budget, failure_budget_schema, "[]",
@@ -236,7 +251,7 @@ static void check_settings(void *params, const struct node *at, struct diag *d, 
     } else if (strlen(s->name) > STUDY_LONGEST_NAME) {
         diag_error(d, node_child(at, "name"), "a name has at most %d letters", STUDY_LONGEST_NAME);
     }
-    if (s->warmup >= s->duration) {
+    if (s->warmup != WARMUP_AUTO && s->warmup >= s->duration) {
         const struct node *warmup = node_child(at, "warmup");
         diag_error(d, warmup ? warmup : at, "the warm-up does not end before the run does");
     }
@@ -245,6 +260,7 @@ static void check_settings(void *params, const struct node *at, struct diag *d, 
                    STUDY_MOST_INTERVALS);
     }
     diag_at_most_one(d, at, "failure_budget", s->failure_budget.count);
+    diag_at_most_one(d, at, "search", s->search.count);
 }
 
 static const struct entity_type *find_type(const struct entity_type *const *registry,
@@ -409,16 +425,33 @@ static void change(struct study *s, struct node *root, const struct change *chan
     }
 }
 
-/* Overrides of the sweep itself come before it is read. */
-static const struct node *sweep_block(struct study *s, struct node *root, struct diag *d)
+/* A list may be written as its only item. */
+static const struct node *first_item(const struct node *list)
 {
-    const char *const *keys = top_keys(&s->memory);
-    for (const char *const *o = s->overrides; *o; o++) {
-        if (override_of(*o, "sweep")) {
-            override_apply(root, *o, keys, &s->memory, d);
+    return list && list->kind == NODE_SEQUENCE ? list->first : list;
+}
+
+/* What the points are comes before what is changed at each. */
+static bool is_of_sweep(const char *assignment)
+{
+    return override_of(assignment, "sweep") || override_of(assignment, "search");
+}
+
+const struct node *study_sweep(struct node *root, const char *const *overrides, struct arena *arena,
+                               struct diag *d)
+{
+    const char *const *keys = top_keys(arena);
+    for (const char *const *o = overrides; o && *o; o++) {
+        if (is_of_sweep(*o)) {
+            override_apply(root, *o, keys, arena, d);
         }
     }
-    return node_child(root, "sweep");
+    struct node *sweep = (struct node *)node_child(root, "sweep");
+    const struct node *axis = node_child(first_item(node_child(root, "search")), "axis");
+    if (sweep) {
+        node_remove(sweep); /* its values are used by their paths, not here */
+    }
+    return axis ? sweep_with(sweep, axis, arena) : sweep;
 }
 
 /* Makes the changes that turn the configuration as written into the point. */
@@ -426,7 +459,7 @@ static void make_point(struct study *s, const struct study_source *source, struc
                        struct diag *d)
 {
     struct sweep own, *sweep = &own;
-    const struct node *block = sweep_block(s, root, d);
+    const struct node *block = study_sweep(root, s->overrides, &s->memory, d);
     if (source->sweep) {
         own = *source->sweep;
     } else if (!sweep_read(block, &s->memory, d, sweep)) {
@@ -438,7 +471,7 @@ static void make_point(struct study *s, const struct study_source *source, struc
     }
     struct change *changes = arena_take(&s->memory, (most + 1) * sizeof *changes);
     for (const char *const *o = s->overrides; *o; o++) {
-        if (!override_of(*o, "sweep")) {
+        if (!is_of_sweep(*o)) {
             changes[n++].assignment = *o;
         }
     }
@@ -465,6 +498,9 @@ static void draw_study(struct study *s, const struct study_source *source, struc
     bind_rows(schemas, outs, root, &binder);
     bind_groups(s, &binder);
     graph_draw(s, d->errors == errors, d);
+    if (d->errors == errors) {
+        goals_resolve(s, &s->memory, d, &s->goals);
+    }
 }
 
 struct study *study_read(const struct study_source *source, struct diag *d)

@@ -17,6 +17,7 @@
 #include "engine/blueprint.h"
 #include "engine/entity.h"
 #include "engine/sim.h"
+#include "model/goals.h"
 
 enum throughput_kind { THROUGHPUT_UNLIMITED, THROUGHPUT_LIMITED };
 
@@ -116,12 +117,22 @@ struct study_output {
     struct study_trace trace;
 };
 
+/* The warm-up ends where each point has become steady. */
+#define WARMUP_AUTO SIM_TIME_NEVER
+
+/* Whether all points draw the same numbers, or each its own. */
+enum study_seeds { SEEDS_COMMON, SEEDS_INDEPENDENT };
+
 /* Everything but the entities. */
 struct study_settings {
     int64_t squall;
     const char *name;
-    sim_time duration, warmup, interval; /* [ns]; interval may be SIM_TIME_NEVER */
-    int64_t seed, replications;
+    sim_time duration, interval; /* [ns]; interval may be SIM_TIME_NEVER */
+    sim_time warmup;             /* [ns], or WARMUP_AUTO */
+    int64_t seed;
+    int seeds; /* enum study_seeds */
+    struct study_replications replications;
+    LIST_OF(struct search_words) search; /* one at most */
     LIST_OF(struct network_rule) network;
     LIST_OF(struct timed_action) timeline;
     LIST_OF(struct failure_budget) failure_budget; /* one at most */
@@ -165,6 +176,7 @@ struct study {
     struct study_group *groups; /* in the order written */
     uint32_t n_groups;
     struct blueprint blueprint;
+    struct goals goals;
     const struct entity_type *const *registry; /* not owned */
     const struct node *root;                   /* with overrides and policies merged in */
     const char *text;                          /* the configuration as given */
@@ -196,6 +208,11 @@ struct study_source {
                                      ends with NULL; may be NULL */
     const struct entity_type *const *registry; /* must outlive the study */
 };
+
+/* The sweep block of a configuration, with what the overrides make of it and with the axis of its
+ * search, if it has one, as the last factor; NULL without either. It is taken out of the tree. */
+const struct node *study_sweep(struct node *root, const char *const *overrides, struct arena *arena,
+                               struct diag *d);
 
 /* Reads a configuration and draws its blueprint. NULL after errors, which are all in `diag`. */
 struct study *study_read(const struct study_source *source, struct diag *diag);

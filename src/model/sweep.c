@@ -471,6 +471,27 @@ static void multiply(struct reading *b, const struct node *block)
     }
 }
 
+const struct node *sweep_with(const struct node *block, const struct node *more,
+                              struct arena *arena)
+{
+    struct node *both = arena_take(arena, sizeof *both);
+    uint32_t nodes = TREE_MAX_NODES;
+    *both = *more;
+    both->kind = NODE_MAPPING;
+    both->count = 0;
+    both->first = both->last = NULL;
+    both->key = "sweep";
+    for (int i = 0; i < 2; i++) {
+        const struct node *from = i == 0 ? block : more;
+        for (const struct node *n = from ? from->first : NULL; n; n = n->next) {
+            struct node *copy = node_copy(n, arena, TREE_MAX_DEPTH, &nodes);
+            CHECK(copy, "a tree that was read is too large to be copied");
+            node_append(both, copy);
+        }
+    }
+    return both;
+}
+
 bool sweep_read(const struct node *block, struct arena *arena, struct diag *diag, struct sweep *out)
 {
     size_t errors = diag->errors;

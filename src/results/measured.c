@@ -207,7 +207,7 @@ bool measured_value(const struct measure *m, const void *record, size_t size,
         return false;
     }
     sim_time observed =
-        m->end == 0 ? head.sim_end - m->warmup : observed_in(m, m->first, m->end, head.sim_end);
+        m->end == 0 ? head.sim_end - head.warmup : observed_in(m, m->first, m->end, head.sim_end);
     if (head.status != RUN_OK || observed <= 0) {
         return true;
     }

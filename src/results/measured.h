@@ -11,6 +11,7 @@
 #ifndef SQUALL_RESULTS_MEASURED_H
 #define SQUALL_RESULTS_MEASURED_H
 
+#include "engine/blueprint.h"
 #include "model/measure.h"
 #include "results/error.h"
 

@@ -289,6 +289,11 @@ void record_encode(const struct record_head *head, const struct sim *s, struct b
     each_item(sim_blueprint(s), put_whole_item, &w);
 }
 
+void record_pilot(const struct record_head *head, struct buffer *to)
+{
+    put_head(to, head);
+}
+
 void record_blank(const struct record_head *head, const struct blueprint *b, struct buffer *to)
 {
     size_t most = 1;

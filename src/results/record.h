@@ -34,6 +34,10 @@
 #include "results/buffer.h"
 #include "results/error.h"
 
+/* The number of a replication that is no part of the results: it is run to see where its point's
+ * warm-up ends, and its record is a head alone. */
+#define RECORD_PILOT UINT64_MAX
+
 /* How a replication ended; its place is written to files, so it never changes. */
 enum run_status {
     RUN_OK,
@@ -58,6 +62,9 @@ struct record_head {
 
 /* Appends the record of the replication that `s`, which has the whole model, has finished. */
 void record_encode(const struct record_head *head, const struct sim *s, struct buffer *to);
+
+/* Appends the record of a pilot. */
+void record_pilot(const struct record_head *head, struct buffer *to);
 
 /* Appends the record of a replication of which no statistics are known: all of them are zero, and
  * there are no intervals. */

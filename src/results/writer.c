@@ -500,7 +500,8 @@ static bool has_all(const struct writer *w)
     const struct results_meta *m = w->study.meta;
     for (size_t i = 0; i < w->index->n; i++) {
         const struct journal_entry *entry = &w->index->entries[i];
-        if (entry->point >= m->n_points || entry->replication >= m->n_replications) {
+        bool there = entry->replication < m->n_replications || entry->replication == RECORD_PILOT;
+        if (entry->point >= m->n_points || !there) {
             return results_fail(w->h5.error,
                                 "the journal holds point %llu, replication %llu, which "
                                 "this study does not have",

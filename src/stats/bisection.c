@@ -50,7 +50,7 @@ static struct bisection_level *level_at(struct bisection *b, uint32_t level)
 /* The side of the target on which a level is by what has been taken in. */
 static enum bisection_side judge(const struct bisection *b, const struct bisection_level *l)
 {
-    const struct observed *c = &l->values.column[0];
+    const struct observed_column *c = &l->values.column[0];
     if (b->plan.proportion) {
         if (c->trials == 0) {
             return BISECTION_NO_SIDE;

@@ -58,7 +58,7 @@ bool observations_step(struct observations *o)
     }
     const double *row = o->values + o->n * o->width;
     for (uint32_t i = 0; i < o->width; i++) {
-        struct observed *c = &o->column[i];
+        struct observed_column *c = &o->column[i];
         if (!isnan(row[i])) {
             c->trials++;
             c->hits += row[i] != 0.0;

@@ -18,15 +18,15 @@
 #include "stats/summary.h"
 
 /* One value of each row, so far. */
-struct observed {
+struct observed_column {
     struct summary of; /* of observations: values, or means of pairs */
     /* Of single values, paired or not; hits are those that are not 0. For values of 0 and 1. */
     uint64_t trials, hits;
 };
 
 struct observations {
-    uint64_t n;              /* replications 0..n-1 are taken in */
-    struct observed *column; /* [width]; owned */
+    uint64_t n;                     /* replications 0..n-1 are taken in */
+    struct observed_column *column; /* [width]; owned */
     uint32_t width;
     bool pairs;
     /* Of replications 0..room-1, as far as they are known; owned. */

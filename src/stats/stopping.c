@@ -37,7 +37,7 @@ void stopping_close(struct stopping *s)
 
 double stopping_mean(const struct stopping *s, uint32_t i)
 {
-    const struct observed *c = &s->seen.column[i];
+    const struct observed_column *c = &s->seen.column[i];
     if (s->rules[i].proportion) {
         return c->trials ? (double)c->hits / (double)c->trials : NAN;
     }
@@ -46,7 +46,7 @@ double stopping_mean(const struct stopping *s, uint32_t i)
 
 double stopping_half_width(const struct stopping *s, uint32_t i)
 {
-    const struct observed *c = &s->seen.column[i];
+    const struct observed_column *c = &s->seen.column[i];
     if (s->rules[i].proportion) {
         struct interval w = summary_proportion(c->hits, c->trials, s->rules[i].confidence);
         return 0.5 * (w.high - w.low);
@@ -64,7 +64,7 @@ static double goal(const struct stopping *s, uint32_t i)
 /* Replications by which a rule may be asked at the earliest, if all that come give values. */
 static uint64_t least(const struct stopping *s, uint32_t i)
 {
-    const struct observed *c = &s->seen.column[i];
+    const struct observed_column *c = &s->seen.column[i];
     uint64_t n = s->seen.n, each = s->plan.pairs && !s->rules[i].proportion ? 2 : 1;
     uint64_t wanted = s->plan.min / each > 2 ? s->plan.min / each : 2;
     uint64_t got = s->rules[i].proportion ? c->trials : c->of.n;

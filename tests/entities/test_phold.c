@@ -65,7 +65,7 @@ static void the_rate_is_that_of_the_closed_form(void **state)
                    "network: {latency: 100ms}\n"
                    "entities: {cells: {type: phold, count: 16, target: cells, population: 4}}\n");
     const struct claim claims[] = {CLAIM_RATE("cells.events_handled", 64 / 1.0, 0.01),
-                                   {.measure = MEASURE_RATIO,
+                                   {.measure = CLAIM_RATIO,
                                     .stat = "cells.events_sent_remote",
                                     .per = "cells.events_handled",
                                     .value = 0.25 * 15 / 16,

@@ -732,9 +732,9 @@ static void orders_are_shipped_and_refunded(void **state)
     claims_hold(
         "order saga", &t,
         (struct claim[]){CLAIM_RATE("users.logical_requests", 20.0 * 120 / SCENARIO_SECONDS, 0.01),
-                         CLAIM(MEASURE_RATE, "orders.late_step_completions",
+                         CLAIM(CLAIM_RATE, "orders.late_step_completions",
                                orphans / SCENARIO_SECONDS, 0.02, .slack = 0.002),
-                         CLAIM(MEASURE_RATE, "orders.sagas_compensated",
+                         CLAIM(CLAIM_RATE, "orders.sagas_compensated",
                                (orphans + UNPAID) / SCENARIO_SECONDS, 0.02, .slack = 0.002),
                          CLAIMS_END});
     trial_close(&t);
@@ -742,7 +742,7 @@ static void orders_are_shipped_and_refunded(void **state)
     trial_load(&t, SCENARIO, (const char *const[]){"orders.steps[2].action.timeout=4s", NULL});
     claims_hold(
         "order saga, patient", &t,
-        (struct claim[]){CLAIM(MEASURE_RATE, "orders.late_step_completions",
+        (struct claim[]){CLAIM(CLAIM_RATE, "orders.late_step_completions",
                                SLOW_ORDERS * exp(-3.99) / SCENARIO_SECONDS, 0.1, .slack = 0.01),
                          CLAIMS_END});
     trial_close(&t);
@@ -758,7 +758,7 @@ static void refunds_are_lost_without_retries(void **state)
                (const char *const[]){"orders.steps[1].compensation.retry=none", NULL});
     claims_hold(
         "order saga, refunds once", &t,
-        (struct claim[]){CLAIM(MEASURE_RATE, "orders.sagas_failed",
+        (struct claim[]){CLAIM(CLAIM_RATE, "orders.sagas_failed",
                                20.0 * TIMED_OUT * 1.05 / SCENARIO_SECONDS, 0.1, .slack = 0.02),
                          CLAIMS_END});
     trial_close(&t);

@@ -33,9 +33,9 @@ static double measure_histogram(const struct trial *t, const struct claim *c, do
     assert_non_null(h);
     trial_histogram(t, c->stat, h);
     double value;
-    if (c->measure == MEASURE_MEAN) {
+    if (c->measure == CLAIM_MEAN) {
         value = (double)h->sum / (double)h->total * 1e-9;
-    } else if (c->measure == MEASURE_SQUARE) {
+    } else if (c->measure == CLAIM_SQUARE) {
         value = mean_square(h);
     } else {
         value = hist_quantile(h, c->p, bound) * 1e-9;
@@ -59,17 +59,17 @@ static double measure_spread(const struct trial *t, const struct claim *c)
 static double measure(const struct trial *t, const struct claim *c, double *bound)
 {
     switch (c->measure) {
-    case MEASURE_LEVEL:
+    case CLAIM_LEVEL:
         return (double)trial_integral(t, c->stat) * 1e-9 / trial_seconds(t);
-    case MEASURE_RATIO:
+    case CLAIM_RATIO:
         return (double)trial_counter(t, c->stat) / (double)trial_counter(t, c->per);
-    case MEASURE_RATE:
+    case CLAIM_RATE:
         return (double)trial_counter(t, c->stat) / trial_seconds(t);
-    case MEASURE_SPREAD:
+    case CLAIM_SPREAD:
         return measure_spread(t, c);
-    case MEASURE_MEAN:
-    case MEASURE_SQUARE:
-    case MEASURE_QUANTILE:
+    case CLAIM_MEAN:
+    case CLAIM_SQUARE:
+    case CLAIM_QUANTILE:
         break;
     }
     return measure_histogram(t, c, bound);
@@ -81,7 +81,7 @@ static bool judge(const char *what, const struct claim *c, const struct summary 
     bool sharp = error <= c->goal * fabs(c->value);
     bool near = fabs(off) <= DEVIATIONS * error + bound + c->slack * fabs(c->value);
     char place[16] = "";
-    if (c->measure == MEASURE_QUANTILE) {
+    if (c->measure == CLAIM_QUANTILE) {
         snprintf(place, sizeof place, " p%g", c->p * 100.0);
     }
     print_message("%-28s %s%s: %.6g, theory %.6g, off by %+.2f standard errors of %.2f %%%s%s\n",

@@ -12,23 +12,23 @@
 
 #include "support/trial.h"
 
-enum measure {
-    MEASURE_LEVEL,    /* mean of a gauge over time */
-    MEASURE_MEAN,     /* mean of a histogram [s] */
-    MEASURE_SQUARE,   /* mean square of a histogram [s2], each value at the middle of its bucket */
-    MEASURE_QUANTILE, /* of a histogram, at p [s] */
-    MEASURE_RATIO,    /* of a counter to another, `per` */
-    MEASURE_RATE,     /* a counter per second */
-    MEASURE_SPREAD,   /* of a counter's increments by interval: variance / mean */
+enum claim_about {
+    CLAIM_LEVEL,    /* mean of a gauge over time */
+    CLAIM_MEAN,     /* mean of a histogram [s] */
+    CLAIM_SQUARE,   /* mean square of a histogram [s2], each value at the middle of its bucket */
+    CLAIM_QUANTILE, /* of a histogram, at p [s] */
+    CLAIM_RATIO,    /* of a counter to another, `per` */
+    CLAIM_RATE,     /* a counter per second */
+    CLAIM_SPREAD,   /* of a counter's increments by interval: variance / mean */
 };
 
 struct claim {
-    enum measure measure;
+    enum claim_about measure;
     const char *stat;
     double value;
     double goal;     /* most that the standard error may be, relative to the value */
-    const char *per; /* MEASURE_RATIO */
-    double p;        /* MEASURE_QUANTILE */
+    const char *per; /* CLAIM_RATIO */
+    double p;        /* CLAIM_QUANTILE */
     double slack;    /* what the value itself may be off by, relative: it is an approximation */
 };
 
@@ -36,13 +36,13 @@ struct claim {
     { \
         .measure = (measure_), .stat = (stat_), .value = (value_), .goal = (goal_), __VA_ARGS__ \
     }
-#define CLAIM_LEVEL(stat, value, goal)        CLAIM(MEASURE_LEVEL, stat, value, goal, )
-#define CLAIM_MEAN(stat, value, goal)         CLAIM(MEASURE_MEAN, stat, value, goal, )
-#define CLAIM_SQUARE(stat, value, goal)       CLAIM(MEASURE_SQUARE, stat, value, goal, )
-#define CLAIM_QUANTILE(stat, at, value, goal) CLAIM(MEASURE_QUANTILE, stat, value, goal, .p = at)
-#define CLAIM_RATIO(stat, to, value, goal)    CLAIM(MEASURE_RATIO, stat, value, goal, .per = to)
-#define CLAIM_RATE(stat, value, goal)         CLAIM(MEASURE_RATE, stat, value, goal, )
-#define CLAIM_SPREAD(stat, value, goal)       CLAIM(MEASURE_SPREAD, stat, value, goal, )
+#define CLAIM_LEVEL(stat, value, goal)        CLAIM(CLAIM_LEVEL, stat, value, goal, )
+#define CLAIM_MEAN(stat, value, goal)         CLAIM(CLAIM_MEAN, stat, value, goal, )
+#define CLAIM_SQUARE(stat, value, goal)       CLAIM(CLAIM_SQUARE, stat, value, goal, )
+#define CLAIM_QUANTILE(stat, at, value, goal) CLAIM(CLAIM_QUANTILE, stat, value, goal, .p = at)
+#define CLAIM_RATIO(stat, to, value, goal)    CLAIM(CLAIM_RATIO, stat, value, goal, .per = to)
+#define CLAIM_RATE(stat, value, goal)         CLAIM(CLAIM_RATE, stat, value, goal, )
+#define CLAIM_SPREAD(stat, value, goal)       CLAIM(CLAIM_SPREAD, stat, value, goal, )
 #define CLAIMS_END \
     { \
         .stat = NULL \

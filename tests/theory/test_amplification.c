@@ -158,7 +158,7 @@ static void by_chance(double p, int n, int layers, double load, double success)
         what, &t,
         (struct claim[]){
             CLAIM_RATIO("d.requests_received", "users.logical_requests", load, 0.01),
-            CLAIM(MEASURE_RATIO, "users.successes", success, 0.01, .per = "users.logical_requests",
+            CLAIM(CLAIM_RATIO, "users.successes", success, 0.01, .per = "users.logical_requests",
                   .slack = 1e-8),
             CLAIM_RATIO("c.downstream_requests_sent", "c.downstream_logical_requests", leaf, 0.01),
             CLAIM_RATIO("c.downstream_failures", "c.downstream_logical_requests", pow(p, n), 0.01),

@@ -82,7 +82,7 @@ static void a_tenth_is_retried_in_the_long_run(void **state)
                                      "service.responses[1].weight=20", "budgeted.count=10",
                                      "budgeted.arrivals.rate.steps[1]=[1000s,0/s]", NULL});
     claims_hold("budget, in the long run", &t,
-                (struct claim[]){CLAIM(MEASURE_RATIO, "budgeted.requests_sent", 1.1004, 0.01,
+                (struct claim[]){CLAIM(CLAIM_RATIO, "budgeted.requests_sent", 1.1004, 0.01,
                                        .per = "budgeted.logical_requests", .slack = BROOKER),
                                  CLAIMS_END});
     trial_close(&t);
@@ -98,9 +98,9 @@ static void a_breaker_is_undecided_in_the_long_run(void **state)
                                      "budgeted.count=1", "wary.count=10",
                                      "wary.arrivals.rate.steps[1]=[1000s,0/s]", NULL});
     claims_hold("breaker, in the long run", &t,
-                (struct claim[]){CLAIM(MEASURE_RATIO, "wary.successes", 0.91556, 0.01,
+                (struct claim[]){CLAIM(CLAIM_RATIO, "wary.successes", 0.91556, 0.01,
                                        .per = "wary.logical_requests", .slack = BROOKER),
-                                 CLAIM(MEASURE_RATIO, "wary.requests_sent", 1.01757, 0.01,
+                                 CLAIM(CLAIM_RATIO, "wary.requests_sent", 1.01757, 0.01,
                                        .per = "wary.logical_requests", .slack = BROOKER),
                                  CLAIMS_END});
     trial_close(&t);
@@ -117,7 +117,7 @@ static void throttled(double p, double allowed)
     char what[64];
     snprintf(what, sizeof what, "gRPC, %g fail", p);
     claims_hold(what, &t,
-                (struct claim[]){CLAIM(MEASURE_RATIO, "channel.retries", allowed, 0.03,
+                (struct claim[]){CLAIM(CLAIM_RATIO, "channel.retries", allowed, 0.03,
                                        .per = "channel.errors", .slack = pow(p, 4) + 1e-6),
                                  CLAIM_RATE("channel.logical_requests", 1000.0, 0.001),
                                  CLAIMS_END});

@@ -67,7 +67,7 @@ static struct figures measured(double (*value)(uint64_t, uint64_t), double mean,
         }
         replications += s.seen.n;
         if (rule.proportion) {
-            const struct observed *c = &s.seen.column[0];
+            const struct observed_column *c = &s.seen.column[0];
             struct interval w = summary_proportion(c->hits, c->trials, rule.confidence);
             held += w.low <= mean && mean <= w.high;
         } else {

@@ -28,7 +28,7 @@ static void backoff_adds_up(void **state)
                     CLAIM_SQUARE("equal.request_latency", equal_variance + equal * equal, 0.01),
                     CLAIM_MEAN("decorrelated.request_latency",
                                2.0 + 3.5 + 5.75 + 9.125 + 14.1875 + 21.78125, 0.01),
-                    CLAIM(MEASURE_MEAN, "plain.request_latency", 22.7, 1e-9, .slack = 1e-9),
+                    CLAIM(CLAIM_MEAN, "plain.request_latency", 22.7, 1e-9, .slack = 1e-9),
                     CLAIMS_END});
     trial_close(&t);
 }
