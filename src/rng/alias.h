@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One of n by weight with a single draw (Walker's alias method, built as by Vose 1991).
+ * One of n by weight with a single draw (Walker's alias method, built as by Vose 1991). What is
+ * picked does not rise with the draw, so that antithetic draws (rng/stream.h) pick neither alike
+ * nor opposite.
  */
 #ifndef SQUALL_RNG_ALIAS_H
 #define SQUALL_RNG_ALIAS_H

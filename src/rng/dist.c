@@ -4,7 +4,7 @@
  *
  *                      a          b          c                          table
  *   exponential        mean
- *   normal             mean       deviation
+ *   normal             mean       deviation  chance of less than 0
  *   lognormal          mean and deviation of the logarithm
  *   gamma, erlang      shape      scale
  *   weibull            1 / shape  scale
@@ -31,8 +31,19 @@ struct dist dist_exponential(sim_time mean)
     return (struct dist){.kind = DIST_EXPONENTIAL, .mean = mean, .a = (double)mean};
 }
 
+/* By inversion: the upper tail is 1 - u of what is above 0. */
+static double draw_normal_paired(const struct dist *d, struct rng_stream *s)
+{
+    double tail = rng_to_unit(~rng_bits(s)) * (1.0 - d->c);
+    double x = d->a - d->b * exact_normal_quantile(tail);
+    return x > 0.0 ? x : 0.0; /* rounding may take it below */
+}
+
 static double draw_normal(const struct dist *d, struct rng_stream *s)
 {
+    if (rng_is_paired(s)) {
+        return draw_normal_paired(d, s);
+    }
     /* The mean is not negative, so half of the draws at least are kept. */
     double x;
     do {
@@ -71,6 +82,17 @@ static sim_time shift(const struct dist *d, sim_time value)
     return value > most - d->floor ? most : value + d->floor;
 }
 
+/* Which law is a draw of its own, and that law may take several. */
+static sim_time draw_mixture(const struct dist *d, struct rng_stream *s)
+{
+    const struct dist *law = &d->parts.items[dist_table_draw(d->table, s)].law;
+    if (!rng_is_paired(s)) {
+        return dist_draw(law, s);
+    }
+    struct rng_stream aside = rng_aside(s);
+    return dist_draw(law, &aside);
+}
+
 sim_time dist_draw_slow(const struct dist *d, struct rng_stream *s)
 {
     const struct dist_table *t = d->table;
@@ -102,17 +124,18 @@ sim_time dist_draw_slow(const struct dist *d, struct rng_stream *s)
         x = draw_pareto(d, s);
         break;
     case DIST_HYPEREXPONENTIAL:
-        x = t->value[alias_pick(t->slots, t->n, s)] * rng_exponential(s);
+        x = t->value[dist_table_draw(t, s)]; /* before the other draw */
+        x *= rng_exponential(s);
         break;
     case DIST_ZIPF:
     case DIST_EMPIRICAL:
-        x = t->value[alias_pick(t->slots, t->n, s)];
+        x = t->value[dist_table_draw(t, s)];
         break;
     case DIST_PERCENTILES:
         x = draw_percentiles(t, s);
         break;
     case DIST_MIXTURE:
-        return shift(d, dist_draw(&d->parts.items[alias_pick(t->slots, t->n, s)].law, s));
+        return shift(d, draw_mixture(d, s));
     }
     return shift(d, sim_time_round(x));
 }

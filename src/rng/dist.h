@@ -8,6 +8,13 @@
  *
  * Draws use the stream, + - * / sqrt and rng/exactmath.h only, so that they are the same on every
  * machine. They allocate nothing.
+ *
+ * Of the streams of a pair (rng/stream.h) a law always takes as many draws: one, a hyperexponential
+ * two, a constant none. Two draws of a pair are negatively correlated by every law. By most they
+ * are quantiles, which rise with u, those of tables with their entries in ascending order. A
+ * hyperexponential rises with both draws. Gamma and erlang nearly do (rng_gamma). A mixture's laws
+ * come in about the order of their means and draw aside, so that it rises with u where one of them
+ * is above the other, and in the mean where they overlap.
  */
 #ifndef SQUALL_RNG_DIST_H
 #define SQUALL_RNG_DIST_H

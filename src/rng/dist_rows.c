@@ -225,7 +225,7 @@ static void derive_hyperexponential(struct dist *d, const struct node *at, struc
         diag_error(diag, written(d, at, "branches"), "one weight at least must be above 0");
         return;
     }
-    d->table = dist_table_pick(arena, n, weight, mean);
+    d->table = dist_table_pick(arena, n, weight, mean, mean);
 }
 
 static void derive_zipf(struct dist *d, const struct node *at, struct diag *diag,
@@ -242,7 +242,7 @@ static void derive_zipf(struct dist *d, const struct node *at, struct diag *diag
         weight[k - 1] = exact_exp(-d->exponent * exact_log(k));
         value[k - 1] = (double)k * (double)d->unit;
     }
-    d->table = dist_table_pick(arena, n, weight, value);
+    d->table = dist_table_pick(arena, n, weight, value, value);
 }
 
 static void derive_percentiles(struct dist *d, const struct node *at, struct diag *diag,
@@ -267,7 +267,7 @@ static void derive_percentiles(struct dist *d, const struct node *at, struct dia
         n++;
     }
     struct dist_table *t = arena_take(arena, sizeof *t);
-    *t = (struct dist_table){n, NULL, chance, value};
+    *t = (struct dist_table){.n = n, .chance = chance, .value = value};
     d->table = t;
 }
 
@@ -297,22 +297,50 @@ static void derive_empirical(struct dist *d, const struct node *at, struct diag 
         return;
     }
     d->file = "";
-    d->table = dist_table_pick(arena, d->values.count, weight, value);
+    d->table = dist_table_pick(arena, d->values.count, weight, value, value);
+}
+
+/* About the mean of a law that a mixture is made of, which paired streams order them by. It decides
+ * what is drawn, so it is made of sums and products only, as the mean is that dist_mean has for the
+ * laws not named here. */
+static double size_of(const struct dist *d)
+{
+    double sum = 0.0;
+    switch ((enum dist_kind)d->kind) {
+    case DIST_NORMAL:
+        return (double)(d->floor + d->mean);
+    case DIST_PARETO:
+        return (double)(d->floor + d->minimum);
+    case DIST_MIXTURE:
+        for (uint32_t i = 0; d->table && i < d->table->n; i++) {
+            sum += d->table->chance[i] * size_of(&d->parts.items[i].law);
+        }
+        return (double)d->floor + sum;
+    case DIST_HYPEREXPONENTIAL:
+    case DIST_ZIPF:
+    case DIST_EMPIRICAL:
+    case DIST_PERCENTILES:
+        return d->table ? dist_mean(d) : 0.0; /* without one it is in error */
+    default:
+        return dist_mean(d);
+    }
 }
 
 static void derive_mixture(struct dist *d, const struct node *at, struct diag *diag,
                            struct arena *arena)
 {
     double sum = 0.0, *weight = arena_take(arena, d->parts.count * sizeof *weight);
+    double *size = arena_take(arena, d->parts.count * sizeof *size);
     for (uint32_t i = 0; i < d->parts.count; i++) {
         weight[i] = d->parts.items[i].weight;
+        size[i] = size_of(&d->parts.items[i].law);
         sum += weight[i];
     }
     if (!(sum > 0.0)) {
         diag_error(diag, written(d, at, "parts"), "one weight at least must be above 0");
         return;
     }
-    d->table = dist_table_pick(arena, d->parts.count, weight, NULL);
+    d->table = dist_table_pick(arena, d->parts.count, weight, NULL, size);
 }
 
 static void derive(void *params, const struct node *at, struct diag *diag, struct arena *arena)
@@ -332,6 +360,7 @@ static void derive(void *params, const struct node *at, struct diag *diag, struc
         break;
     case DIST_NORMAL:
         d->b = (double)d->deviation;
+        d->c = d->b > 0.0 ? exact_normal_chance(-d->a / d->b) : 0.0;
         break;
     case DIST_LOGNORMAL: {
         double square = exact_log(1.0 + d->cv * d->cv);

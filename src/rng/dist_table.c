@@ -8,8 +8,46 @@
 #include "base/csv.h"
 #include "base/units.h"
 
+struct entry {
+    double size;
+    uint32_t at;
+};
+
+static int ascending(const void *a, const void *b)
+{
+    const struct entry *x = a, *y = b;
+    return x->size != y->size ? (x->size > y->size) - (x->size < y->size)
+                              : (x->at > y->at) - (x->at < y->at);
+}
+
+static void put_in_order(struct dist_table *t, struct arena *arena, const double *size)
+{
+    struct entry *entries = malloc(t->n * sizeof *entries);
+    uint32_t *order = arena_take(arena, t->n * sizeof *order);
+    double sum = 0.0, *up_to = arena_take(arena, t->n * sizeof *up_to);
+    CHECK(entries, "out of memory for a law");
+    for (uint32_t i = 0; i < t->n; i++) {
+        entries[i] = (struct entry){size[i], i};
+    }
+    qsort(entries, t->n, sizeof *entries, ascending);
+    for (uint32_t i = 0; i < t->n; i++) {
+        order[i] = entries[i].at;
+        sum += t->chance[order[i]];
+        up_to[i] = sum;
+    }
+    free(entries);
+    /* The sum may be off by its rounding. */
+    uint32_t last = t->n - 1;
+    up_to[last] = 1.0;
+    for (; last > 0 && t->chance[order[last]] == 0.0; last--) {
+        up_to[last - 1] = 1.0;
+    }
+    t->order = order;
+    t->up_to = up_to;
+}
+
 const struct dist_table *dist_table_pick(struct arena *arena, uint32_t n, const double *weight,
-                                         const double *value)
+                                         const double *value, const double *size)
 {
     double sum = 0.0, *chance = arena_take(arena, n * sizeof *chance);
     for (uint32_t i = 0; i < n; i++) {
@@ -19,8 +57,28 @@ const struct dist_table *dist_table_pick(struct arena *arena, uint32_t n, const 
         chance[i] = weight[i] / sum;
     }
     struct dist_table *t = arena_take(arena, sizeof *t);
-    *t = (struct dist_table){n, alias_make(arena, chance, n), chance, value};
+    *t = (struct dist_table){
+        .n = n, .slots = alias_make(arena, chance, n), .chance = chance, .value = value};
+    put_in_order(t, arena, size);
     return t;
+}
+
+uint32_t dist_table_draw(const struct dist_table *t, struct rng_stream *s)
+{
+    if (__builtin_expect(!rng_is_paired(s), 1)) {
+        return alias_pick(t->slots, t->n, s);
+    }
+    double u = rng_unit(s);
+    uint32_t low = 0, high = t->n - 1; /* up to the last it is a certainty */
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (u <= t->up_to[middle]) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    return t->order[low];
 }
 
 /* Reads what stands in a row; what is wrong with it, or NULL. */

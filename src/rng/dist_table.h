@@ -26,11 +26,19 @@ struct dist_table {
     const struct alias_slot *slots;
     const double *chance;
     const double *value; /* [ns] of the entry, its mean, or NULL (mixture) */
+    /* For picks by inversion, which paired streams make: the entries in ascending order, and the
+     * chance of one of the first 1, 2, ... n of them, from the last that has a chance on 1. */
+    const uint32_t *order;
+    const double *up_to;
 };
 
-/* In `arena`, from weights >= 0 with a positive sum. `value` must be in the arena or NULL. */
+/* In `arena`, from weights >= 0 with a positive sum. `value` must be in the arena or NULL; `size`
+ * is what the entries are ordered by, equal ones as they stand. */
 const struct dist_table *dist_table_pick(struct arena *arena, uint32_t n, const double *weight,
-                                         const double *value);
+                                         const double *value, const double *size);
+
+/* The entry that a draw leads to: by the alias method, or by inversion of a paired stream. */
+uint32_t dist_table_draw(const struct dist_table *t, struct rng_stream *s);
 
 /* Reads d->file into d->values. False after an error, which is reported at `at` (the file as such)
  * or at its line. A relative path starts from the directory of the file in which `at` was written,

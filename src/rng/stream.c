@@ -2,8 +2,11 @@
 #include "rng/stream.h"
 
 #include <Random123/threefry.h>
+#include <inttypes.h>
 #include <math.h>
 
+#include "base/check.h"
+#include "base/compiler.h"
 #include "rng/exactmath.h"
 
 __extension__ typedef unsigned __int128 wide;
@@ -23,8 +26,36 @@ void rng_init(struct rng_stream *s, const struct rng_key *key)
     *s = (struct rng_stream){.key = *key};
 }
 
-uint64_t rng_refill(struct rng_stream *s)
+/* Streams of draws count from here, 2^16 words for each; no stream of its own gets so far. */
+#define ASIDE (UINT64_C(1) << 63)
+
+struct rng_stream rng_aside(const struct rng_stream *s)
 {
+    struct rng_stream aside = *s;
+    if (s->drawn < ASIDE) {
+        CHECK(s->drawn > 0 && s->drawn >> 47 == 0, "no words aside of draw %" PRIu64, s->drawn);
+        aside.drawn = ASIDE | (s->drawn - 1) << 16;
+    }
+    return aside;
+}
+
+/* The block of the pair's other member, all bits of it turned. */
+static OUT_OF_LINE uint64_t refill_flipped(struct rng_stream *s)
+{
+    struct rng_stream other = *s;
+    other.key.replication &= ~RNG_FLIPPED;
+    uint64_t first = rng_refill(&other);
+    for (int i = 0; i < 3; i++) {
+        s->buffer[i] = ~other.buffer[i];
+    }
+    return ~first;
+}
+
+OUT_OF_LINE uint64_t rng_refill(struct rng_stream *s)
+{
+    if (__builtin_expect(rng_flip(s->key.replication) != 0, 0)) {
+        return refill_flipped(s);
+    }
     threefry4x64_ctr_t c = {{(s->drawn - 1) / 4, 0, 0, 0}};
     threefry4x64_key_t k = {{s->key.seed, s->key.replication, s->key.who, s->key.purpose}};
     c = threefry4x64_R(20, c, k);
@@ -37,7 +68,7 @@ uint64_t rng_refill(struct rng_stream *s)
 uint64_t rng_below(struct rng_stream *s, uint64_t n)
 {
     wide product = (wide)rng_bits(s) * n;
-    if ((uint64_t)product < n) {
+    if ((uint64_t)product < n && !rng_is_paired(s)) {
         /* Of the 2^64 words, 2^64 mod n would favour some results: these are drawn again. */
         uint64_t surplus = -n % n;
         while ((uint64_t)product < surplus) {
@@ -45,6 +76,11 @@ uint64_t rng_below(struct rng_stream *s, uint64_t n)
         }
     }
     return (uint64_t)(product >> 64);
+}
+
+double rng_exponential_paired(struct rng_stream *s)
+{
+    return -exact_log(rng_to_unit(~rng_bits(s)));
 }
 
 double rng_exponential_edge(struct rng_stream *s, uint32_t layer, double x)
@@ -72,8 +108,16 @@ double rng_exponential_edge(struct rng_stream *s, uint32_t layer, double x)
     }
 }
 
+static OUT_OF_LINE double normal_paired(struct rng_stream *s)
+{
+    return exact_normal_quantile(rng_unit(s));
+}
+
 double rng_normal(struct rng_stream *s)
 {
+    if (__builtin_expect(rng_is_paired(s), 0)) {
+        return normal_paired(s);
+    }
     double x, square;
     do {
         x = 2.0 * rng_unit(s) - 1.0;
@@ -83,7 +127,7 @@ double rng_normal(struct rng_stream *s)
     return x * sqrt(-2.0 * exact_log(square) / square);
 }
 
-double rng_gamma(struct rng_stream *s, double shape)
+static double gamma_by_rejection(struct rng_stream *s, double shape)
 {
     double factor = 1.0;
     if (shape < 1.0) {
@@ -103,4 +147,14 @@ double rng_gamma(struct rng_stream *s, double shape)
             return factor * d * v;
         }
     }
+}
+
+double rng_gamma(struct rng_stream *s, double shape)
+{
+    if (!rng_is_paired(s)) {
+        return gamma_by_rejection(s, shape);
+    }
+    rng_bits(s); /* opens the words aside and has no other use */
+    struct rng_stream aside = rng_aside(s);
+    return gamma_by_rejection(&aside, shape);
 }
