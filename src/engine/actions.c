@@ -139,10 +139,7 @@ static void reset_outages(struct sim *s, entity_id id, const struct condition *k
 {
     for (uint32_t i = 0; i < k->outages; i++) {
         struct outage *o = &s->outages[k->first_outage + i];
-        struct rng_key key = o->stream.key;
-        key.seed = s->seed;
-        key.replication = s->replication;
-        rng_init(&o->stream, &key);
+        sim_rekey(s, &o->stream);
         await_outage(s, id, o, o->plan->from);
     }
 }

@@ -277,7 +277,8 @@ const struct conditioner_window *sim_conditioners(const struct ctx *c, uint32_t 
 
 uint64_t sim_request_bits(const struct ctx *c, uint64_t request, uint64_t purpose)
 {
-    return hash_pair(hash_pair(c->sim->tie_key, purpose), request);
+    const struct sim *s = c->sim;
+    return hash_pair(hash_pair(s->request_key, purpose), request) ^ rng_flip(s->drawn_as);
 }
 
 const char *sim_kind_name(const struct ctx *c, uint16_t number)

@@ -219,7 +219,8 @@ struct conditioner_window {
 const struct conditioner_window *sim_conditioners(const struct ctx *, uint32_t *n);
 
 /* 64 uniform bits that belong to a logical request and a purpose, a hash: whoever asks in this
- * replication gets the same, and what is drawn elsewhere has nothing to do with them. */
+ * replication gets the same, and what is drawn elsewhere has nothing to do with them. The other
+ * member of a pair (sim_options.antithetic) gets the complement. */
 uint64_t sim_request_bits(const struct ctx *, uint64_t request, uint64_t purpose);
 
 /* The name of a kind of request. */

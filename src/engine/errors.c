@@ -33,10 +33,7 @@ void errors_reset(struct sim *s)
 {
     const struct condition *last = &s->conditions[s->n_conditions - 1];
     for (uint32_t i = 0; i < last->first_error + last->errors; i++) {
-        struct rng_key key = s->errors[i].stream.key;
-        key.seed = s->seed;
-        key.replication = s->replication;
-        rng_init(&s->errors[i].stream, &key);
+        sim_rekey(s, &s->errors[i].stream);
     }
 }
 

@@ -88,7 +88,7 @@ static struct rng_stream stream_of(const struct sim *s, const struct link *l, ui
                                    const char *purpose)
 {
     struct rng_stream stream;
-    rng_init(&stream, &(struct rng_key){s->seed, s->replication, who,
+    rng_init(&stream, &(struct rng_key){s->seed, s->drawn_as, who,
                                         hash_pair(hash_text(purpose), l->plan->chance)});
     return stream;
 }

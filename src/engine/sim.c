@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/sim.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/compiler.h"
 #include "base/hash.h"
 #include "engine/world.h"
@@ -12,12 +14,21 @@ enum { LATER = 3 }; /* events ahead whose records are called for */
 
 /* --- reset ------------------------------------------------------------------------------- */
 
-static void rekey(struct rng_stream *stream, uint64_t seed, uint64_t replication)
+/* Whatever is left to chance in a replication follows from these. The ties of a pair are broken
+ * independently: the same way in both would make them alike, and there is no opposite. */
+static void set_keys(struct sim *s, uint64_t seed, uint64_t replication)
 {
-    struct rng_key key = stream->key;
-    key.seed = seed;
-    key.replication = replication;
-    rng_init(stream, &key);
+    CHECK(replication < RNG_FLIPPED, "replication %" PRIu64, replication);
+    s->seed = seed;
+    s->replication = replication;
+    s->drawn_as = s->options.antithetic ? rng_pair_member(replication) : replication;
+    s->tie_key = hash_pair(seed, replication);
+    s->request_key = hash_pair(seed, s->drawn_as & ~RNG_FLIPPED);
+}
+
+void sim_rekey(const struct sim *s, struct rng_stream *stream)
+{
+    rng_init(stream, &(struct rng_key){s->seed, s->drawn_as, stream->key.who, stream->key.purpose});
 }
 
 void sim_enter(struct sim *s, struct record *r, entity_id id)
@@ -106,9 +117,7 @@ static void reset_ports(struct sim *s)
 
 void sim_reset(struct sim *s, uint64_t seed, uint64_t replication)
 {
-    s->seed = seed;
-    s->replication = replication;
-    s->tie_key = hash_pair(seed, replication);
+    set_keys(s, seed, replication);
     s->now = 0;
     s->last = s->options.end;
     s->passed = -1;
@@ -126,7 +135,7 @@ void sim_reset(struct sim *s, uint64_t seed, uint64_t replication)
     reset_ports(s);
     kept_reset(s);
     for (uint32_t i = 0; i < s->n_wire_streams; i++) {
-        rekey(&s->wire_streams[i], seed, replication);
+        sim_rekey(s, &s->wire_streams[i]);
     }
     for (uint32_t i = 0; i < s->n_own; i++) {
         struct record *r = &s->records[s->own[i]];
@@ -134,7 +143,7 @@ void sim_reset(struct sim *s, uint64_t seed, uint64_t replication)
         r->count = 0;
         uint32_t n = count_streams(r->type);
         for (uint32_t k = 0; k < n; k++) {
-            rekey(&r->streams[k], seed, replication);
+            sim_rekey(s, &r->streams[k]);
         }
     }
     actions_reset(s);

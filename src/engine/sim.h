@@ -40,6 +40,10 @@ struct sim_options {
     sim_time warmup;   /* [ns] statistics before this are dropped */
     sim_time interval; /* [ns] of the time series; SIM_TIME_NEVER: none */
     bool summary_only; /* histograms keep count, sum, min, max but no buckets */
+    /* Replications 2k and 2k + 1 are a pair: one draws 1 - u where the other draws u (rng/stream.h;
+     * sim_request_bits likewise). What a replication shows is as true as ever, but only means of
+     * whole pairs are independent of each other. */
+    bool antithetic;
     struct trace_options trace;
     const struct sim_share *share; /* NULL: the whole model */
 };
@@ -48,7 +52,8 @@ struct sim_options {
 struct sim *sim_open(const struct blueprint *b, const struct sim_options *options);
 void sim_close(struct sim *s);
 
-/* Starts a replication from nothing: state zeroed, streams keyed, init called for every entity. */
+/* Starts a replication, below 2^62, from nothing: state zeroed, streams keyed, init called for
+ * every entity. */
 void sim_reset(struct sim *s, uint64_t seed, uint64_t replication);
 
 /* Time of the next event, SIM_TIME_NEVER when there is none. */

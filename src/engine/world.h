@@ -138,7 +138,9 @@ struct sim {
     const struct blueprint *plan;
     struct sim_options options;
     uint64_t seed, replication;
-    uint64_t tie_key;
+    uint64_t drawn_as; /* the word `replication` in the keys of all streams: that of a pair's member
+                          (rng/stream.h) or the replication itself */
+    uint64_t tie_key, request_key;
     sim_time now;
     sim_time last;                  /* that runs: options.end, unless a failure budget was spent */
     sim_time boundary;              /* next end of an interval or of the warm-up */
@@ -299,5 +301,8 @@ void forget_ports(struct sim *s, const struct record *r);
 
 /* Makes `r`, which is entity `id`, the one that handlers are called for. */
 void sim_enter(struct sim *s, struct record *r, entity_id id);
+
+/* Starts a stream of this replication; who draws and what for stay. */
+void sim_rekey(const struct sim *s, struct rng_stream *stream);
 
 #endif

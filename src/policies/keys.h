@@ -7,7 +7,9 @@
  * to the block in which the keys are described (sim_request_bits of engine/entity.h, for its `id`):
  * all attempts of a request have the same key, and whoever describes keys in the same words sees
  * the same key in the same request, however many hops away and on whatever rank. Other words, or
- * another `salt`, make keys that have nothing to do with each other.
+ * another `salt`, make keys that have nothing to do with each other. Antithetic replications see
+ * opposite bits in the same request (engine/sim.h): of uniform keys k and count - 1 - k, by Zipf's
+ * law others, not the least popular for the most popular.
  */
 #ifndef SQUALL_POLICIES_KEYS_H
 #define SQUALL_POLICIES_KEYS_H

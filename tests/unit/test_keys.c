@@ -122,13 +122,14 @@ static void assert_half(uint64_t n)
     assert_true(fabs((double)n - REQUESTS / 2.0) < 5.0 * sqrt(REQUESTS / 4.0));
 }
 
+static const struct entity_type type = {
+    .name = "eye", .stats = no_stats, .stats_size = 8, .state_size = 8, .init = look};
+
 /* Bits of one request have nothing to do with those of the next, of another purpose or of another
  * replication. */
 static void bits_belong_to_requests(void **state)
 {
     (void)state;
-    static const struct entity_type type = {
-        .name = "eye", .stats = no_stats, .stats_size = 8, .state_size = 8, .init = look};
     const struct group_plan group = {.name = "eye", .type = &type, .count = 1};
     const struct blueprint plan = {.groups = &group, .n_groups = 1, .n_entities = 1};
     struct sim *sim =
@@ -152,10 +153,34 @@ static void bits_belong_to_requests(void **state)
     sim_close(sim);
 }
 
+/* Replications 2k and 2k + 1 have each other's complement, and nothing in common with others. */
+static void bits_of_pairs_are_opposite(void **state)
+{
+    (void)state;
+    const struct group_plan group = {.name = "eye", .type = &type, .count = 1};
+    const struct blueprint plan = {.groups = &group, .n_groups = 1, .n_entities = 1};
+    struct sim *sim = sim_open(
+        &plan, &(struct sim_options){.end = 1000, .interval = SIM_TIME_NEVER, .antithetic = true});
+    uint64_t first[6];
+    for (uint64_t replication = 0; replication < 6; replication++) {
+        sim_reset(sim, 1, replication);
+        first[replication] = seen_by(NULL)->first[0];
+    }
+    for (int i = 0; i < 6; i += 2) {
+        assert_true(first[i] == ~first[i + 1]);
+        assert_half(seen_by(NULL)->bits);
+        for (int k = 0; k < i; k++) {
+            assert_true(first[k] != first[i] && first[k] != first[i + 1]);
+        }
+    }
+    sim_close(sim);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(popular_keys_come_often),
                                        cmocka_unit_test(blocks_in_other_words_are_others),
-                                       cmocka_unit_test(bits_belong_to_requests)};
+                                       cmocka_unit_test(bits_belong_to_requests),
+                                       cmocka_unit_test(bits_of_pairs_are_opposite)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
