@@ -554,6 +554,7 @@ struct sim_options study_options(const struct study *s)
     return (struct sim_options){.end = s->settings.duration,
                                 .warmup = s->settings.warmup,
                                 .interval = s->settings.interval,
+                                .antithetic = s->settings.replications.antithetic,
                                 .summary_only =
                                     s->settings.output.histograms == STUDY_HISTOGRAMS_NONE,
                                 .trace = {.sample = s->settings.output.trace.sample,
