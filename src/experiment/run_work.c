@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/check.h"
 #include "base/hash.h"
@@ -155,21 +156,44 @@ static bool make_record(struct worker *b, const struct record_head *head)
                                    &b->record, &b->run->error);
 }
 
+/* What is told of this process; the texts are the run's. */
+static struct journal_session session_here(struct run *run)
+{
+    char mpi[MPI_MAX_LIBRARY_VERSION_STRING] = "";
+    int length, ranks;
+    MPI_Get_library_version(mpi, &length);
+    MPI_Comm_size(MPI_COMM_WORLD, &ranks);
+    struct journal_session s = journal_session_here(&run->memory);
+    /* Some libraries tell of themselves in several lines, the first of which has the version. */
+    s.mpi = arena_text(&run->memory, mpi, strcspn(mpi, ",\n"));
+    s.rank = (uint64_t)run->rank;
+    s.ranks = (uint64_t)ranks;
+    s.shard = run->meta.shard;
+    s.shards = run->meta.shards;
+    return s;
+}
+
+/* Where nothing is left to be run, the file is only kept from others: it may lie on a full disk. */
 static bool open_journal(struct worker *b)
 {
     struct run *run = b->run;
     if (!b->journal) {
-        b->journal =
-            journal_open_append(run->journal, (uint32_t)run->rank, &run->meta, &run->error);
+        struct journal_session session = session_here(run);
+        bool idle = run->agenda && agenda_over(run->agenda);
+        b->journal = journal_open_append(run->journal, (uint32_t)run->rank, &run->meta,
+                                         idle ? NULL : &session, &run->error);
     }
     return b->journal;
 }
 
 static bool keep_record(struct worker *b, const struct record_head *head, uint64_t wall_ns)
 {
-    return !b->crew ||
-           (open_journal(b) && journal_append(b->journal, head->point, head->replication, wall_ns,
-                                              b->record.data, b->record.size, &b->run->error));
+    const struct journal_record record = {.point = head->point,
+                                          .replication = head->replication,
+                                          .wall_ns = wall_ns,
+                                          .payload = b->record.data,
+                                          .size = b->record.size};
+    return !b->crew || (open_journal(b) && journal_append(b->journal, &record, &b->run->error));
 }
 
 /* The team's next task; false when there is none, or the leader cannot go on. */

@@ -94,21 +94,39 @@ bool journal_sync(struct journal *j, struct results_error *e)
     return true;
 }
 
-bool journal_append(struct journal *j, uint64_t point, uint64_t replication, uint64_t wall_ns,
-                    const void *payload, size_t size, struct results_error *e)
+bool journal_append(struct journal *j, const struct journal_record *record, struct results_error *e)
 {
     if (j->failed) {
         return results_fail(e, "cannot write %s: an earlier write failed", j->path);
     }
-    struct journal_frame frame = {.point = point,
-                                  .replication = replication,
-                                  .wall_ns = wall_ns,
-                                  .size = size,
-                                  .crc = crc32c(payload, size)};
+    const char *note = record->note ? record->note : "";
+    struct journal_frame frame = {.kind = JOURNAL_RECORD,
+                                  .point = record->point,
+                                  .replication = record->replication,
+                                  .wall_ns = record->wall_ns,
+                                  .size = record->size,
+                                  .note_size = strlen(note),
+                                  .crc = crc32c(record->payload, record->size),
+                                  .note_crc = crc32c(note, strlen(note))};
     j->frame.size = 0;
     journal_frame_put(&frame, &j->frame);
-    buffer_bytes(&j->frame, payload, size);
+    buffer_bytes(&j->frame, record->payload, record->size);
+    buffer_bytes(&j->frame, note, strlen(note));
     return write_frame(j, e) && (clock_ns() - j->synced < SYNC_NS || journal_sync(j, e));
+}
+
+static bool write_session(struct journal *j, const struct journal_session *session,
+                          struct results_error *e)
+{
+    struct buffer body = {0};
+    journal_session_put(session, &body);
+    struct journal_frame frame = {
+        .kind = JOURNAL_SESSION, .size = body.size, .crc = crc32c(body.data, body.size)};
+    j->frame.size = 0;
+    journal_frame_put(&frame, &j->frame);
+    buffer_bytes(&j->frame, body.data, body.size);
+    buffer_close(&body);
+    return write_frame(j, e);
 }
 
 static bool write_head(struct journal *j, const struct results_meta *meta, struct results_error *e)
@@ -132,7 +150,8 @@ static bool cut(struct journal *j, uint64_t to, struct results_error *e)
            results_fail(e, "cannot cut the torn end off %s: %s", j->path, strerror(errno));
 }
 
-/* Finds the end of the last whole frame and drops what follows it. */
+/* Finds the end of the last whole frame and drops what follows it. What is damaged before it
+ * stays. */
 static bool find_end(struct journal *j, uint64_t file_size, uint64_t start, struct results_error *e)
 {
     j->end = start;
@@ -143,11 +162,18 @@ static bool find_end(struct journal *j, uint64_t file_size, uint64_t start, stru
         if (state == JOURNAL_FAILED) {
             return false;
         }
+        if (state != JOURNAL_TORN) {
+            at += journal_frame_length(&frame);
+            j->end = state == JOURNAL_WHOLE ? at : j->end;
+            continue;
+        }
+        state = journal_frame_seek(j->fd, j->path, &at, file_size, e);
+        if (state == JOURNAL_FAILED) {
+            return false;
+        }
         if (state == JOURNAL_TORN) {
             break;
         }
-        at += JOURNAL_FRAME + frame.size;
-        j->end = state == JOURNAL_WHOLE ? at : j->end;
     }
     return j->end == file_size || cut(j, j->end, e);
 }
@@ -204,7 +230,8 @@ static void release(struct journal *j)
 }
 
 struct journal *journal_open_append(const char *dir, uint32_t writer,
-                                    const struct results_meta *meta, struct results_error *e)
+                                    const struct results_meta *meta,
+                                    const struct journal_session *session, struct results_error *e)
 {
     struct journal *j = calloc(1, sizeof *j);
     CHECK(j != NULL, "out of memory for a journal");
@@ -212,7 +239,7 @@ struct journal *journal_open_append(const char *dir, uint32_t writer,
     int length = asprintf(&j->path, "%s/rank-%06" PRIu32 JOURNAL_SUFFIX, dir, writer);
     CHECK(j->dir != NULL && length > 0, "out of memory for a journal");
     j->synced = clock_ns();
-    if (!open_locked(j, e) || !prepare(j, meta, e)) {
+    if (!open_locked(j, e) || !prepare(j, meta, e) || (session && !write_session(j, session, e))) {
         release(j);
         return NULL;
     }
@@ -227,12 +254,6 @@ bool journal_close(struct journal *j, struct results_error *e)
     bool ok = journal_sync(j, e);
     release(j);
     return ok;
-}
-
-static bool is_journal_file(const char *name)
-{
-    size_t n = strlen(name), m = strlen(JOURNAL_SUFFIX);
-    return n > m && strcmp(name + n - m, JOURNAL_SUFFIX) == 0;
 }
 
 /* Deletes one file, unless somebody is writing it. */
@@ -261,7 +282,7 @@ bool journal_remove(const char *dir, struct results_error *e)
     bool ok = true;
     const struct dirent *entry;
     while (ok && (entry = readdir(d))) {
-        ok = !is_journal_file(entry->d_name) || remove_file(dirfd(d), dir, entry->d_name, e);
+        ok = !journal_is_file_name(entry->d_name) || remove_file(dirfd(d), dir, entry->d_name, e);
     }
     closedir(d);
     if (ok && rmdir(dir) != 0) {

@@ -5,10 +5,12 @@
  *
  *   NAME.journal/rank-000000.sqj, rank-000001.sqj, ...
  *
- * A file is a header (magic, format, plan hash, struct results_meta) and one frame for each
- * replication: magic, checksum of the frame's header, length, point, replication, wall time, and
- * checksum of the payload; then the payload, a record of results/record.h. Numbers are
- * little-endian, checksums are CRC-32C.
+ * A file is a header (magic, format, plan hash, struct results_meta) and frames. A frame is a
+ * magic, the checksum of what its header says, that is kind, length of the payload, point,
+ * replication, wall time, length of the note, and checksums of payload and note; then these. Each
+ * replication is one frame, its payload a record of results/record.h and its note whatever text is
+ * not the same when it runs again. Each process that goes on with a file first writes a frame that
+ * tells of itself (results/journal_session.h). Numbers are little-endian, checksums are CRC-32C.
  *
  * Which file a rank writes says nothing about which replications are in it. A resumed study may
  * have any number of ranks: rank k goes on with file k or makes it, and the files of ranks that
@@ -18,7 +20,7 @@
  *
  * A kill at any moment leaves at worst one torn frame at the end of a file, which reading passes
  * over and appending cuts off. A frame that was damaged later is passed over, too: its
- * replication counts as not run.
+ * replication counts as not run, and what follows it is found again.
  *
  * Nothing here is collective. One process appends to a file; any number may read.
  */
@@ -32,6 +34,7 @@
 #include "base/arena.h"
 #include "results/buffer.h"
 #include "results/error.h"
+#include "results/journal_session.h"
 #include "results/meta.h"
 
 struct journal; /* one file, open for appending */
@@ -40,15 +43,26 @@ struct journal; /* one file, open for appending */
 bool journal_create(const char *dir, struct results_error *e);
 
 /* Opens the file of `writer` (a rank) for appending: made with `meta` when it is not there, else
- * checked against it and freed of a torn end. NULL: see `e`. */
+ * checked against it and freed of a torn end. `session` is written down; NULL: nothing is going to
+ * be appended, and the file is only kept from others. NULL: see `e`. */
 struct journal *journal_open_append(const char *dir, uint32_t writer,
-                                    const struct results_meta *meta, struct results_error *e);
+                                    const struct results_meta *meta,
+                                    const struct journal_session *session, struct results_error *e);
+
+/* A replication to be written down. */
+struct journal_record {
+    uint64_t point, replication;
+    uint64_t wall_ns; /* [ns] time that running it took */
+    const void *payload;
+    size_t size;      /* [B] of the payload */
+    const char *note; /* NULL: there is none */
+};
 
 /* Appends one replication in one write. When this returns, it survives the end of the program; it
  * survives the end of the machine from the next sync on, at most a second of appending later.
  * After a failure the file ends where it ended before, and every later append fails alike. */
-bool journal_append(struct journal *j, uint64_t point, uint64_t replication, uint64_t wall_ns,
-                    const void *payload, size_t size, struct results_error *e);
+bool journal_append(struct journal *j, const struct journal_record *record,
+                    struct results_error *e);
 
 /* Has the system put everything appended on the disk. */
 bool journal_sync(struct journal *j, struct results_error *e);
@@ -62,27 +76,34 @@ bool journal_remove(const char *dir, struct results_error *e);
 
 struct journal_entry {
     uint64_t point, replication;
-    uint64_t wall_ns; /* [ns] time that running it took */
-    uint64_t offset;  /* [B] of the payload in its file */
-    uint64_t size;    /* [B] of the payload */
+    uint64_t wall_ns;   /* [ns] time that running it took */
+    uint64_t offset;    /* [B] of the payload in its file, behind which the note stands */
+    uint64_t size;      /* [B] of the payload */
+    uint64_t note_size; /* [B] */
     uint32_t file;
-    uint32_t crc; /* of the payload */
+    uint32_t crc;     /* of the payload */
+    uint32_t session; /* in which it was written, JOURNAL_NO_SESSION: that was damaged */
 };
+#define JOURNAL_NO_SESSION UINT32_MAX
 
 /* What is in a journal, sorted by (point, replication), each once. */
 struct journal_index {
     struct journal_entry *entries; /* owned */
     size_t n;
+    struct journal_session *sessions; /* owned; file by file, in order */
+    size_t n_sessions;
+    struct arena memory;        /* texts of the sessions */
     struct journal_file *files; /* owned */
     size_t n_files, n_open;
     uint64_t torn;       /* [B] at ends of files, passed over */
     uint64_t damaged;    /* frames passed over */
-    uint64_t duplicates; /* replications met again with the same bytes */
+    uint64_t duplicates; /* replications met again */
 };
 
-/* Reads all files of the directories. Refuses files of another plan, of a newer format, or that
- * are no journals, and a replication recorded twice with different results. The index is to be
- * closed also when false is returned. */
+/* Reads all files of the directories. Refuses files of another plan, of another format, or that
+ * are no journals, and a replication recorded twice with different results. But one that a watchdog
+ * has ended may end elsewhere in another run: one that was not ended so is preferred to it, and the
+ * first of two that were. The index is to be closed also when false is returned. */
 bool journal_scan(const char *const *dirs, size_t n_dirs, uint64_t plan_hash,
                   struct journal_index *index, struct results_error *e);
 void journal_index_close(struct journal_index *index);
@@ -92,6 +113,10 @@ size_t journal_find(const struct journal_index *index, uint64_t point, uint64_t 
 
 /* Reads the payload of entry `i` into `payload`, replacing what it held. */
 bool journal_read(struct journal_index *index, size_t i, struct buffer *payload,
+                  struct results_error *e);
+
+/* Likewise its note, "" when there is none; as a text in `arena`. */
+bool journal_note(struct journal_index *index, size_t i, struct arena *arena, const char **note,
                   struct results_error *e);
 
 /* The study a journal belongs to, texts in `arena`. */

@@ -21,12 +21,15 @@ void journal_frame_put(const struct journal_frame *frame, struct buffer *to)
 {
     /* The checksum stands before what it covers, so it is made from a copy. */
     struct buffer body = {0};
+    buffer_u32(&body, frame->kind);
     buffer_u64(&body, frame->size);
     buffer_u64(&body, frame->point);
     buffer_u64(&body, frame->replication);
     buffer_u64(&body, frame->wall_ns);
+    buffer_u64(&body, frame->note_size);
     buffer_u32(&body, frame->crc);
-    buffer_u32(to, JOURNAL_FRAME_MAGIC);
+    buffer_u32(&body, frame->note_crc);
+    buffer_bytes(to, JOURNAL_FRAME_MAGIC, 4);
     buffer_u32(to, crc32c(body.data, body.size));
     buffer_bytes(to, body.data, body.size);
     buffer_close(&body);
@@ -57,6 +60,12 @@ bool journal_other_plan(struct results_error *e, const char *path, uint64_t foun
         path, found, wanted);
 }
 
+bool journal_is_file_name(const char *name)
+{
+    size_t n = strlen(name), m = strlen(JOURNAL_SUFFIX);
+    return n > m && strcmp(name + n - m, JOURNAL_SUFFIX) == 0;
+}
+
 static enum journal_state wrong(struct results_error *e, const char *path, const char *why)
 {
     results_fail(e, "%s %s", path, why);
@@ -74,6 +83,34 @@ static enum journal_state unread(struct results_error *e, const char *path)
     return JOURNAL_FAILED;
 }
 
+/* Format 1 began its meta with the same texts, of which the sixth is the version. */
+static enum journal_state older(int fd, const char *path, uint64_t file_size, uint32_t format,
+                                struct results_error *e)
+{
+    enum { MOST = 1 << 26, VERSION = 6 };
+    uint64_t n = file_size < JOURNAL_HEAD ? 0 : file_size - JOURNAL_HEAD;
+    struct buffer meta = {0};
+    n = n < MOST ? n : MOST;
+    buffer_reserve(&meta, (size_t)n);
+    if (!journal_pread(fd, meta.data, n, JOURNAL_HEAD)) {
+        n = 0;
+    }
+    struct bytes b = {.at = meta.data, .end = meta.data + n};
+    const char *version = NULL;
+    size_t length = 0;
+    for (int i = 0; i < VERSION; i++) {
+        version = bytes_text(&b, &length);
+    }
+    results_fail(e,
+                 "%s was written by %.*s: journal format %" PRIu32
+                 ", this program reads %d; finish it with that version, or remove it and run the "
+                 "study anew",
+                 path, version ? (int)(length < 64 ? length : 64) : 15,
+                 version ? version : "an older squall", format, JOURNAL_FORMAT);
+    buffer_close(&meta);
+    return JOURNAL_FAILED;
+}
+
 enum journal_state journal_head_read(int fd, const char *path, uint64_t file_size,
                                      struct journal_head *head, struct buffer *meta,
                                      struct results_error *e)
@@ -84,16 +121,19 @@ enum journal_state journal_head_read(int fd, const char *path, uint64_t file_siz
         return unread(e, path);
     }
     if (memcmp(raw, JOURNAL_MAGIC, have < 8 ? have : 8) != 0) {
-        return wrong(e, path, "is not a journal of squall");
+        return wrong(e, path, "is not a journal of squall; move it away");
     }
     struct bytes b = {.at = raw + (have < 8 ? have : 8), .end = raw + have};
     uint32_t format = bytes_u32(&b);
     if (!b.bad && format > JOURNAL_FORMAT) {
         results_fail(e,
                      "%s was written by a newer squall: journal format %" PRIu32
-                     ", this program reads up to %d",
+                     ", this program reads %d; finish it with that version",
                      path, format, JOURNAL_FORMAT);
         return JOURNAL_FAILED;
+    }
+    if (!b.bad && format < JOURNAL_FORMAT) {
+        return older(fd, path, file_size, format, e);
     }
     if (have < JOURNAL_HEAD) {
         return JOURNAL_TORN;
@@ -119,6 +159,30 @@ enum journal_state journal_head_read(int fd, const char *path, uint64_t file_siz
     return JOURNAL_WHOLE;
 }
 
+/* Of bytes that may be anything. */
+static bool get_frame(const unsigned char *raw, struct journal_frame *frame)
+{
+    struct bytes b = {.at = raw + 4, .end = raw + JOURNAL_FRAME};
+    uint32_t crc = bytes_u32(&b);
+    if (memcmp(raw, JOURNAL_FRAME_MAGIC, 4) != 0 || crc != crc32c(b.at, (size_t)(b.end - b.at))) {
+        return false;
+    }
+    frame->kind = bytes_u32(&b);
+    frame->size = bytes_u64(&b);
+    frame->point = bytes_u64(&b);
+    frame->replication = bytes_u64(&b);
+    frame->wall_ns = bytes_u64(&b);
+    frame->note_size = bytes_u64(&b);
+    frame->crc = bytes_u32(&b);
+    frame->note_crc = bytes_u32(&b);
+    return true;
+}
+
+uint64_t journal_frame_length(const struct journal_frame *frame)
+{
+    return JOURNAL_FRAME + frame->size + frame->note_size;
+}
+
 enum journal_state journal_frame_read(int fd, const char *path, uint64_t offset, uint64_t file_size,
                                       struct journal_frame *frame, struct buffer *payload,
                                       struct results_error *e)
@@ -130,24 +194,41 @@ enum journal_state journal_frame_read(int fd, const char *path, uint64_t offset,
     if (!journal_pread(fd, raw, sizeof raw, offset)) {
         return unread(e, path);
     }
-    struct bytes b = {.at = raw, .end = raw + sizeof raw};
-    uint32_t magic = bytes_u32(&b), crc = bytes_u32(&b);
-    if (magic != JOURNAL_FRAME_MAGIC || crc != crc32c(b.at, (size_t)(b.end - b.at))) {
+    uint64_t left = file_size - offset - JOURNAL_FRAME;
+    if (!get_frame(raw, frame) || frame->size > left || frame->note_size > left - frame->size) {
         return JOURNAL_TORN;
     }
-    frame->size = bytes_u64(&b);
-    frame->point = bytes_u64(&b);
-    frame->replication = bytes_u64(&b);
-    frame->wall_ns = bytes_u64(&b);
-    frame->crc = bytes_u32(&b);
-    if (frame->size > file_size - offset - JOURNAL_FRAME) {
-        return JOURNAL_TORN;
-    }
+    uint64_t size = frame->size + frame->note_size;
     payload->size = 0;
-    buffer_reserve(payload, (size_t)frame->size);
-    if (!journal_pread(fd, payload->data, frame->size, offset + JOURNAL_FRAME)) {
+    buffer_reserve(payload, (size_t)size);
+    if (!journal_pread(fd, payload->data, size, offset + JOURNAL_FRAME)) {
         return unread(e, path);
     }
-    payload->size = (size_t)frame->size;
-    return crc32c(payload->data, payload->size) == frame->crc ? JOURNAL_WHOLE : JOURNAL_DAMAGED;
+    payload->size = (size_t)size;
+    return crc32c(payload->data, frame->size) == frame->crc &&
+                   crc32c(payload->data + frame->size, frame->note_size) == frame->note_crc
+               ? JOURNAL_WHOLE
+               : JOURNAL_DAMAGED;
+}
+
+enum journal_state journal_frame_seek(int fd, const char *path, uint64_t *at, uint64_t file_size,
+                                      struct results_error *e)
+{
+    enum { PART = 1 << 16 }; /* [B] looked through at a time; parts overlap by a header */
+    static unsigned char part[PART];
+    for (uint64_t from = *at + 1; from < file_size && file_size - from >= JOURNAL_FRAME;) {
+        uint64_t n = file_size - from < PART ? file_size - from : PART;
+        if (!journal_pread(fd, part, n, from)) {
+            return unread(e, path);
+        }
+        for (uint64_t i = 0; i + JOURNAL_FRAME <= n; i++) {
+            struct journal_frame frame;
+            if (part[i] == JOURNAL_FRAME_MAGIC[0] && get_frame(part + i, &frame)) {
+                *at = from + i;
+                return JOURNAL_WHOLE;
+            }
+        }
+        from += n - JOURNAL_FRAME + 1;
+    }
+    return JOURNAL_TORN;
 }

@@ -14,12 +14,12 @@
 
 #define JOURNAL_MAGIC       "squall\x1aj" /* 8 bytes; the odd one stops a listing of the file */
 #define JOURNAL_SUFFIX      ".sqj"
-#define JOURNAL_FRAME_MAGIC UINT32_C(0x52465153) /* "SQFR" */
+#define JOURNAL_FRAME_MAGIC "SQFR"
 
 enum {
-    JOURNAL_FORMAT = 1,
-    JOURNAL_HEAD = 8 + 4 + 8 + 8 + 4 + 4, /* [B] of the file's header, without the meta */
-    JOURNAL_FRAME = 4 + 4 + 4 * 8 + 4,    /* [B] of a frame's header */
+    JOURNAL_FORMAT = 2,
+    JOURNAL_HEAD = 8 + 4 + 8 + 8 + 4 + 4,      /* [B] of the file's header, without the meta */
+    JOURNAL_FRAME = 4 + 4 + 4 + 5 * 8 + 2 * 4, /* [B] of a frame's header */
 };
 
 struct journal_head {
@@ -28,14 +28,23 @@ struct journal_head {
     uint32_t meta_crc;
 };
 
+/* What a frame is about; its place is written to files. */
+enum journal_kind {
+    JOURNAL_RECORD,  /* a replication: the payload is its record */
+    JOURNAL_SESSION, /* whoever wrote the frames behind it; the payload is a journal_session, and
+                        all numbers but its size are 0 */
+};
+
 struct journal_frame {
-    uint64_t point, replication, wall_ns, size;
-    uint32_t crc;
+    uint32_t kind; /* enum journal_kind, or what a later version has added: to be passed over */
+    uint64_t point, replication, wall_ns;
+    uint64_t size, note_size; /* [B] of the payload, and of the note behind it */
+    uint32_t crc, note_crc;   /* of these */
 };
 
 enum journal_state {
     JOURNAL_WHOLE,   /* read */
-    JOURNAL_TORN,    /* the file ends inside, or no frame is here: nothing more can be read */
+    JOURNAL_TORN,    /* the file ends inside, or no frame is here */
     JOURNAL_DAMAGED, /* the frame is there, but its payload is not what was written */
     JOURNAL_FAILED,  /* see the error */
 };
@@ -49,10 +58,22 @@ enum journal_state journal_head_read(int fd, const char *path, uint64_t file_siz
                                      struct journal_head *head, struct buffer *meta,
                                      struct results_error *e);
 
-/* Reads the frame at `offset` and its payload. After DAMAGED the next frame may follow. */
+/* [B] of a frame with its payload and note. */
+uint64_t journal_frame_length(const struct journal_frame *frame);
+
+/* Reads the frame at `offset` and its payload, with the note behind it in the same buffer. After
+ * DAMAGED the next frame may follow. */
 enum journal_state journal_frame_read(int fd, const char *path, uint64_t offset, uint64_t file_size,
                                       struct journal_frame *frame, struct buffer *payload,
                                       struct results_error *e);
+
+/* Where no frame is at `*at`: moves on to the next one that has a sound header. TORN: there is
+ * none, and `*at` stays. */
+enum journal_state journal_frame_seek(int fd, const char *path, uint64_t *at, uint64_t file_size,
+                                      struct results_error *e);
+
+/* Whether this is what a file in a journal's directory is called. */
+bool journal_is_file_name(const char *name);
 
 /* Reads exactly `size` bytes at `offset`. False with errno, 0 at the end of the file. */
 bool journal_pread(int fd, void *to, uint64_t size, uint64_t offset);

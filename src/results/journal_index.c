@@ -12,6 +12,7 @@
 #include "base/check.h"
 #include "results/journal.h"
 #include "results/journal_file.h"
+#include "results/record.h"
 
 enum { MOST_OPEN = 128 }; /* files held open for reading: well below the usual limit of 1024 */
 
@@ -59,12 +60,6 @@ static int by_path(const void *a, const void *b)
     return strcmp(((const struct journal_file *)a)->path, ((const struct journal_file *)b)->path);
 }
 
-static bool is_journal(const char *name)
-{
-    size_t n = strlen(name), suffix = strlen(JOURNAL_SUFFIX);
-    return n > suffix && strcmp(name + n - suffix, JOURNAL_SUFFIX) == 0;
-}
-
 /* Adds the journal files of a directory, in the order of their names. */
 static bool list_files(struct journal_index *index, const char *dir, struct results_error *e)
 {
@@ -77,7 +72,7 @@ static bool list_files(struct journal_index *index, const char *dir, struct resu
     }
     size_t first = index->n_files;
     for (struct dirent *entry; (entry = readdir(d));) {
-        if (is_journal(entry->d_name)) {
+        if (journal_is_file_name(entry->d_name)) {
             struct journal_file *f;
             index->files = grow(index->files, index->n_files, sizeof *index->files);
             f = &index->files[index->n_files++];
@@ -92,35 +87,77 @@ static bool list_files(struct journal_index *index, const char *dir, struct resu
     return true;
 }
 
+static void add_entry(struct journal_index *index, const struct journal_frame *frame, uint32_t file,
+                      uint64_t at, uint32_t session)
+{
+    index->entries = grow(index->entries, index->n, sizeof *index->entries);
+    index->entries[index->n++] = (struct journal_entry){.point = frame->point,
+                                                        .replication = frame->replication,
+                                                        .wall_ns = frame->wall_ns,
+                                                        .offset = at + JOURNAL_FRAME,
+                                                        .size = frame->size,
+                                                        .note_size = frame->note_size,
+                                                        .file = file,
+                                                        .crc = frame->crc,
+                                                        .session = session};
+}
+
+/* Returns the session's place. */
+static uint32_t add_session(struct journal_index *index, const struct buffer *payload)
+{
+    struct bytes bytes = {.at = payload->data, .end = payload->data + payload->size};
+    struct journal_session session;
+    if (!journal_session_get(&bytes, &index->memory, &session)) {
+        index->damaged++;
+        return JOURNAL_NO_SESSION;
+    }
+    index->sessions = grow(index->sessions, index->n_sessions, sizeof *index->sessions);
+    index->sessions[index->n_sessions] = session;
+    return (uint32_t)index->n_sessions++;
+}
+
+/* Takes up a frame at `at` that is there; `session` is that of the file so far. */
+static void take_frame(struct journal_index *index, const struct journal_frame *frame,
+                       enum journal_state state, uint32_t file, uint64_t at,
+                       const struct buffer *payload, uint32_t *session)
+{
+    bool whole = state == JOURNAL_WHOLE;
+    index->damaged += !whole;
+    if (frame->kind == JOURNAL_SESSION) {
+        *session = whole ? add_session(index, payload) : JOURNAL_NO_SESSION;
+    } else if (frame->kind == JOURNAL_RECORD && whole) {
+        add_entry(index, frame, file, at, *session);
+    }
+}
+
 static bool scan_frames(struct journal_index *index, uint32_t file, uint64_t start,
                         uint64_t file_size, struct buffer *payload, struct results_error *e)
 {
     const struct journal_file *f = &index->files[file];
+    uint32_t session = JOURNAL_NO_SESSION;
     uint64_t at = start;
     while (at < file_size) {
         struct journal_frame frame;
         enum journal_state state =
             journal_frame_read(f->fd, f->path, at, file_size, &frame, payload, e);
+        if (state == JOURNAL_WHOLE || state == JOURNAL_DAMAGED) {
+            take_frame(index, &frame, state, file, at, payload, &session);
+            at += journal_frame_length(&frame);
+            continue;
+        }
+        uint64_t lost = at;
+        if (state == JOURNAL_TORN) {
+            state = journal_frame_seek(f->fd, f->path, &at, file_size, e);
+        }
         if (state == JOURNAL_FAILED) {
             return false;
         }
         if (state == JOURNAL_TORN) {
-            index->torn += file_size - at;
+            index->torn += file_size - lost;
             break;
         }
-        if (state == JOURNAL_DAMAGED) {
-            index->damaged++;
-        } else {
-            index->entries = grow(index->entries, index->n, sizeof *index->entries);
-            index->entries[index->n++] = (struct journal_entry){.point = frame.point,
-                                                                .replication = frame.replication,
-                                                                .wall_ns = frame.wall_ns,
-                                                                .offset = at + JOURNAL_FRAME,
-                                                                .size = frame.size,
-                                                                .file = file,
-                                                                .crc = frame.crc};
-        }
-        at += JOURNAL_FRAME + frame.size;
+        index->damaged++;
+        session = JOURNAL_NO_SESSION; /* what was lost may have been the next one */
     }
     return true;
 }
@@ -172,17 +209,33 @@ static bool same_place(const struct journal_entry *x, const struct journal_entry
     return x->point == y->point && x->replication == y->replication;
 }
 
+static bool ended_by_watchdog(const struct buffer *payload)
+{
+    struct results_error unwanted = {""};
+    struct record_head head;
+    return record_head_decode(payload->data, payload->size, &head, &unwanted) &&
+           head.status == RUN_WATCHDOG;
+}
+
 /* Two records of one replication must agree to the byte, else the program is not reproducible
- * where it ran, and no result can be trusted. */
-static bool compare(struct journal_index *index, size_t i, size_t k, struct results_error *e)
+ * where it ran, and no result can be trusted. Only what a watchdog does is not reproducible.
+ * `*later` tells whether the second is the one to keep. */
+static bool compare(struct journal_index *index, size_t i, size_t k, bool *later,
+                    struct results_error *e)
 {
     const struct journal_entry *x = &index->entries[i], *y = &index->entries[k];
     struct buffer a = {0}, b = {0};
+    *later = false;
     bool ok = journal_read(index, i, &a, e) && journal_read(index, k, &b, e);
     if (ok && (a.size != b.size || (a.size > 0 && memcmp(a.data, b.data, a.size) != 0))) {
-        ok = results_fail(e,
+        bool first_ended = ended_by_watchdog(&a), second_ended = ended_by_watchdog(&b);
+        *later = first_ended && !second_ended;
+        ok = first_ended || second_ended ||
+             results_fail(e,
                           "point %" PRIu64 ", replication %" PRIu64
-                          " was recorded twice with different results, in %s and %s",
+                          " was recorded twice with different results, in %s and %s: was the "
+                          "program or a library changed in between? remove one of the files and "
+                          "run what it held again",
                           x->point, x->replication, index->files[x->file].path,
                           index->files[y->file].path);
     }
@@ -196,8 +249,12 @@ static bool drop_duplicates(struct journal_index *index, struct results_error *e
     size_t kept = 0;
     for (size_t i = 0; i < index->n; i++) {
         if (kept > 0 && same_place(&index->entries[kept - 1], &index->entries[i])) {
-            if (!compare(index, kept - 1, i, e)) {
+            bool later;
+            if (!compare(index, kept - 1, i, &later, e)) {
                 return false;
+            }
+            if (later) {
+                index->entries[kept - 1] = index->entries[i];
             }
             index->duplicates++;
         } else {
@@ -239,6 +296,8 @@ void journal_index_close(struct journal_index *index)
     }
     free(index->files);
     free(index->entries);
+    free(index->sessions);
+    arena_close(&index->memory);
     *index = (struct journal_index){0};
 }
 
@@ -276,6 +335,22 @@ bool journal_read(struct journal_index *index, size_t i, struct buffer *payload,
     payload->size = (size_t)entry->size;
     return crc32c(payload->data, payload->size) == entry->crc ||
            results_fail(e, "%s has changed while it was being read", f->path);
+}
+
+bool journal_note(struct journal_index *index, size_t i, struct arena *arena, const char **note,
+                  struct results_error *e)
+{
+    const struct journal_entry *entry = &index->entries[i];
+    char *text = arena_take(arena, (size_t)entry->note_size + 1);
+    *note = text;
+    if (entry->note_size == 0) {
+        return true;
+    }
+    return file_open(index, entry->file, e) &&
+           (journal_pread(index->files[entry->file].fd, text, entry->note_size,
+                          entry->offset + entry->size) ||
+            results_fail(e, "cannot read %s: %s", index->files[entry->file].path,
+                         errno ? strerror(errno) : "it has become shorter"));
 }
 
 /* The meta of the first file that has one. */

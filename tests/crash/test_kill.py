@@ -23,7 +23,9 @@ TRIALS = 3 if SLOW else 10  # of each kind
 SECONDS_TO_END = 30 if SLOW else 10  # of ranks, when one of them was killed; 2 is the rule
 SECONDS_ALONE = 5  # of mpirun without ranks
 HEAD = struct.Struct("<8sIQQII")  # of a journal file; the fourth is the length of what follows
-FRAME = struct.Struct("<4sIQQQQI")  # sign, checksum, size, point, replication, wall time, checksum
+# Sign, checksum, kind, size, point, replication, wall time, size of the note, two checksums.
+FRAME = struct.Struct("<4sIIQQQQQII")
+RECORD = 0  # kind of frame
 
 
 def frames(journal):
@@ -33,10 +35,10 @@ def frames(journal):
         data = path.read_bytes()
         at = HEAD.size + HEAD.unpack_from(data)[3] if len(data) >= HEAD.size else len(data)
         while at + FRAME.size <= len(data):
-            sign, _, size, _, replication, wall, _ = FRAME.unpack_from(data, at)
+            sign, _, kind, size, _, replication, wall, note, *_ = FRAME.unpack_from(data, at)
             assert sign == b"SQFR", f"{path} at {at}"
-            at += FRAME.size + size
-            if at <= len(data):
+            at += FRAME.size + size + note
+            if at <= len(data) and kind == RECORD:
                 found[replication] = wall
     return found
 

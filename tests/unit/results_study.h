@@ -198,6 +198,44 @@ static inline struct results_meta study_meta(void)
                                  .blueprint = &study_blueprint};
 }
 
+/* Of the second of three ranks, in a job of Slurm. */
+static inline struct journal_session study_session(void)
+{
+    return (struct journal_session){.host = "node7",
+                                    .software = "squall 0.0",
+                                    .git = "abc",
+                                    .mpi = "MPI 4",
+                                    .slurm_job = "81",
+                                    .slurm_array_task = "3",
+                                    .begun = 86400,
+                                    .pid = 4321,
+                                    .pid_started = UINT64_MAX,
+                                    .rank = 1,
+                                    .ranks = 3,
+                                    .shard = 2,
+                                    .shards = 8};
+}
+
+static inline struct journal *study_journal(const char *dir, uint32_t writer,
+                                            const struct results_meta *meta,
+                                            struct results_error *e)
+{
+    struct journal_session session = study_session();
+    return journal_open_append(dir, writer, meta, &session, e);
+}
+
+static inline bool study_append(struct journal *j, uint64_t point, uint64_t replication,
+                                uint64_t wall_ns, const void *payload, size_t size,
+                                struct results_error *e)
+{
+    const struct journal_record record = {.point = point,
+                                          .replication = replication,
+                                          .wall_ns = wall_ns,
+                                          .payload = payload,
+                                          .size = size};
+    return journal_append(j, &record, e);
+}
+
 /* A new directory; its path is to be freed. */
 static inline char *study_directory(void)
 {

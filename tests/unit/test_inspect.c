@@ -83,7 +83,7 @@ static void write_results(uint64_t limit)
     meta.blueprint = &plan;
     struct sim *s = sim_open(&plan, &options);
     assert_true(journal_create(journal, &e));
-    struct journal *j = journal_open_append(journal, 0, &meta, &e);
+    struct journal *j = study_journal(journal, 0, &meta, &e);
     for (uint64_t r = 0; r < 3; r++) {
         const struct record_head head = {
             .replication = r, .status = r < 2 ? RUN_OK : RUN_WATCHDOG, .sim_end = options.end};
@@ -93,7 +93,7 @@ static void write_results(uint64_t limit)
         sim_finish(s);
         record.size = 0;
         record_encode(&head, s, &record);
-        assert_true(journal_append(j, 0, r, 0, record.data, record.size, &e));
+        assert_true(study_append(j, 0, r, 0, record.data, record.size, &e));
     }
     assert_true(journal_close(j, &e) && journal_scan(dirs, 1, meta.plan_hash, &index, &e));
     assert_true(results_write(file, &meta, &index, NULL, NULL, &e));

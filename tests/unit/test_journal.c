@@ -51,14 +51,14 @@ static void append(struct journal *j, uint64_t replication)
     unsigned char payload[40];
     struct results_error e = {""};
     size_t n = make_payload(replication, payload);
-    assert_true(journal_append(j, 0, replication, 17 * replication, payload, n, &e));
+    assert_true(study_append(j, 0, replication, 17 * replication, payload, n, &e));
 }
 
 static struct journal *open_writer(uint32_t writer)
 {
     struct results_error e = {""};
     struct results_meta meta = study_meta();
-    struct journal *j = journal_open_append(dir, writer, &meta, &e);
+    struct journal *j = study_journal(dir, writer, &meta, &e);
     assert_string_equal(e.text, "");
     assert_non_null(j);
     return j;
@@ -182,17 +182,30 @@ static void test_crc(void **state)
     assert_int_equal(crc32c(zeros, 32), 0x8a9136aa);
 }
 
+/* [B] of a frame that tells of a session. */
+static uint64_t session_size(void)
+{
+    struct buffer body = {0};
+    struct journal_session session = study_session();
+    journal_session_put(&session, &body);
+    uint64_t size = JOURNAL_FRAME + body.size;
+    buffer_close(&body);
+    return size;
+}
+
 /* Cut anywhere, a file yields the frames that are whole, and goes on from there. */
 static void test_torn_everywhere(void **state)
 {
     (void)state;
     make_journal();
-    write_file(0, 0, 0);
+    struct results_error e = {""};
+    struct journal *j = open_writer(0);
     uint64_t end[6] = {size_of(0)};
     for (uint64_t r = 0; r < 5; r++) {
-        write_file(0, r, 1);
+        append(j, r);
         end[r + 1] = size_of(0);
     }
+    assert_true(journal_close(j, &e));
     static unsigned char bytes[65536];
     int fd = open(file_of(0), O_RDONLY);
     assert_int_equal(read(fd, bytes, sizeof bytes), end[5]);
@@ -209,7 +222,7 @@ static void test_torn_everywhere(void **state)
         write_file(0, whole, 2);
         expect_replications(whole + 2);
         if (cut >= end[0] && whole <= 3) {
-            assert_int_equal(size_of(0), end[whole + 2]);
+            assert_int_equal(size_of(0), end[whole + 2] + session_size());
         }
     }
 }
@@ -234,30 +247,76 @@ static void test_noise_at_end(void **state)
         expect_replications(3);
     }
     struct journal *j = open_writer(0);
-    assert_int_equal(size_of(0), end);
+    assert_int_equal(size_of(0), end + session_size());
     struct results_error e = {""};
     assert_true(journal_close(j, &e));
 }
 
-/* A frame damaged later is as if it had not been run; what follows it is not lost. */
+static void patch_byte(uint64_t at, unsigned char flip)
+{
+    unsigned char byte;
+    int fd = open(file_of(0), O_RDONLY);
+    assert_int_equal(pread(fd, &byte, 1, (off_t)at), 1);
+    close(fd);
+    byte ^= flip;
+    patch(0, at, &byte, 1);
+}
+
+/* A frame damaged later is as if it had not been run; what follows it is not lost, neither to
+ * whoever reads nor to whoever goes on. */
 static void test_damaged_frame(void **state)
 {
     (void)state;
     make_journal();
     write_file(0, 0, 0);
-    uint64_t begin = size_of(0);
+    uint64_t begin = size_of(0) + session_size();
     write_file(0, 0, 3);
-    patch(0, begin + JOURNAL_FRAME + 1, "??", 2);
-    struct journal_index index;
-    struct results_error e;
-    assert_true(scan(&index, &e));
-    assert_int_equal(index.damaged, 1);
-    assert_int_equal(index.n, 2);
-    expect_whole(&index, 0, 1);
-    expect_whole(&index, 1, 2);
-    journal_index_close(&index);
+    unsigned char payload[40];
+    uint64_t n = make_payload(0, payload), after = 0;
+    for (uint64_t at = begin; at < begin + JOURNAL_FRAME + n; at++) {
+        patch_byte(at, 0x11);
+        struct journal_index index;
+        struct results_error e;
+        assert_true(scan(&index, &e));
+        assert_int_equal(index.damaged, 1);
+        assert_int_equal(index.torn, 0);
+        assert_int_equal(index.n, 2);
+        expect_whole(&index, 0, 1);
+        expect_whole(&index, 1, 2);
+        journal_index_close(&index);
+        struct journal *j = open_writer(0);
+        assert_true(journal_close(j, &e));
+        assert_true(size_of(0) > after);
+        after = size_of(0);
+        patch_byte(at, 0x11);
+        expect_replications(3);
+    }
+    patch_byte(begin, 1);
     write_file(0, 0, 1);
     expect_replications(3);
+}
+
+/* A damaged session does not lend its name to another one's replications. */
+static void test_damaged_session(void **state)
+{
+    (void)state;
+    make_journal();
+    write_file(0, 0, 2);
+    uint64_t second = size_of(0);
+    write_file(0, 2, 2);
+    for (uint64_t at = second; at < second + session_size(); at++) {
+        patch_byte(at, 1);
+        struct journal_index index;
+        struct results_error e;
+        assert_true(scan(&index, &e));
+        assert_int_equal(index.n, 4);
+        assert_int_equal(index.n_sessions, 1);
+        assert_int_equal(index.entries[1].session, 0);
+        assert_int_equal(index.entries[2].session, JOURNAL_NO_SESSION);
+        assert_int_equal(index.damaged, 1);
+        journal_index_close(&index);
+        patch_byte(at, 1);
+    }
 }
 
 /* A frame whose header is damaged is not taken for another replication's. */
@@ -265,20 +324,160 @@ static void test_damaged_frame_header(void **state)
 {
     (void)state;
     make_journal();
-    write_file(0, 0, 2);
+    struct results_error e = {""};
+    struct journal *j = open_writer(0);
+    append(j, 0);
+    append(j, 1);
     uint64_t last = size_of(0);
-    write_file(0, 2, 1);
+    append(j, 2);
+    assert_true(journal_close(j, &e));
     for (uint64_t at = last; at < last + JOURNAL_FRAME; at++) {
-        unsigned char byte, other;
-        int fd = open(file_of(0), O_RDONLY);
-        assert_int_equal(pread(fd, &byte, 1, (off_t)at), 1);
-        close(fd);
-        other = byte ^ 1;
-        patch(0, at, &other, 1);
+        patch_byte(at, 1);
         expect_replications(2);
-        patch(0, at, &byte, 1);
+        patch_byte(at, 1);
     }
     expect_replications(3);
+}
+
+static void expect_session(const struct journal_session *s, const struct journal_session *expected)
+{
+    for (const struct journal_session_member *m = journal_session_members; m->name; m++) {
+        if (m->unit) {
+            assert_true(journal_session_number(s, m) == journal_session_number(expected, m));
+        } else {
+            assert_string_equal(journal_session_text(s, m), journal_session_text(expected, m));
+        }
+    }
+}
+
+/* Whoever opens a file is told of, and so is in which session each replication was written. */
+static void test_sessions(void **state)
+{
+    (void)state;
+    make_journal();
+    write_file(0, 0, 2);
+    write_file(1, 2, 0);
+    write_file(0, 2, 1);
+    write_file(1, 3, 1);
+    struct results_error e = {""};
+    struct results_meta meta = study_meta();
+    uint64_t before = size_of(1);
+    assert_true(journal_close(journal_open_append(dir, 1, &meta, NULL, &e), &e));
+    assert_int_equal(size_of(1), before);
+    static const uint32_t session[] = {0, 0, 1, 3};
+    struct journal_session expected = study_session();
+    struct journal_index index;
+    assert_true(scan(&index, &e));
+    assert_int_equal(index.n_sessions, 4);
+    for (size_t i = 0; i < 4; i++) {
+        expect_session(&index.sessions[i], &expected);
+        assert_int_equal(index.entries[i].session, session[i]);
+    }
+    journal_index_close(&index);
+}
+
+/* What a process says of itself is what the system says of it. */
+static void test_session_here(void **state)
+{
+    (void)state;
+    struct arena arena = {0};
+    assert_int_equal(setenv("SLURM_JOB_ID", "77", 1), 0);
+    assert_int_equal(setenv("SLURM_ARRAY_JOB_ID", "70", 1), 0);
+    assert_int_equal(setenv("SLURM_ARRAY_TASK_ID", "7", 1), 0);
+    assert_int_equal(setenv("SLURM_JOB_NODELIST", "node[1-4]", 1), 0);
+    struct journal_session s = journal_session_here(&arena);
+    unsetenv("SLURM_JOB_ID");
+    unsetenv("SLURM_ARRAY_JOB_ID");
+    unsetenv("SLURM_ARRAY_TASK_ID");
+    unsetenv("SLURM_JOB_NODELIST");
+    assert_string_equal(s.slurm_job, "77");
+    assert_string_equal(s.slurm_array_job, "70");
+    assert_string_equal(s.slurm_array_task, "7");
+    assert_string_equal(s.slurm_nodes, "node[1-4]");
+    assert_true(s.pid == (uint64_t)getpid() && s.host[0] && s.hdf5[0]);
+    /* As ps(1) reads it. */
+    FILE *in = fopen("/proc/self/stat", "r");
+    unsigned long long started = 0;
+    assert_non_null(in);
+    assert_int_equal(fscanf(in,
+                            "%*d %*s %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d "
+                            "%*d %*d %*d %*d %llu",
+                            &started),
+                     1);
+    fclose(in);
+    assert_true(started > 0 && s.pid_started == started);
+    char text[JOURNAL_TIME];
+    assert_string_equal(journal_time_text(86400, text), "1970-01-02T00:00:00Z");
+    arena_close(&arena);
+    arena = (struct arena){0};
+    assert_string_equal(journal_session_here(&arena).slurm_job, "");
+    arena_close(&arena);
+}
+
+/* A note stands beside the payload, and is no part of it. */
+static void test_notes(void **state)
+{
+    (void)state;
+    make_journal();
+    struct results_error e = {""};
+    struct journal *j = open_writer(0);
+    struct journal_record record = {.payload = "abc", .size = 3, .note = "stuck at 7 s"};
+    append(j, 1);
+    assert_true(journal_append(j, &record, &e) && journal_close(j, &e));
+    record.note = "stuck at 8 s";
+    j = open_writer(1);
+    assert_true(journal_append(j, &record, &e) && journal_close(j, &e));
+    struct journal_index index;
+    struct arena arena = {0};
+    struct buffer payload = {0};
+    const char *note;
+    assert_true(scan(&index, &e));
+    assert_int_equal(index.n, 2);
+    assert_int_equal(index.duplicates, 1);
+    assert_true(journal_note(&index, 0, &arena, &note, &e));
+    assert_string_equal(note, "stuck at 7 s");
+    assert_true(journal_note(&index, 1, &arena, &note, &e));
+    assert_string_equal(note, "");
+    assert_true(journal_read(&index, 0, &payload, &e));
+    assert_int_equal(payload.size, 3);
+    journal_index_close(&index);
+    buffer_close(&payload);
+    arena_close(&arena);
+}
+
+static void append_ended(uint32_t writer, enum run_status status, uint64_t events)
+{
+    const struct record_head head = {.status = status, .events = events, .sim_end = 9};
+    struct buffer record = {0};
+    struct results_error e = {""};
+    struct journal *j = open_writer(writer);
+    record_blank(&head, &study_blueprint, &record);
+    assert_true(study_append(j, 0, 0, events, record.data, record.size, &e));
+    assert_true(journal_close(j, &e));
+    buffer_close(&record);
+}
+
+/* What a watchdog ended on a slow machine may be whole on another one, and is then taken whole. */
+static void test_watchdog_gives_way(void **state)
+{
+    (void)state;
+    struct journal_index index;
+    struct results_error e;
+    make_journal();
+    append_ended(1, RUN_WATCHDOG, 5);
+    append_ended(2, RUN_WATCHDOG, 6);
+    assert_true(scan(&index, &e));
+    assert_true(index.n == 1 && index.duplicates == 1 && index.entries[0].wall_ns == 5);
+    journal_index_close(&index);
+    append_ended(3, RUN_OK, 7);
+    append_ended(4, RUN_WATCHDOG, 8);
+    append_ended(0, RUN_WATCHDOG, 9);
+    assert_true(scan(&index, &e));
+    assert_true(index.n == 1 && index.duplicates == 4 && index.entries[0].wall_ns == 7);
+    journal_index_close(&index);
+    append_ended(5, RUN_OK, 8);
+    assert_false(scan(&index, &e));
+    journal_index_close(&index);
 }
 
 static void test_duplicates(void **state)
@@ -294,12 +493,13 @@ static void test_duplicates(void **state)
     journal_index_close(&index);
     expect_replications(6);
     struct journal *j = open_writer(2);
-    assert_true(journal_append(j, 0, 3, 0, "other", 5, &e));
+    assert_true(study_append(j, 0, 3, 0, "other", 5, &e));
     assert_true(journal_close(j, &e));
     char expected[1024];
     snprintf(expected, sizeof expected,
              "point 0, replication 3 was recorded twice with different results, in "
-             "%s/rank-000000.sqj and %s/rank-000002.sqj",
+             "%s/rank-000000.sqj and %s/rank-000002.sqj: was the program or a library changed in "
+             "between? remove one of the files and run what it held again",
              dir, dir);
     expect_error(expected);
 }
@@ -311,7 +511,7 @@ static void test_other_plan(void **state)
     struct results_error e = {""};
     struct results_meta meta = study_meta();
     meta.plan_hash = 1;
-    assert_true(journal_close(journal_open_append(dir, 0, &meta, &e), &e));
+    assert_true(journal_close(study_journal(dir, 0, &meta, &e), &e));
     char expected[1024];
     snprintf(expected, sizeof expected,
              "%s belongs to another study: its plan is 0000000000000001, this one's is "
@@ -319,7 +519,7 @@ static void test_other_plan(void **state)
              file_of(0));
     expect_error(expected);
     meta = study_meta();
-    assert_null(journal_open_append(dir, 0, &meta, &e));
+    assert_null(study_journal(dir, 0, &meta, &e));
     assert_string_equal(e.text, expected);
 }
 
@@ -332,20 +532,27 @@ static void test_foreign_and_newer(void **state)
     int fd = open(file_of(1), O_WRONLY | O_CREAT, 0600);
     assert_int_equal(write(fd, "hello", 5), 5);
     close(fd);
-    snprintf(expected, sizeof expected, "%s is not a journal of squall", file_of(1));
+    snprintf(expected, sizeof expected, "%s is not a journal of squall; move it away", file_of(1));
     expect_error(expected);
     struct results_error e = {""};
     struct results_meta meta = study_meta();
-    assert_null(journal_open_append(dir, 1, &meta, &e));
+    assert_null(study_journal(dir, 1, &meta, &e));
     assert_string_equal(e.text, expected);
     unlink(file_of(1));
 
-    patch(0, 8, "\x02", 1);
+    patch(0, 8, "\x03", 1);
     snprintf(expected, sizeof expected,
-             "%s was written by a newer squall: journal format 2, this program reads up to 1",
+             "%s was written by a newer squall: journal format 3, this program reads 2; finish it "
+             "with that version",
              file_of(0));
     expect_error(expected);
     patch(0, 8, "\x01", 1);
+    snprintf(expected, sizeof expected,
+             "%s was written by squall 0.0: journal format 1, this program reads 2; finish it with "
+             "that version, or remove it and run the study anew",
+             file_of(0));
+    expect_error(expected);
+    patch(0, 8, "\x02", 1);
     patch(0, 13, "?", 1);
     snprintf(expected, sizeof expected, "%s has a damaged header", file_of(0));
     expect_error(expected);
@@ -359,7 +566,7 @@ static void test_locked(void **state)
     struct results_error e = {""};
     struct results_meta meta = study_meta();
     char expected[1024];
-    assert_null(journal_open_append(dir, 3, &meta, &e));
+    assert_null(study_journal(dir, 3, &meta, &e));
     snprintf(expected, sizeof expected,
              "%s is being written by another process: is this study running?", file_of(3));
     assert_string_equal(e.text, expected);
@@ -435,7 +642,7 @@ static void test_no_space(void **state)
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &tight), 0);
     unsigned char payload[1000] = {0};
     struct results_error e = {""};
-    assert_false(journal_append(j, 0, 2, 0, payload, sizeof payload, &e));
+    assert_false(study_append(j, 0, 2, 0, payload, sizeof payload, &e));
     setrlimit(RLIMIT_FSIZE, &before);
     char expected[1024];
     snprintf(expected, sizeof expected,
@@ -445,7 +652,7 @@ static void test_no_space(void **state)
     assert_string_equal(e.text, expected);
     assert_int_equal(size_of(0), end);
     e.text[0] = '\0';
-    assert_false(journal_append(j, 0, 3, 0, payload, 3, &e));
+    assert_false(study_append(j, 0, 3, 0, payload, 3, &e));
     assert_false(journal_close(j, &e));
     expect_replications(2);
     write_file(0, 2, 1);
@@ -466,11 +673,11 @@ static void test_killed(void **state)
         if (child == 0) {
             struct results_error e = {""};
             struct results_meta meta = study_meta();
-            struct journal *j = journal_open_append(dir, 0, &meta, &e);
+            struct journal *j = study_journal(dir, 0, &meta, &e);
             for (uint64_t r = kept; j; r++) {
                 unsigned char payload[40];
                 size_t n = make_payload(r, payload);
-                if (!journal_append(j, 0, r, 17 * r, payload, n, &e) ||
+                if (!study_append(j, 0, r, 17 * r, payload, n, &e) ||
                     write(pipe_of[1], &r, sizeof r) != sizeof r) {
                     break;
                 }
@@ -498,11 +705,26 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_several_writers), TEST(test_exists),       TEST(test_crc),
-        TEST(test_torn_everywhere), TEST(test_noise_at_end), TEST(test_damaged_frame),
-        TEST(test_duplicates),      TEST(test_other_plan),   TEST(test_foreign_and_newer),
-        TEST(test_locked),          TEST(test_meta),         TEST(test_no_space),
-        TEST(test_killed),          TEST(test_remove),       TEST(test_damaged_frame_header),
+        TEST(test_several_writers),
+        TEST(test_exists),
+        TEST(test_crc),
+        TEST(test_torn_everywhere),
+        TEST(test_noise_at_end),
+        TEST(test_damaged_frame),
+        TEST(test_duplicates),
+        TEST(test_other_plan),
+        TEST(test_foreign_and_newer),
+        TEST(test_locked),
+        TEST(test_meta),
+        TEST(test_no_space),
+        TEST(test_killed),
+        TEST(test_remove),
+        TEST(test_damaged_frame_header),
+        TEST(test_damaged_session),
+        TEST(test_sessions),
+        TEST(test_session_here),
+        TEST(test_notes),
+        TEST(test_watchdog_gives_way),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -361,14 +361,13 @@ static void write_journal(const char *path, const struct results_meta *meta, uin
         order[k] = i;
     }
     assert_true(journal_create(path, &e));
-    struct journal *j[2] = {journal_open_append(path, 0, meta, &e),
-                            journal_open_append(path, 1, meta, &e)};
+    struct journal *j[2] = {study_journal(path, 0, meta, &e), study_journal(path, 1, meta, &e)};
     for (uint64_t i = 0; i < n; i++) {
         uint64_t p = order[i] / meta->n_replications, r = order[i] % meta->n_replications;
         if (order[i] != left_out) {
             study_record(run, p, r, &record);
-            assert_true(journal_append(j[study_random(&random) % 2], p, r, random >> 32,
-                                       record.data, record.size, &e));
+            assert_true(study_append(j[study_random(&random) % 2], p, r, random >> 32, record.data,
+                                     record.size, &e));
         }
     }
     assert_true(journal_close(j[0], &e) && journal_close(j[1], &e));
@@ -934,8 +933,8 @@ static void test_summary_only(void **state)
     meta.n_replications = 1;
     study_record(run, 0, 0, &record);
     assert_true(journal_create(dir, &e));
-    struct journal *j = journal_open_append(dir, 0, &meta, &e);
-    assert_true(journal_append(j, 0, 0, 0, record.data, record.size, &e));
+    struct journal *j = study_journal(dir, 0, &meta, &e);
+    assert_true(study_append(j, 0, 0, 0, record.data, record.size, &e));
     assert_true(journal_close(j, &e));
     convert(dir, file, &meta);
     assert_true(results_open(file, &r, &e));
@@ -965,9 +964,9 @@ static void test_blank_replication(void **state)
     struct results_run runs[5];
     const struct record_head head = {.point = 0, .replication = 2, .status = RUN_EVENT_LIMIT};
     write_journal(dir, &meta, 1, 2);
-    struct journal *j = journal_open_append(dir, 0, &meta, &e);
+    struct journal *j = study_journal(dir, 0, &meta, &e);
     record_blank(&head, &study_blueprint, &record);
-    assert_true(journal_append(j, 0, 2, 0, record.data, record.size, &e) && journal_close(j, &e));
+    assert_true(study_append(j, 0, 2, 0, record.data, record.size, &e) && journal_close(j, &e));
     convert(dir, file, &meta);
     assert_true(results_open(file, &r, &e));
     expect_everything(&r, 2);

@@ -114,7 +114,7 @@ static void test_defaults(void **state)
     assert_int_equal(t->warmup, 0);
     assert_true(t->interval == SIM_TIME_NEVER);
     assert_int_equal(t->seed, 1);
-    assert_int_equal(t->replications, 1);
+    assert_int_equal(t->replications.max, 1);
     assert_int_equal(t->network.count, 1);
     assert_int_equal(t->timeline.count, 0);
     assert_int_equal(t->output.histograms, STUDY_HISTOGRAMS_PER_ENTITY);
