@@ -277,11 +277,12 @@ void agenda_put(struct agenda *a, uint64_t task, const double values[GOALS_MOST]
     struct unit *u = &a->units[point / a->points];
     a->done[task / 64] |= UINT64_C(1) << task % 64;
     a->n_done++;
+    u->done++;
     if (a->kind == STOPPING) {
         put_stopping(a, u, replication, values);
     } else if (a->kind == SEARCH) {
         put_search(a, u, (uint32_t)(point % a->points), replication, values[0]);
-    } else if (++u->done == u->wanted) {
+    } else if (u->done == u->wanted) {
         finish(a, u);
     }
     if (a->kind != ALL) {
@@ -438,6 +439,27 @@ uint64_t agenda_tasks(const struct agenda *a)
 uint64_t agenda_done(const struct agenda *a)
 {
     return a->n_done;
+}
+
+void agenda_share(const struct agenda *a, uint32_t shard, uint32_t shards, uint64_t *tasks,
+                  uint64_t *done)
+{
+    struct agenda_plan plan = a->plan;
+    uint64_t all = plan.n_points * plan.n_replications, each = a->points * plan.n_replications;
+    plan.shard = shard;
+    plan.shards = shards;
+    *tasks = *done = 0;
+    for (uint64_t t = 0; t < all && a->kind == ALL; t++) {
+        bool has = agenda_has(&plan, t);
+        *tasks += has;
+        *done += has && is_done(a, t);
+    }
+    for (uint64_t u = 0; u < a->n_units && a->kind != ALL; u++) {
+        if (agenda_has(&plan, u * each)) {
+            *tasks += a->units[u].wanted;
+            *done += a->units[u].over ? a->units[u].wanted : a->units[u].done;
+        }
+    }
 }
 
 uint64_t agenda_used(const struct agenda *a, uint64_t point)

@@ -64,6 +64,10 @@ bool agenda_over(const struct agenda *a);
 uint64_t agenda_tasks(const struct agenda *a);
 uint64_t agenda_done(const struct agenda *a);
 
+/* The same of a share of the tasks, as agenda_plan has it. */
+void agenda_share(const struct agenda *a, uint32_t shard, uint32_t shards, uint64_t *tasks,
+                  uint64_t *done);
+
 /* How many replications of a point the results have: the first so many. Of an agenda that is over.
  */
 uint64_t agenda_used(const struct agenda *a, uint64_t point);

@@ -7,11 +7,10 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "experiment/recall.h"
 #include "experiment/run_parts.h"
 #include "model/resolved.h"
 #include "results/journal.h"
-#include "results/measured.h"
-#include "results/record.h"
 #include "results/writer.h"
 
 static bool ends_with(const char *text, const char *end)
@@ -130,84 +129,18 @@ static enum exit_status prepare_files(struct run *run)
     return EXIT_DONE;
 }
 
-/* --- what is to be run -------------------------------------------------------------------- */
-
-static void open_agenda(struct run *run)
-{
-    const struct results_meta *m = &run->meta;
-    const struct study *s = run->points.held;
-    const struct sweep *axes = &run->points.axes;
-    bool search = s->goals.search;
-    double *cost = malloc(m->n_points * sizeof *cost);
-    CHECK(cost, "out of memory for %" PRIu64 " points", m->n_points);
-    for (uint64_t p = 0; p < m->n_points; p++) {
-        cost[p] = (double)run->points.items[p].events;
-    }
-    run->goals = s->goals;
-    run->agenda = agenda_open(
-        &(struct agenda_plan){.n_points = m->n_points,
-                              .n_replications = m->n_replications,
-                              .min = (uint64_t)s->settings.replications.min,
-                              .cost = cost,
-                              .shard = m->shard,
-                              .shards = m->shards,
-                              .goals = &run->goals,
-                              .levels = search ? axes->factors[axes->n_factors - 1].n : 1,
-                              .antithetic = s->settings.replications.antithetic,
-                              .pilots = s->settings.warmup == WARMUP_AUTO});
-    free(cost);
-}
-
-/* The values that an earlier run found in a record; of a pilot the warm-up. */
-static bool recall(struct run *run, struct journal_index *index, size_t i, struct buffer *payload,
-                   double values[GOALS_MOST])
-{
-    struct results_error *e = &run->error;
-    struct record_head head;
-    uint64_t point = index->entries[i].point;
-    if (!journal_read(index, i, payload, e) ||
-        !record_head_decode(payload->data, payload->size, &head, e)) {
-        return false;
-    }
-    values[0] = (double)head.warmup;
-    const struct blueprint *model = meta_model(&run->meta, point, e);
-    const struct goals *g = model ? &run->points.held->goals : NULL;
-    bool ok = model;
-    for (uint32_t k = 0; ok && head.replication != RECORD_PILOT && k < g->n; k++) {
-        ok = measured_value(&g->items[k].measure, payload->data, payload->size, model, &values[k],
-                            e);
-        values[k] = goal_value(&g->items[k], values[k]);
-    }
-    return ok;
-}
-
-/* Tells the agenda of the replications that the journal has. */
-static bool put_known(struct run *run, struct journal_index *index)
-{
-    struct buffer payload = {0};
-    bool ok = true;
-    for (size_t i = 0; ok && i < index->n; i++) {
-        const struct journal_entry *entry = &index->entries[i];
-        bool pilot = entry->replication == RECORD_PILOT;
-        double values[GOALS_MOST] = {0.0};
-        if (run->goals.n > 0 || pilot) {
-            ok = recall(run, index, i, &payload, values);
-        }
-        agenda_put(run->agenda,
-                   pilot ? AGENDA_PILOT | entry->point
-                         : entry->point * run->meta.n_replications + entry->replication,
-                   values);
-    }
-    buffer_close(&payload);
-    return ok;
-}
-
+/* Finds out what the journal lacks. */
 static enum exit_status list_tasks(struct run *run)
 {
     struct journal_index index = {0};
-    open_agenda(run);
+    run->agenda = recall_agenda(&run->meta, &run->goals);
     bool ok = journal_scan(&run->journal, 1, run->meta.plan_hash, &index, &run->error) &&
-              put_known(run, &index);
+              recall_journal(run->agenda, &run->meta, &index, &run->error);
+    if (index.damaged > 0) {
+        fprintf(stderr,
+                "squall: %s is damaged in %" PRIu64 " places; what was there is run again\n",
+                run->journal, index.damaged);
+    }
     journal_index_close(&index);
     return ok ? EXIT_DONE : run_complain(run, EXIT_WRONG_INPUT);
 }
@@ -216,17 +149,6 @@ enum exit_status run_open_files(struct run *run)
 {
     enum exit_status status = prepare_files(run);
     return status == EXIT_DONE ? list_tasks(run) : status;
-}
-
-/* How many replications of each point the results consist of; to be freed. */
-static uint64_t *used_by_point(const struct run *run)
-{
-    uint64_t n = run->meta.n_points, *used = malloc(n * sizeof *used);
-    CHECK(used, "out of memory for %" PRIu64 " points", n);
-    for (uint64_t p = 0; p < n; p++) {
-        used[p] = agenda_used(run->agenda, p);
-    }
-    return used;
 }
 
 /* What the results consist of must be there: somebody may have changed the journal. */
@@ -249,7 +171,7 @@ static bool has_all(struct run *run, const struct journal_index *index, const ui
 enum exit_status run_write_results(struct run *run)
 {
     struct journal_index index = {0};
-    uint64_t early = 0, *used = used_by_point(run);
+    uint64_t early = 0, *used = recall_used(run->agenda, run->meta.n_points);
     bool ok = journal_scan(&run->journal, 1, run->meta.plan_hash, &index, &run->error) &&
               has_all(run, &index, used) &&
               results_write(run->output, &run->meta, &index, used, &early, &run->error);
@@ -262,8 +184,10 @@ enum exit_status run_write_results(struct run *run)
                 run->error.text, run->journal, run->journal);
         return EXIT_TROUBLE;
     }
+    /* Nothing is lost by a journal that stays. */
     if (!journal_remove(run->journal, &run->error)) {
-        return run_complain(run, EXIT_TROUBLE);
+        fprintf(stderr, "squall: %s is whole; %s: remove it by hand\n", run->output,
+                run->error.text);
     }
     if (!run->request->quiet) {
         printf("%s\n", run->output);

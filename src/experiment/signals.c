@@ -18,6 +18,7 @@ void signals_install(void)
     sigaction(SIGINT, &once, NULL);
     sigaction(SIGTERM, &always, NULL);
     sigaction(SIGUSR1, &always, NULL);
+    signal(SIGXFSZ, SIG_IGN);
 }
 
 bool signals_stop(void)

@@ -2,6 +2,7 @@
  *
  * Signals that ask for an orderly stop: SIGINT, SIGTERM, and SIGUSR1, which batch systems send
  * before a time limit. The first one is remembered; a second SIGINT ends the program as usual.
+ * SIGXFSZ is ignored, so that a file that may not grow is an error like a full disk.
  */
 #ifndef SQUALL_EXPERIMENT_SIGNALS_H
 #define SQUALL_EXPERIMENT_SIGNALS_H

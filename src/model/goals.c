@@ -46,10 +46,10 @@ static void check_replications(void *params, const struct node *at, struct diag 
     struct study_replications *r = params;
     const struct node *min = node_child(at, "min");
     (void)a;
-    if (r->min > r->max && min) {
-        diag_error(d, min, "%lld is above max, %lld", (long long)r->min, (long long)r->max);
+    if (r->until.count > 0 && r->min > r->max && (min || r->max < 2)) {
+        diag_error(d, min ? min : at, "with a rule, max is at least 2%s",
+                   min ? ", and min no more than that" : "");
     }
-    r->min = r->min < r->max ? r->min : r->max;
     if (r->until.count > GOALS_MOST) {
         diag_error(d, node_item(node_child(at, "until"), GOALS_MOST), "more than %d rules",
                    GOALS_MOST);
@@ -191,8 +191,14 @@ static bool resolve(const struct resolving *r, const struct goal_words *w, struc
 
 static void resolve_search(const struct resolving *r, const struct search_words *w, struct goals *g)
 {
-    if (r->study->settings.replications.until.count > 0) {
+    const struct study_replications *n = &r->study->settings.replications;
+    if (n->until.count > 0) {
         diag_error_key(r->diag, w->at, "excluded by 'replications.until'");
+    }
+    if (n->max < 2) {
+        diag_error_key(r->diag, w->at,
+                       "needs replications, at most as many as these: 64, for "
+                       "instance");
     }
     g->search = true;
     g->n = 1;

@@ -39,6 +39,12 @@ static void be_silent(void)
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
 }
 
+void h5_version(unsigned version[3])
+{
+    be_silent();
+    H5get_libversion(&version[0], &version[1], &version[2]);
+}
+
 /* Creation order is netCDF-4's demand; times would make two equal files differ. */
 static hid_t object_plist(hid_t class)
 {

@@ -35,6 +35,9 @@ enum { H5_RANK = 4, H5_CHUNK = 1 << 14 }; /* most dimensions; elements of a chun
 /* The next call of HDF5, be it one that closes something, forgets the reason: this comes first. */
 bool h5_failed(struct h5 *h, const char *what);
 
+/* The library's version: major, minor, release. */
+void h5_version(unsigned version[3]);
+
 /* The file is made anew. */
 bool h5_create(struct h5 *h, const char *path, struct results_error *e);
 bool h5_is_file(const char *path);

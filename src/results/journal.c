@@ -17,13 +17,14 @@
 #include "results/durable.h"
 #include "results/journal_file.h"
 
-#define SYNC_NS INT64_C(1000000000) /* what the end of the machine may cost */
+#define SYNC_NS    INT64_C(1000000000) /* what the end of the machine may cost */
+#define SYNC_SHARE 20                  /* a sync takes at most one of so many parts of the time */
 
 struct journal {
     int fd;
     char *path, *dir; /* owned */
     uint64_t end;     /* [B] of the last whole frame */
-    int64_t synced;   /* [ns] monotonic clock at the last sync */
+    int64_t due;      /* [ns] monotonic clock at the next sync */
     bool dirty;       /* appended to since */
     bool failed;
     struct buffer frame; /* scratch */
@@ -47,15 +48,20 @@ bool journal_create(const char *dir, struct results_error *e)
                             "'squall resume %s', or remove it to start anew",
                             dir, dir);
     }
-    return results_fail(e, "cannot make %s: %s", dir, strerror(errno));
+    return results_fail(e, "cannot make %s: %s; --output names another place", dir,
+                        strerror(errno));
 }
 
 static bool cannot_write(const struct journal *j, int why, struct results_error *e)
 {
     return results_fail(e,
-                        "cannot write %s: %s; finished replications are safe: free space and run "
+                        "cannot write %s: %s; finished replications are safe: %s and run "
                         "'squall resume %s'",
-                        j->path, strerror(why), j->dir);
+                        j->path, strerror(why),
+                        why == ENOSPC || why == EDQUOT ? "free space"
+                        : why == EFBIG                 ? "raise the limit on file sizes (ulimit -f)"
+                                                       : "see to the disk",
+                        j->dir);
 }
 
 /* Writes the scratch frame in one call, or cuts the file back to where it ended. */
@@ -80,17 +86,40 @@ static bool write_frame(struct journal *j, struct results_error *e)
     return true;
 }
 
+/* Whether the file is the one that has its name. An error other than that there is none says
+ * nothing about it. */
+static bool is_in_place(const struct journal *j)
+{
+    struct stat open_one, named;
+    if (fstat(j->fd, &open_one) != 0) {
+        return true;
+    }
+    if (stat(j->path, &named) != 0) {
+        return open_one.st_nlink > 0 && errno != ENOENT && errno != ENOTDIR;
+    }
+    return open_one.st_nlink > 0 && named.st_ino == open_one.st_ino;
+}
+
 bool journal_sync(struct journal *j, struct results_error *e)
 {
-    j->synced = clock_ns();
-    if (!j->dirty || j->failed) {
-        return !j->failed;
+    if (j->failed) {
+        return false;
     }
-    if (fdatasync(j->fd) != 0) {
+    int64_t began = clock_ns();
+    if (j->dirty && fdatasync(j->fd) != 0) {
         j->failed = true;
         return cannot_write(j, errno, e);
     }
+    int64_t took = clock_ns() - began;
+    j->due = began + (SYNC_SHARE * took > SYNC_NS ? SYNC_SHARE * took : SYNC_NS);
     j->dirty = false;
+    if (!is_in_place(j)) {
+        j->failed = true;
+        return results_fail(e,
+                            "%s was deleted or moved while it was being written; if %s was moved, "
+                            "go on with 'squall resume' where it is now, else run the study anew",
+                            j->path, j->dir);
+    }
     return true;
 }
 
@@ -112,7 +141,7 @@ bool journal_append(struct journal *j, const struct journal_record *record, stru
     journal_frame_put(&frame, &j->frame);
     buffer_bytes(&j->frame, record->payload, record->size);
     buffer_bytes(&j->frame, note, strlen(note));
-    return write_frame(j, e) && (clock_ns() - j->synced < SYNC_NS || journal_sync(j, e));
+    return write_frame(j, e) && (clock_ns() < j->due || journal_sync(j, e));
 }
 
 static bool write_session(struct journal *j, const struct journal_session *session,
@@ -206,7 +235,9 @@ static bool open_locked(struct journal *j, struct results_error *e)
 {
     j->fd = open(j->path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
     if (j->fd < 0) {
-        return results_fail(e, "cannot open %s: %s", j->path, strerror(errno));
+        return results_fail(e, "cannot open %s: %s%s", j->path, strerror(errno),
+                            errno == ENOENT ? "; was the journal deleted or moved meanwhile?"
+                                            : "; see that it is a file that you may write");
     }
     if (flock(j->fd, LOCK_EX | LOCK_NB) == 0) {
         return true;
@@ -238,7 +269,7 @@ struct journal *journal_open_append(const char *dir, uint32_t writer,
     j->dir = strdup(dir);
     int length = asprintf(&j->path, "%s/rank-%06" PRIu32 JOURNAL_SUFFIX, dir, writer);
     CHECK(j->dir != NULL && length > 0, "out of memory for a journal");
-    j->synced = clock_ns();
+    j->due = clock_ns() + SYNC_NS;
     if (!open_locked(j, e) || !prepare(j, meta, e) || (session && !write_session(j, session, e))) {
         release(j);
         return NULL;
@@ -286,7 +317,9 @@ bool journal_remove(const char *dir, struct results_error *e)
     }
     closedir(d);
     if (ok && rmdir(dir) != 0) {
-        ok = results_fail(e, "cannot remove %s: %s", dir, strerror(errno));
+        ok = errno == ENOTEMPTY || errno == EEXIST
+                 ? results_fail(e, "%s holds files that squall did not write, and stays", dir)
+                 : results_fail(e, "cannot remove %s: %s", dir, strerror(errno));
     }
     return ok;
 }

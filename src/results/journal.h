@@ -22,6 +22,9 @@
  * over and appending cuts off. A frame that was damaged later is passed over, too: its
  * replication counts as not run, and what follows it is found again.
  *
+ * A journal survives its own disk: when that is full, or the quota is used up, nothing more can be
+ * appended, what was appended stays, and the run ends and can be resumed.
+ *
  * Nothing here is collective. One process appends to a file; any number may read.
  */
 #ifndef SQUALL_RESULTS_JOURNAL_H
@@ -59,12 +62,15 @@ struct journal_record {
 };
 
 /* Appends one replication in one write. When this returns, it survives the end of the program; it
- * survives the end of the machine from the next sync on, at most a second of appending later.
- * After a failure the file ends where it ended before, and every later append fails alike. */
+ * survives the end of the machine from the next sync on, which comes a second later or, where syncs
+ * are slow, so much later that they take a twentieth of the time. That is, what may be lost with
+ * the machine is the work of a second, or of 20 times as long as a sync takes. After a failure the
+ * file ends where it ended before, and every later append fails alike. */
 bool journal_append(struct journal *j, const struct journal_record *record,
                     struct results_error *e);
 
-/* Has the system put everything appended on the disk. */
+/* Has the system put everything appended on the disk, and makes sure that the file is still where
+ * it was: what is appended to one that was deleted is lost. */
 bool journal_sync(struct journal *j, struct results_error *e);
 
 /* Syncs, unlocks and frees, also when false is returned. NULL is allowed. */

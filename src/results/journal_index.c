@@ -66,7 +66,8 @@ static bool list_files(struct journal_index *index, const char *dir, struct resu
     DIR *d = opendir(dir);
     if (!d) {
         return results_fail(e, "cannot open the journal %s: %s%s", dir, strerror(errno),
-                            errno == ENOTDIR  ? " (a journal is one)"
+                            errno == ENOTDIR
+                                ? " (it is a file; move it away, or give another --output)"
                             : errno == ENOENT ? " (when all is done, it makes way for the results)"
                                               : "");
     }
@@ -354,8 +355,8 @@ bool journal_note(struct journal_index *index, size_t i, struct arena *arena, co
 }
 
 /* The meta of the first file that has one. */
-static bool first_meta(struct journal_index *index, struct arena *arena, struct results_meta *meta,
-                       struct buffer *scratch, struct results_error *e)
+static bool first_meta(struct journal_index *index, const char *dir, struct arena *arena,
+                       struct results_meta *meta, struct buffer *scratch, struct results_error *e)
 {
     for (size_t i = 0; i < index->n_files; i++) {
         const struct journal_file *f = &index->files[i];
@@ -379,7 +380,7 @@ static bool first_meta(struct journal_index *index, struct arena *arena, struct 
         return meta_decode(&bytes, arena, meta) ||
                results_fail(e, "%s has a header that cannot be understood", f->path);
     }
-    return results_fail(e, "the journal holds nothing: no replication was ever begun");
+    return results_fail(e, "%s holds nothing: no replication was ever begun", dir);
 }
 
 bool journal_meta(const char *dir, struct arena *arena, struct results_meta *meta,
@@ -387,7 +388,7 @@ bool journal_meta(const char *dir, struct arena *arena, struct results_meta *met
 {
     struct journal_index index = {0};
     struct buffer scratch = {0};
-    bool ok = list_files(&index, dir, e) && first_meta(&index, arena, meta, &scratch, e);
+    bool ok = list_files(&index, dir, e) && first_meta(&index, dir, arena, meta, &scratch, e);
     buffer_close(&scratch);
     journal_index_close(&index);
     return ok;

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "results/journal_session.h"
 
-#include <hdf5.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "results/h5.h"
 #include "version.h"
 
 #define TEXT(member, doc) \
@@ -111,15 +110,15 @@ static const char *environment(struct arena *arena, const char *name)
 struct journal_session journal_session_here(struct arena *arena)
 {
     char host[256] = "";
-    unsigned major = 0, minor = 0, release = 0;
+    unsigned version[3] = {0};
     gethostname(host, sizeof host - 1);
-    H5get_libversion(&major, &minor, &release);
+    h5_version(version);
     return (struct journal_session){
         .host = arena_copy(arena, host),
         .software = "squall " SQUALL_VERSION,
         .git = SQUALL_GIT,
         .mpi = "",
-        .hdf5 = arena_format(arena, "%u.%u.%u", major, minor, release),
+        .hdf5 = arena_format(arena, "%u.%u.%u", version[0], version[1], version[2]),
         .slurm_job = environment(arena, "SLURM_JOB_ID"),
         .slurm_array_job = environment(arena, "SLURM_ARRAY_JOB_ID"),
         .slurm_array_task = environment(arena, "SLURM_ARRAY_TASK_ID"),

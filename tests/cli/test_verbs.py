@@ -2,6 +2,7 @@
 """What the verbs do with files that are there, that are not theirs, or that cannot be written."""
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from outside import SOURCE, SQUALL, OutsideTest, contents  # noqa: E402
 
 STORM = HERE.parent / "parallel/storm.yaml"
 CLOSED = HERE.parent / "parallel/closed.yaml"
-VERBS = ["run", "resume", "check", "plan", "describe", "inspect", "bench"]
+VERBS = ["run", "resume", "merge", "check", "plan", "describe", "inspect", "bench"]
 NOBODY = 65534
 
 
@@ -154,11 +155,32 @@ class Results(OutsideTest):
             self.assertEqual(again, resolved.replace("  # default", ""))
 
 
+class Provenance(OutsideTest):
+    def test_sessions(self):
+        """Who ran what: four replications were finished before the last was, in a job of Slurm."""
+        (self.folder / "closed.h5.tmp").mkdir()
+        self.squall("run", CLOSED, "--quiet", status=1)
+        (self.folder / "closed.h5.tmp").rmdir()
+        file = self.folder / "closed.journal/rank-000000.sqj"
+        os.truncate(file, file.stat().st_size - 1)
+        job = {**self.environment, "SLURM_JOB_ID": "81", "SLURM_ARRAY_JOB_ID": "80",
+               "SLURM_ARRAY_TASK_ID": "3"}
+        self.squall("resume", "closed.journal", "--quiet", env=job)
+        told, complaint = self.squall("inspect", "--provenance", "closed.h5")
+        self.assertEqual(complaint, "")
+        row = (r"^  [^ ]+, rank 0 of 1 +\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ +(\d) +[\d.]+ \w+ +- +"
+               r"(\S+)$")
+        self.assertEqual(re.findall(row, told, re.M), [("4", "-"), ("1", "80[3]")])
+        self.assertIn("(", told.partition("software\n")[2])
+        _, complaint = self.squall("inspect", "--provenance", "--csv", "closed.h5", status=2)
+        self.assertIn("--provenance is a table only; leave out --csv and --json", complaint)
+
+
 class Journals(OutsideTest):
     def leave(self, *more):
         """A run that was stopped after a few replications, by a limit to the size of files. It is
         put upon the program alone, since Open MPI makes larger files."""
-        limited = ["mpirun", "-n", "1", "sh", "-c", "trap '' XFSZ; ulimit -f 40; exec \"$@\"", "sh"]
+        limited = ["mpirun", "-n", "1", "sh", "-c", "ulimit -f 40; exec \"$@\"", "sh"]
         done = subprocess.run([*limited, SQUALL, "run", str(CLOSED), "--quiet", *more],
                               cwd=self.folder, env=self.environment, stdin=subprocess.DEVNULL,
                               capture_output=True, text=True, timeout=outside.PATIENCE)
@@ -172,8 +194,8 @@ class Journals(OutsideTest):
     def test_full_disk(self):
         complaint = self.leave()
         self.assertIn("squall: rank 0: cannot write closed.journal/rank-000000.sqj: File too "
-                      "large; finished replications are safe: free space and run 'squall resume "
-                      "closed.journal'\n", complaint)
+                      "large; finished replications are safe: raise the limit on file sizes "
+                      "(ulimit -f) and run 'squall resume closed.journal'\n", complaint)
         self.squall("resume", "closed.journal", ranks=2)
         self.squall("run", CLOSED, "--output", "peace.h5")
         self.assert_same_results("closed.h5", "peace.h5")
@@ -227,10 +249,11 @@ class Journals(OutsideTest):
     def test_foreign_folder(self):
         (self.folder / "photos").mkdir()
         (self.folder / "photos/cat.png").write_bytes(b"\x89PNG")
-        self.assert_refused("squall: the journal holds nothing: no replication was ever begun\n",
+        self.assert_refused("squall: photos holds nothing: no replication was ever begun\n",
                             "resume", "photos")
         (self.folder / "photos/rank-000000.sqj").write_bytes(b"\x89PNG" * 100)
-        self.assert_refused("squall: photos/rank-000000.sqj is not a journal of squall\n",
+        self.assert_refused("squall: photos/rank-000000.sqj is not a journal of squall; "
+                            "move it away\n",
                             "resume", "photos")
         (self.folder / "photos").rename(self.folder / "closed.journal")
         self.squall("run", CLOSED, status=2)
@@ -248,12 +271,11 @@ class Journals(OutsideTest):
 
 
 class Places(OutsideTest):
-    def test_read_only_folder(self):
-        """Root may write everywhere, so it becomes somebody else for this."""
+    def run_as_somebody(self, *arguments):
+        """Root may write everywhere, so it becomes somebody else for this. Where it is, nobody may
+        write."""
         program = shutil.copy(SQUALL, self.folder.parent)
-        (self.folder / "here").mkdir()
         os.chmod(self.folder.parent, 0o755)
-        study = shutil.copy(CLOSED, self.folder)
         os.chmod(self.folder / "here", 0o555)
         room = self.folder.parent / "scratch"
         room.mkdir()
@@ -263,16 +285,37 @@ class Places(OutsideTest):
                        "HOME": str(room)}
         # Whoever that is may not be able to read the suppressions of a sanitized build.
         environment["LSAN_OPTIONS"] = "detect_leaks=0"
-        done = subprocess.run([program, "run", study], cwd=self.folder / "here", env=environment,
+        return subprocess.run([program, *arguments], cwd=self.folder / "here", env=environment,
                               capture_output=True, text=True, timeout=outside.PATIENCE, **user)
+
+    def test_read_only_folder(self):
+        (self.folder / "here").mkdir()
+        done = self.run_as_somebody("run", shutil.copy(CLOSED, self.folder))
         self.assertEqual((done.returncode, done.stderr),
-                         (2, "squall: cannot make closed.journal: Permission denied\n"))
+                         (2, "squall: cannot make closed.journal: Permission denied; --output "
+                             "names another place\n"))
         self.assertEqual(os.listdir(self.folder / "here"), [])
+
+    def test_journal_that_may_not_be_written(self):
+        here = self.folder / "here"
+        (here / "closed.h5.tmp").mkdir(parents=True)
+        self.squall("run", CLOSED, "--quiet", status=1, cwd=here)
+        (here / "closed.h5.tmp").rmdir()
+        journal = here / "closed.journal/rank-000000.sqj"
+        os.chmod(journal.parent, 0o555)
+        os.chmod(journal, 0o444)
+        done = self.run_as_somebody("resume", "closed.journal", "--quiet")
+        self.assertEqual((done.returncode, done.stderr),
+                         (1, "squall: rank 0: cannot open closed.journal/rank-000000.sqj: "
+                             "Permission denied; see that it is a file that you may write\n"))
+        self.assertTrue(journal.exists())
+        os.chmod(journal.parent, 0o755)
 
     def test_no_such_folder(self):
         self.assertEqual(
             self.squall("run", CLOSED, "--output", "no/where.h5", status=2),
-            ("", "squall: cannot make no/where.journal: No such file or directory\n"))
+            ("", "squall: cannot make no/where.journal: No such file or directory; --output names "
+                 "another place\n"))
 
     @unittest.skipIf(os.geteuid() != 0, "only root may mount")
     def test_no_space_left(self):

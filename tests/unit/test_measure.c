@@ -59,6 +59,7 @@ static struct record_head head_of(const struct trial *t, enum run_status status)
     return (struct record_head){.status = status,
                                 .events = sim_events(t->sim),
                                 .sim_end = sim_end(t->sim),
+                                .warmup = sim_options(t->sim)->warmup,
                                 .digest = sim_digest(t->sim)};
 }
 

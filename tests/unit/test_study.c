@@ -717,7 +717,7 @@ static const struct {
     {"warmup=31s", "warmup: 30s -> 31s"},
     {"interval=2s", "interval: 1s -> 2s"},
     {"seed=8", "seed: 7 -> 8"},
-    {"replications=33", "replications: 32 -> 33"},
+    {"replications=33", "replications.max: 32 -> 33"},
     {"network[0].loss=1%", "network[0].loss: 0 -> 0.01"},
     {"network[0].preset=mobile_4g", "network[0].preset: mobile_3g -> mobile_4g"},
     {"network[1].from=b", "network[1].from: \"*\" -> b"},
