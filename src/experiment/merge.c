@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "experiment/merge.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "experiment/recall.h"
+#include "model/points.h"
+#include "model/resolved.h"
+#include "results/journal.h"
+#include "results/writer.h"
+#include "version.h"
+
+/* Journals being merged. */
+struct merge {
+    const struct merge_request *request;
+    struct arena memory;
+    struct results_meta *metas; /* of each journal */
+    struct results_meta meta;   /* of the results */
+    struct points points;
+    struct blueprint whole; /* of all points */
+    struct journal_index index;
+    struct goals goals;
+    struct agenda *agenda; /* of the whole study */
+    const char *output;
+    uint32_t shards; /* of the study; 0: no journal is of a shard */
+    struct results_error error;
+};
+
+static enum exit_status complain(const struct merge *m, enum exit_status status)
+{
+    fprintf(stderr, "squall: %s\n", m->error.text);
+    return status;
+}
+
+/* --- do they belong together? ------------------------------------------------------------ */
+
+static bool read_metas(struct merge *m)
+{
+    const struct merge_request *q = m->request;
+    bool ok = true;
+    m->metas = arena_take(&m->memory, q->n_journals * sizeof *m->metas);
+    for (size_t i = 0; i < q->n_journals; i++) {
+        m->error.text[0] = '\0';
+        if (!journal_meta(q->journals[i], &m->memory, &m->metas[i], &m->error)) {
+            ok = complain(m, EXIT_WRONG_INPUT) == EXIT_DONE;
+        }
+    }
+    return ok;
+}
+
+/* All journals are compared with the first. */
+static bool check_plan(struct merge *m, size_t i)
+{
+    const struct results_meta *first = &m->metas[0], *other = &m->metas[i];
+    const char *const *names = m->request->journals;
+    if (other->plan_hash != first->plan_hash) {
+        fprintf(stderr, "squall: %s belongs to another plan than %s; what differs:\n", names[i],
+                names[0]);
+        const char *const *changes = resolved_changes(first->resolved, other->resolved, &m->memory);
+        for (size_t k = 0; changes[k]; k++) {
+            fprintf(stderr, "  %s\n", changes[k]);
+        }
+        fputs("Merge only journals of one study.\n", stderr);
+        return false;
+    }
+    if (strcmp(other->software, first->software) != 0 || strcmp(other->git, first->git) != 0) {
+        fprintf(stderr,
+                "squall: %s was begun by %s (%s), %s by %s (%s): should the versions not do the "
+                "same, the results are of two kinds\n",
+                names[0], first->software, first->git, names[i], other->software, other->git);
+    }
+    return true;
+}
+
+static bool same_directory(const char *a, const char *b)
+{
+    struct stat x, y;
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+/* Compares a journal with one before it. */
+static bool check_pair(const struct merge *m, size_t i, size_t k)
+{
+    const char *const *names = m->request->journals;
+    const struct results_meta *a = &m->metas[i], *b = &m->metas[k];
+    if (same_directory(names[i], names[k])) {
+        fprintf(stderr, "squall: %s and %s are the same journal; name it once\n", names[i],
+                names[k]);
+        return false;
+    }
+    if (a->shards == 0 || b->shards == 0) {
+        return true;
+    }
+    if (a->shards != b->shards) {
+        fprintf(stderr,
+                "squall: %s is shard %" PRIu32 " of %" PRIu32 ", but %s is shard %" PRIu32
+                " of %" PRIu32 "; merge shards of one number\n",
+                names[i], a->shard, a->shards, names[k], b->shard, b->shards);
+        return false;
+    }
+    if (a->shard == b->shard) {
+        fprintf(stderr,
+                "squall: shard %" PRIu32 " of %" PRIu32
+                " is there twice, in %s and %s; leave one of them out\n",
+                a->shard, a->shards, names[i], names[k]);
+        return false;
+    }
+    return true;
+}
+
+static bool check_together(struct merge *m)
+{
+    bool ok = true;
+    for (size_t k = 0; k < m->request->n_journals; k++) {
+        bool belongs = check_plan(m, k);
+        for (size_t i = 0; belongs && i < k; i++) {
+            belongs = check_pair(m, i, k);
+        }
+        m->shards = m->metas[k].shards ? m->metas[k].shards : m->shards;
+        ok = ok && belongs;
+    }
+    return ok;
+}
+
+/* --- is everything there? ---------------------------------------------------------------- */
+
+/* The journal of a shard, or NULL. */
+static const char *journal_of(const struct merge *m, uint32_t shard)
+{
+    for (size_t i = 0; i < m->request->n_journals; i++) {
+        if (m->metas[i].shards > 0 && m->metas[i].shard == shard) {
+            return m->request->journals[i];
+        }
+    }
+    return NULL;
+}
+
+/* Says what a shard lacks; true when it lacks anything. */
+static bool tell_of_shard(const struct merge *m, uint32_t shard)
+{
+    uint64_t own, has;
+    agenda_share(m->agenda, shard, m->shards, &own, &has);
+    const char *journal = journal_of(m, shard);
+    if (has == own) {
+        return false;
+    }
+    fprintf(stderr, "squall: shard %" PRIu32 " of %" PRIu32, shard, m->shards);
+    if (journal) {
+        fprintf(stderr,
+                " lacks %" PRIu64 " of %" PRIu64 " replications: 'squall resume %s' runs them\n",
+                own - has, own, journal);
+    } else {
+        fprintf(stderr,
+                " is missing: 'squall run CONFIG --shard %" PRIu32 "/%" PRIu32 "' makes it\n",
+                shard, m->shards);
+    }
+    return true;
+}
+
+static void tell_of_missing(const struct merge *m)
+{
+    enum { TOLD = 20 };
+    uint64_t told = 0;
+    if (m->shards == 0) {
+        fprintf(stderr,
+                "squall: %s%s %" PRIu64 " of %" PRIu64
+                " replications: 'squall resume %s' runs what is missing\n",
+                m->request->journals[0],
+                m->request->n_journals == 1 ? " lacks" : " and others lack",
+                agenda_tasks(m->agenda) - agenda_done(m->agenda), agenda_tasks(m->agenda),
+                m->request->journals[0]);
+        return;
+    }
+    for (uint32_t shard = 1; shard <= m->shards; shard++) {
+        if (told == TOLD) {
+            fputs("squall: what further shards lack is not told\n", stderr);
+            return;
+        }
+        told += tell_of_shard(m, shard);
+    }
+}
+
+/* --- the results ------------------------------------------------------------------------- */
+
+static bool load_study(struct merge *m, const struct entity_type *const *registry)
+{
+    const struct results_meta *first = &m->metas[0];
+    struct diag diag = {0};
+    bool good = first->points && points_restore(&m->points, first->points, registry, &diag) &&
+                points_hash(&m->points) == first->plan_hash;
+    diag_close(&diag);
+    if (!good) {
+        return results_fail(&m->error,
+                            "%s was begun by %s, which understood its configuration differently; "
+                            "merge it with that version",
+                            m->request->journals[0], first->software);
+    }
+    points_whole(&m->points, &m->memory, &m->whole);
+    m->meta = *first;
+    m->meta.blueprint = &m->whole;
+    m->meta.points = &m->points;
+    m->meta.software = "squall " SQUALL_VERSION;
+    m->meta.git = SQUALL_GIT;
+    m->meta.shard = m->meta.shards = 0;
+    m->output =
+        m->request->output ? m->request->output : arena_format(&m->memory, "%s.h5", m->meta.name);
+    return true;
+}
+
+static bool check_output(struct merge *m)
+{
+    struct stat there_is;
+    if (stat(m->output, &there_is) != 0) {
+        return true;
+    }
+    if (S_ISDIR(there_is.st_mode)) {
+        return results_fail(&m->error, "%s is a directory; --output names a file", m->output);
+    }
+    return m->request->force ||
+           results_fail(&m->error, "%s exists; --force overwrites it, --output names another",
+                        m->output);
+}
+
+static bool scan(struct merge *m)
+{
+    const struct merge_request *q = m->request;
+    if (!journal_scan(q->journals, q->n_journals, m->meta.plan_hash, &m->index, &m->error)) {
+        return false;
+    }
+    if (m->index.damaged > 0) {
+        fprintf(stderr, "squall: the journals are damaged in %" PRIu64 " places\n",
+                m->index.damaged);
+    }
+    m->agenda = recall_agenda(&m->meta, &m->goals);
+    return recall_journal(m->agenda, &m->meta, &m->index, &m->error);
+}
+
+static enum exit_status write_results(struct merge *m)
+{
+    const struct merge_request *q = m->request;
+    uint64_t early = 0, *used = recall_used(m->agenda, m->meta.n_points);
+    bool ok = results_write(m->output, &m->meta, &m->index, used, &early, &m->error);
+    free(used);
+    if (!ok) {
+        fprintf(stderr, "squall: %s\nThe journals are as they were: merge them again.\n",
+                m->error.text);
+        return EXIT_TROUBLE;
+    }
+    for (size_t i = 0; q->remove && i < q->n_journals; i++) {
+        m->error.text[0] = '\0';
+        if (!journal_remove(q->journals[i], &m->error)) {
+            fprintf(stderr, "squall: %s is whole; %s: remove it by hand\n", m->output,
+                    m->error.text);
+        }
+    }
+    printf("%s\n", m->output);
+    return early > 0 ? EXIT_ENDED_EARLY : EXIT_DONE;
+}
+
+static enum exit_status merge(struct merge *m, const struct entity_type *const *registry)
+{
+    if (!read_metas(m) || !check_together(m)) {
+        return EXIT_WRONG_INPUT;
+    }
+    if (!load_study(m, registry) || !check_output(m) || !scan(m)) {
+        return complain(m, EXIT_WRONG_INPUT);
+    }
+    if (!agenda_over(m->agenda)) {
+        tell_of_missing(m);
+        if (!m->request->partial) {
+            fputs("Nothing was written; --partial writes what there is.\n", stderr);
+            return EXIT_RESUMABLE;
+        }
+    }
+    return write_results(m);
+}
+
+enum exit_status merge_journals(const struct merge_request *request,
+                                const struct entity_type *const *registry)
+{
+    struct merge m = {.request = request};
+    enum exit_status status = merge(&m, registry);
+    journal_index_close(&m.index);
+    agenda_close(m.agenda);
+    points_close(&m.points);
+    arena_close(&m.memory);
+    return status;
+}
