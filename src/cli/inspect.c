@@ -12,7 +12,14 @@
 #include "cli/verb.h"
 #include "results/layout.h"
 
-enum { KEY_CSV = 0x100, KEY_JSON, KEY_ENTITY = 'e', KEY_TYPE = 't', KEY_CONFIDENCE = 'c' };
+enum {
+    KEY_CSV = 0x100,
+    KEY_JSON,
+    KEY_PROVENANCE,
+    KEY_ENTITY = 'e',
+    KEY_TYPE = 't',
+    KEY_CONFIDENCE = 'c'
+};
 enum { KEY_QUANTILES = 'q', KEY_ALL = 'a' };
 
 #define DEFAULT_CONFIDENCE "95%"
@@ -70,6 +77,14 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case KEY_ALL:
         o->all = true;
         return 0;
+    case KEY_PROVENANCE:
+        o->provenance = true;
+        return 0;
+    case ARGP_KEY_END:
+        if (o->provenance && o->form != FORM_TABLES) {
+            argp_error(state, "--provenance is a table only; leave out --csv and --json");
+        }
+        return 0;
     case ARGP_KEY_ARGS:
         o->files = state->argv + state->next;
         o->n_files = state->argc - state->next;
@@ -101,6 +116,9 @@ static const struct argp_option rows[] = {
     {.name = "all",
      .key = KEY_ALL,
      .doc = "Also statistics that are zero throughout; CSV and JSON always have them"},
+    {.name = "provenance",
+     .key = KEY_PROVENANCE,
+     .doc = "Instead of statistics: where and when replications were run, and their notes"},
     {.name = NULL}};
 static const struct argp argp = {
     .options = rows,
@@ -243,6 +261,11 @@ static bool show_file(struct view *v)
     bool ok = true;
     if (v->options->form == FORM_TABLES) {
         inspect_print_head(v);
+    }
+    if (v->options->provenance) {
+        ok = inspect_provenance(v);
+        arena_close(&memory);
+        return ok;
     }
     for (v->point = 0; ok && v->point < v->results.meta.n_points; v->point++) {
         ok = show_point(v);

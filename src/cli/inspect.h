@@ -29,6 +29,7 @@ struct inspect_options {
     struct quantile *quantiles;
     size_t n_quantiles;
     bool all;
+    bool provenance; /* show this in place of statistics */
     char **files;
     int n_files;
 };
@@ -123,6 +124,9 @@ void inspect_print_runs(const struct view *v);
 void inspect_print_tables(struct view *v, const struct lot *lot, const struct entry *entries,
                           size_t n);
 void inspect_print_foot(const struct inspect_options *o, const struct notes *notes);
+
+/* Where and when the replications were run, and what they noted. False: see v->error. */
+bool inspect_provenance(struct view *v);
 
 /* CSV or JSON: what stands before the first figure, one figure, and what stands behind the last. */
 void inspect_export_begin(enum form form);

@@ -62,6 +62,16 @@ const struct layout_named layout_runs[LAYOUT_RUNS] = {
                         "Rows of the trace beyond what an entity may keep"},
     [LAYOUT_WARMUP] = {"runs/warmup", "ns", "Simulated time from when on statistics count"},
     [LAYOUT_WALL] = {"provenance/wall_ns", "ns", "Time that running the replication took"},
+    [LAYOUT_SESSION] = {"provenance/session", "1",
+                        "Session in which the replication was run: its place in /" LAYOUT_SESSIONS
+                        " (2^64 - 1: it was not, or nobody knows)"},
+};
+
+const struct layout_named layout_notes[LAYOUT_NOTE_COLUMNS] = {
+    [LAYOUT_NOTE_POINT] = {LAYOUT_NOTES "/point", "1", "Sweep point"},
+    [LAYOUT_NOTE_REPLICATION] = {LAYOUT_NOTES "/replication", "1", "Replication"},
+    [LAYOUT_NOTE_TEXT] = {LAYOUT_NOTES "/text", NULL,
+                          "What is not the same when the replication runs again"},
 };
 
 const struct layout_named layout_rows[LAYOUT_ROWS] = {

@@ -7,7 +7,12 @@
  *   /                        attributes: what kind of file, seed, hashes, digest of all results
  *   /provenance              when, where and by which command it was made, wall times, and what
  *                            running on several ranks cost: the only part that differs when a study
- *                            is run again
+ *                            is run again. wall_ns and session are [point, replication]; the latter
+ *                            is the place in
+ *   /provenance/sessions/    processes that ran replications: host, rank, and what else there is in
+ *                            struct journal_session, all along `session`
+ *   /provenance/notes/       where a replication left a note: point, replication, text, all along
+ *                            `note`
  *   /config, /overrides, /config_resolved, /plan
  *   /point, /replication     dimensions; a point has the number that it has in the plan, of which
  *                            those are left out that nobody looked at
@@ -49,6 +54,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "stats/stat_spec.h"
 
@@ -101,8 +107,9 @@ enum layout_run {
     LAYOUT_DIGEST,
     LAYOUT_TRIPPED, /* this and the next: since minor version 1 */
     LAYOUT_DROPPED,
-    LAYOUT_WARMUP, /* since minor version 2 */
-    LAYOUT_WALL,
+    LAYOUT_WARMUP,  /* since minor version 2 */
+    LAYOUT_WALL,    /* this and what follows is provenance */
+    LAYOUT_SESSION, /* since minor version 2 */
     LAYOUT_RUNS
 };
 extern const struct layout_named layout_runs[LAYOUT_RUNS]; /* [point, replication] */
@@ -140,9 +147,21 @@ enum layout_trace {
     LAYOUT_TRACES
 };
 extern const struct layout_named layout_traces[LAYOUT_TRACES];
-#define LAYOUT_TRACE  "trace"
-#define LAYOUT_AXES   "axes"
-#define LAYOUT_GROUPS "breakdowns/group"
+#define LAYOUT_TRACE    "trace"
+#define LAYOUT_AXES     "axes"
+#define LAYOUT_GROUPS   "breakdowns/group"
+#define LAYOUT_SESSIONS "provenance/sessions" /* since minor version 2 */
+#define LAYOUT_NOTES    "provenance/notes"    /* likewise */
+
+#define LAYOUT_NO_SESSION UINT64_MAX /* in LAYOUT_SESSION */
+
+enum layout_note {
+    LAYOUT_NOTE_POINT,
+    LAYOUT_NOTE_REPLICATION,
+    LAYOUT_NOTE_TEXT,
+    LAYOUT_NOTE_COLUMNS
+};
+extern const struct layout_named layout_notes[LAYOUT_NOTE_COLUMNS];
 
 enum { LAYOUT_PATH = 512 }; /* [B] room for any path, unit or long name */
 

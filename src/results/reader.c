@@ -286,8 +286,11 @@ bool results_runs(struct results *r, uint64_t point, struct results_run *run,
     bool ok = true;
     for (uint64_t i = 0; ok && i < LAYOUT_RUNS; i++) {
         bool missing = (r->minor < 1 && (i == LAYOUT_TRIPPED || i == LAYOUT_DROPPED)) ||
-                       (r->minor < 2 && i == LAYOUT_WARMUP);
+                       (r->minor < 2 && (i == LAYOUT_WARMUP || i == LAYOUT_SESSION));
         ok = missing || read_run(r->file, layout_runs[i].path, point, n, value + i * n);
+    }
+    for (uint64_t i = 0; r->minor < 2 && i < n; i++) {
+        value[LAYOUT_SESSION * n + i] = LAYOUT_NO_SESSION;
     }
     for (uint64_t i = 0; ok && i < n; i++) {
         run[i] = (struct results_run){
@@ -298,7 +301,8 @@ bool results_runs(struct results *r, uint64_t point, struct results_run *run,
             .dropped = value[LAYOUT_DROPPED * n + i],
             .warmup = r->minor < 2 ? r->meta.warmup : (sim_time)value[LAYOUT_WARMUP * n + i],
             .digest = value[LAYOUT_DIGEST * n + i],
-            .wall_ns = value[LAYOUT_WALL * n + i]};
+            .wall_ns = value[LAYOUT_WALL * n + i],
+            .session = value[LAYOUT_SESSION * n + i]};
         ok = value[LAYOUT_STATUS * n + i] < RUN_STATUSES ||
              results_fail(e, "cannot read %s: a replication has an unknown status", r->file->path);
     }

@@ -12,6 +12,7 @@
 
 #include "base/arena.h"
 #include "results/error.h"
+#include "results/journal_session.h"
 #include "results/meta.h"
 #include "results/record.h"
 #include "stats/histogram.h"
@@ -36,6 +37,20 @@ struct results_run {
     sim_time warmup;  /* [ns] */
     uint64_t digest;
     uint64_t wall_ns; /* [ns] */
+    uint64_t session; /* place in results_provenance.sessions; LAYOUT_NO_SESSION: not known */
+};
+
+struct results_note {
+    uint64_t point, replication;
+    const char *text;
+};
+
+/* Where replications were run, and what they noted. */
+struct results_provenance {
+    struct journal_session *sessions;
+    uint64_t n_sessions;
+    struct results_note *notes;
+    uint64_t n_notes;
 };
 
 /* An open file. Texts and arrays live as long. */
@@ -72,6 +87,9 @@ struct results_range results_group(const struct results_type *t, const char *gro
 /* How the replications of a point ended: meta.n_replications of them. */
 bool results_runs(struct results *r, uint64_t point, struct results_run *run,
                   struct results_error *e);
+
+/* Everything lives as long as the file is open. Files of earlier versions tell nothing. */
+bool results_provenance(struct results *r, struct results_provenance *p, struct results_error *e);
 
 /* A counter by replication, summed over entities. */
 bool results_counter(struct results *r, const struct results_type *t, const struct stat_spec *row,

@@ -20,6 +20,7 @@
 #include "results/h5.h"
 #include "results/layout.h"
 #include "results/observed.h"
+#include "results/provenance.h"
 #include "results/record.h"
 #include "results/rows.h"
 #include "results/skeleton.h"
@@ -403,9 +404,10 @@ static bool take_replication(struct writer *w, const struct journal_entry *entry
     return true;
 }
 
-static bool take_wall(struct writer *w, const struct journal_entry *entry)
+static bool take_provenance(struct writer *w, const struct journal_entry *entry)
 {
     w->columns[LAYOUT_WALL].block[w->at] = entry ? entry->wall_ns : 0;
+    w->columns[LAYOUT_SESSION].block[w->at] = provenance_session(entry);
     return true;
 }
 
@@ -449,14 +451,16 @@ static bool flush_blocks(struct writer *w, uint64_t point, uint64_t first, uint6
 {
     bool ok = true;
     for (uint32_t i = 0; ok && i < w->n_columns; i++) {
-        ok = i == LAYOUT_WALL || flush_column(w, &w->columns[i], point, first, n);
+        bool provenance = i >= LAYOUT_WALL && i < LAYOUT_RUNS;
+        ok = provenance || flush_column(w, &w->columns[i], point, first, n);
     }
     return ok && (first + n < w->study.n_replications || flush_merged(w));
 }
 
-static bool flush_wall(struct writer *w, uint64_t point, uint64_t first, uint64_t n)
+static bool flush_provenance(struct writer *w, uint64_t point, uint64_t first, uint64_t n)
 {
-    return flush_column(w, &w->columns[LAYOUT_WALL], point, first, n);
+    return flush_column(w, &w->columns[LAYOUT_WALL], point, first, n) &&
+           flush_column(w, &w->columns[LAYOUT_SESSION], point, first, n);
 }
 
 /* The journal's entry of (point, replication), or NULL; `*n` is where the search goes on, for what
@@ -538,7 +542,8 @@ static bool close_datasets(struct writer *w)
 static bool write_provenance(struct writer *w)
 {
     return skeleton_provenance(&w->h5, &w->study) && open_run(w, LAYOUT_WALL) &&
-           walk(w, take_wall, flush_wall);
+           open_run(w, LAYOUT_SESSION) && walk(w, take_provenance, flush_provenance) &&
+           provenance_write(&w->h5, w->index);
 }
 
 /* Closes everything that was opened, also after a failure. */

@@ -75,6 +75,37 @@ class Sweeps(OutsideTest):
         out, _ = self.squall("resume", "s.journal", "-q")
         self.assertEqual(out, "")
 
+    def test_shards_make_the_whole(self):
+        """Whoever runs them, and in whatever order they are given."""
+        self.squall("run", STUDY, "-q", "-o", "whole.h5")
+        journals = [f"sweep.shard-{i}-of-3.journal" for i in (1, 2, 3)]
+        self.squall("run", STUDY, "-q", "--shard", "3/3", ranks=2)
+        self.squall("run", STUDY, "-q", "--shard", "1/3")
+        out, err = self.squall("merge", journals[2], journals[0], status=3)
+        self.assertEqual((out, err), (
+            "", "squall: shard 2 of 3 is missing: 'squall run CONFIG --shard 2/3' makes it\n"
+                "Nothing was written; --partial writes what there is.\n"))
+        self.squall("merge", "--partial", "-o", "part.h5", journals[2], journals[0])
+        status = self.open("part.h5")["runs/status"][()].flatten()
+        self.assertEqual([t % 3 for t, s in enumerate(status) if s == 5], [1] * (len(status) // 3))
+        self.squall("run", STUDY, "-q", "--shard", "2/3", ranks=3)
+        out, err = self.squall("merge", "--remove", journals[2], *journals[:2])
+        self.assertEqual((out, err), ("sweep.h5\n", ""))
+        self.assert_same_results("sweep.h5", "whole.h5")
+        self.assertEqual(self.files(), ["part.h5", "sweep.h5", "whole.h5"])
+        places = self.open("sweep.h5")["provenance"]
+        shards = places["sessions/shard"][()][places["session"][()].flatten()]
+        self.assertEqual([int(s) for s in shards], [t % 3 + 1 for t in range(len(shards))])
+
+    def test_shards_of_other_sweeps_are_refused(self):
+        self.squall("run", STUDY, "-q", "--shard", "1/2")
+        self.squall("run", STUDY, "-q", "--shard", "2/2", "--set", "sweep={web.count: [1, 2]}")
+        names = [f"sweep.shard-{i}-of-2.journal" for i in (1, 2)]
+        _, err = self.squall("merge", *names, status=2)
+        self.assertIn(f"squall: {names[1]} belongs to another plan than {names[0]}; what differs:\n",
+                      err)
+        self.assertIn("sweep", err)
+
     def test_mistakes_are_told_where_they_are_written(self):
         (self.folder / "s.yaml").write_text(STUDY.read_text().replace("[1, 2]", "[1, 0, -1]"))
         _, err = self.squall("run", "s.yaml", status=2)

@@ -659,6 +659,91 @@ static void test_blocks(void **state)
     results_close(&r);
 }
 
+static void expect_session(const struct journal_session *s, const struct journal_session *expected)
+{
+    for (const struct journal_session_member *m = journal_session_members; m->name; m++) {
+        if (m->unit) {
+            assert_true(journal_session_number(s, m) == journal_session_number(expected, m));
+        } else {
+            assert_string_equal(journal_session_text(s, m), journal_session_text(expected, m));
+        }
+    }
+}
+
+/* Each replication tells in which session it was run; what was noted can be read. */
+static void test_provenance(void **state)
+{
+    (void)state;
+    struct results_meta meta = study_meta();
+    struct results_error e = {""};
+    struct sim *run = study_open(false);
+    struct buffer record = {0};
+    struct journal_session session[2] = {study_session(), study_session()};
+    session[1].host = "node8";
+    session[1].rank = UINT64_MAX;
+    assert_true(journal_create(dir, &e));
+    for (uint64_t r = 0; r < 4; r++) {
+        struct journal *j = journal_open_append(dir, 0, &meta, r % 2 ? NULL : &session[r / 2], &e);
+        study_record(run, 0, 3 - r, &record);
+        const struct journal_record item = {.replication = 3 - r,
+                                            .wall_ns = 7 + r,
+                                            .payload = record.data,
+                                            .size = record.size,
+                                            .note = r == 1   ? "a line\nand another"
+                                                    : r == 3 ? "ü"
+                                                             : NULL};
+        assert_true(journal_append(j, &item, &e) && journal_close(j, &e));
+    }
+    convert(dir, file, &meta);
+    struct results r;
+    struct results_run runs[5];
+    struct results_provenance p;
+    assert_true(results_open(file, &r, &e) && results_runs(&r, 0, runs, &e));
+    assert_true(results_provenance(&r, &p, &e));
+    assert_int_equal(p.n_sessions, 2);
+    expect_session(&p.sessions[0], &session[0]);
+    expect_session(&p.sessions[1], &session[1]);
+    static const uint64_t expected[] = {1, 1, 0, 0, LAYOUT_NO_SESSION};
+    for (uint64_t i = 0; i < 5; i++) {
+        assert_true(runs[i].session == expected[i]);
+        assert_true(runs[i].wall_ns == (i < 4 ? 10 - i : 0));
+    }
+    assert_int_equal(p.n_notes, 2);
+    assert_true(p.notes[0].point == 0 && p.notes[0].replication == 0);
+    assert_string_equal(p.notes[0].text, "ü");
+    assert_true(p.notes[1].replication == 2);
+    assert_string_equal(p.notes[1].text, "a line\nand another");
+    results_close(&r);
+    buffer_close(&record);
+    sim_close(run);
+}
+
+/* Earlier files have none, and can be read all the same. */
+static void test_without_provenance(void **state)
+{
+    (void)state;
+    struct results_meta meta = study_meta();
+    struct results_error e = {""};
+    write_journal(dir, &meta, 1, UINT64_MAX);
+    convert(dir, file, &meta);
+    hid_t id = H5Fopen(file, H5F_ACC_RDWR, H5P_DEFAULT);
+    hid_t attr = H5Aopen(id, "schema", H5P_DEFAULT);
+    const uint64_t older[] = {LAYOUT_MAJOR, 1};
+    assert_true(H5Awrite(attr, H5T_NATIVE_UINT64, older) >= 0);
+    assert_true(H5Ldelete(id, layout_runs[LAYOUT_SESSION].path, H5P_DEFAULT) >= 0);
+    assert_true(H5Ldelete(id, LAYOUT_SESSIONS, H5P_DEFAULT) >= 0);
+    H5Aclose(attr);
+    H5Fclose(id);
+    struct results r;
+    struct results_run runs[5];
+    struct results_provenance p;
+    assert_true(results_open(file, &r, &e) && results_runs(&r, 0, runs, &e));
+    assert_true(runs[0].session == LAYOUT_NO_SESSION && runs[0].wall_ns > 0);
+    assert_true(results_provenance(&r, &p, &e));
+    assert_true(p.n_sessions == 0 && p.n_notes == 0);
+    results_close(&r);
+}
+
 /* True when a program of HDF5 or an interpreter succeeds; its output is not shown. */
 static bool succeeds(const char *fmt, ...)
 {
@@ -776,7 +861,26 @@ static const char script[] =
     "assert f['runs/status'].attrs['flag_meanings'].split()[5] == 'missing'\n"
     "assert h['sum'].chunks and h['sum'].shuffle and h['sum'].compression == 'gzip'\n"
     "assert [k for k in f['stats/caller']][-2:] == ['sent', 'work']\n"
-    "assert list(f.attrs['schema']) == [1, 1] and f.attrs['seed'] == 2**64 - 1\n";
+    "assert list(f.attrs['schema']) == [1, 2] and f.attrs['seed'] == 2**64 - 1\n";
+
+static const char provenance_script[] =
+    "import sys, xarray as xr\n"
+    "p = xr.open_dataset(sys.argv[1], group='provenance', engine='h5netcdf')\n"
+    "q = xr.open_dataset(sys.argv[1], group='provenance/sessions', engine='h5netcdf')\n"
+    "assert p.session.dims == p.wall_ns.dims == ('point', 'replication')\n"
+    "assert {v.dims for v in q.data_vars.values()} == {('session',)} and q.sizes['session'] == 2\n"
+    "assert set(p.session.values[0]) <= {0, 1} and list(q.host.values) == ['node7'] * 2\n"
+    "assert q.begun.dtype == 'uint64' and q.begun.attrs['units'] == 's'\n";
+
+/* Runs a script on the file. */
+static bool looks_well(const char *text)
+{
+    char path[700];
+    snprintf(path, sizeof path, "%s/look.py", root);
+    FILE *out = fopen(path, "w");
+    assert_true(out && fputs(text, out) >= 0 && fclose(out) == 0);
+    return succeeds("/usr/bin/python3 %s %s", path, file);
+}
 
 static void test_other_software(void **state)
 {
@@ -794,11 +898,8 @@ static void test_other_software(void **state)
     if (!succeeds("/usr/bin/python3 -c 'import xarray, h5netcdf, h5py' >/dev/null 2>&1")) {
         skip();
     }
-    char path[700];
-    snprintf(path, sizeof path, "%s/look.py", root);
-    FILE *out = fopen(path, "w");
-    assert_true(out && fputs(script, out) >= 0 && fclose(out) == 0);
-    assert_true(succeeds("/usr/bin/python3 %s %s", path, file));
+    assert_true(looks_well(script));
+    assert_true(looks_well(provenance_script));
 }
 
 static void expect_refused(const char *path, const char *fmt, ...)
@@ -1112,6 +1213,8 @@ int main(void)
         TEST(test_round_trip),
         TEST(test_lines),
         TEST(test_blocks),
+        TEST(test_provenance),
+        TEST(test_without_provenance),
         TEST(test_order_does_not_matter),
         TEST(test_other_software),
         TEST(test_refused),
