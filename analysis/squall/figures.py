@@ -99,7 +99,7 @@ def value(
         return quotient(above, _sum(results, figure.below, span, point))
     if figure.level:
         return above
-    return above / _length_s(results, span)
+    return above / _length_s(results, span, point)
 
 
 def series(results: Results, figure: Figure, *, point: int = 0) -> np.ndarray:
@@ -110,9 +110,11 @@ def series(results: Results, figure: Figure, *, point: int = 0) -> np.ndarray:
     return above if figure.level else above / results.interval_s
 
 
-def _length_s(results: Results, span: tuple[float, float] | None) -> float:
+def _length_s(
+    results: Results, span: tuple[float, float] | None, point: int
+) -> np.ndarray | float:
     if span is None:
-        return results.duration_s - results.warmup_s
+        return results.observed_s[point][results.complete[point]]
     return float(results.interval_s[within(results, *span)].sum())
 
 
@@ -127,7 +129,9 @@ def _sum(
         values = _sum_by_interval(results, terms, point)[:, chosen]
         if not terms[0].level:
             return values.sum(axis=1)
-        return (values * results.interval_s[chosen]).sum(axis=1) / _length_s(results, span)
+        return (values * results.interval_s[chosen]).sum(axis=1) / _length_s(
+            results, span, point
+        )
     parts = []
     for term in terms:
         read = results.gauge_mean if term.level else results.counter

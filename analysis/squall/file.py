@@ -116,8 +116,18 @@ class Results:
 
     @property
     def warmup_s(self) -> float:
-        """Time before which nothing counts, except in time series [s]."""
-        return float(self._file["plan"].attrs["warmup_ns"]) / NS_PER_S
+        """Time before which nothing counts, except in time series [s]; where each point has one
+        of its own, the longest."""
+        if "warmup_ns" in self._file["plan"].attrs:
+            return float(self._file["plan"].attrs["warmup_ns"]) / NS_PER_S
+        return float(self._file["runs/warmup"][()].max()) / NS_PER_S
+
+    @cached_property
+    def observed_s(self) -> np.ndarray:
+        """Simulated time within which statistics counted [s]: [point, replication]."""
+        runs = self._file["runs"]
+        begin_ns = runs["warmup"][()] if "warmup" in runs else self.warmup_s * NS_PER_S
+        return np.maximum(runs["sim_end"][()].astype(float) - begin_ns, 1.0) / NS_PER_S
 
     @property
     def complete(self) -> np.ndarray:
@@ -155,8 +165,7 @@ class Results:
         integral = self._field(
             f"gauges/{type}/{name}/time_integral", ("point", "replication", "entity")
         )
-        length_ns = self._file["runs/sim_end"][()] - self.warmup_s * NS_PER_S
-        return _mean_level(integral, np.maximum(length_ns, 1)[:, :, None])
+        return _mean_level(integral, self.observed_s[:, :, None] * NS_PER_S)
 
     def gauge_max(self, type: str, name: str) -> Field:
         """The highest level reached: integers [point, replication, entity]."""

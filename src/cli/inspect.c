@@ -212,8 +212,8 @@ static bool read_runs(struct view *v)
     }
     for (uint64_t r = 0; r < m->n_replications; r++) {
         const struct results_run *run = &v->runs[r];
-        bool counts = run->status == RUN_OK && run->sim_end > m->warmup;
-        v->observed[r] = counts ? (double)(run->sim_end - m->warmup) / (double)SIM_TIME_S : 0.0;
+        bool counts = run->status == RUN_OK && run->sim_end > run->warmup;
+        v->observed[r] = counts ? (double)(run->sim_end - run->warmup) / (double)SIM_TIME_S : 0.0;
         v->n_ok += counts;
     }
     return true;

@@ -203,7 +203,11 @@ void inspect_print_head(const struct view *v)
     const struct results *r = &v->results;
     const struct results_meta *m = &r->meta;
     printf("%s (%s)\n", m->name, v->path);
-    if (m->end != SIM_TIME_NEVER) {
+    if (m->end != SIM_TIME_NEVER && m->warmup == SIM_TIME_NEVER) {
+        printf(
+            "  %-14s%s of simulated time in each replication, of which a warm-up was found out\n",
+            "observed", units_write_duration(m->end).text);
+    } else if (m->end != SIM_TIME_NEVER) {
         printf("  %-14s%s", "observed", units_write_duration(m->end - m->warmup).text);
         printf(" of simulated time in each replication%s%s\n",
                m->warmup > 0 ? ", after a warm-up of " : "",

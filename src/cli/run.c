@@ -9,9 +9,18 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "cli/limits.h"
 #include "cli/verb.h"
+#include "experiment/orphan.h"
 
-enum { KEY_OUTPUT = 'o', KEY_QUIET = 'q', KEY_FORCE = 'f', KEY_RESUME = 0x100, KEY_SHARD };
+enum {
+    KEY_OUTPUT = 'o',
+    KEY_QUIET = 'q',
+    KEY_FORCE = 'f',
+    KEY_RESUME = 0x100,
+    KEY_SHARD,
+    KEY_RETRY
+};
 
 enum { SHARDS_MOST = 1000000 };
 
@@ -57,8 +66,12 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case KEY_SHARD:
         read_shard(arg, state, &o->request);
         return 0;
+    case KEY_RETRY:
+        o->request.retry_failed = true;
+        return 0;
     default:
-        if (verb_team_option(key, arg, state, &o->request.team) == 0) {
+        if (verb_team_option(key, arg, state, &o->request.team) == 0 ||
+            limits_option(key, arg, state, &o->request) == 0) {
             return 0;
         }
         return verb_argument(key, arg, state, "what is to be run", &o->path);
@@ -76,6 +89,7 @@ static const struct argp_option run_rows[] = {
      .doc = "Run only share I, from 1 on, of N, and leave its journal, NAME.shard-I-of-N.journal, "
             "for squall merge"},
     {.name = "quiet", .key = KEY_QUIET, .doc = "No progress line"},
+    LIMITS_OPTIONS,
     VERB_TEAM_OPTIONS,
     {.name = NULL}};
 static const struct argp run_argp = {
@@ -89,7 +103,12 @@ static const struct argp run_argp = {
 static const struct argp_option resume_rows[] = {
     {.name = "output", .key = KEY_OUTPUT, .arg = "FILE", .doc = "Results file (NAME.h5)"},
     {.name = "force", .key = KEY_FORCE, .doc = "Overwrite results that are there"},
+    {.name = "retry-failed",
+     .key = KEY_RETRY,
+     .doc = "Run those again that --replication-limit or --memory-limit ended, and make the "
+            "results anew"},
     {.name = "quiet", .key = KEY_QUIET, .doc = "No progress line"},
+    LIMITS_OPTIONS,
     VERB_TEAM_OPTIONS,
     {.name = NULL}};
 static const struct argp resume_argp = {
@@ -130,6 +149,7 @@ static enum exit_status run_on_all_ranks(struct run_options *o, int argc, char *
 {
     static int rank;
     int provided;
+    orphan_watch();
     MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided);
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
     check_set_abort(abort_all);
@@ -148,6 +168,7 @@ static enum exit_status run_on_all_ranks(struct run_options *o, int argc, char *
 
 static enum exit_status run_config(int argc, char **argv, const struct entity_type *const *registry)
 {
+    stop_listen(); /* at once: whoever stops a run is to be told how to go on */
     struct run_options o = {.path = NULL};
     verb_parse(&run_argp, argc, argv, &o);
     o.request.config = o.path;
@@ -156,6 +177,7 @@ static enum exit_status run_config(int argc, char **argv, const struct entity_ty
 
 static enum exit_status run_resume(int argc, char **argv, const struct entity_type *const *registry)
 {
+    stop_listen();
     struct run_options o = {.path = NULL};
     verb_parse(&resume_argp, argc, argv, &o);
     o.request.journal = o.path;

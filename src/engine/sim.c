@@ -454,6 +454,11 @@ uint64_t sim_digest(const struct sim *s)
     return sum;
 }
 
+uint64_t sim_pending(const struct sim *s)
+{
+    return s->queue.n_pending;
+}
+
 size_t sim_memory(const struct sim *s)
 {
     size_t bytes = s->memory.used - s->untouched + s->kept.used + evq_memory(&s->queue) +

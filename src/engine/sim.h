@@ -39,6 +39,9 @@ struct sim_options {
     sim_time end;      /* [ns] events at t <= end run */
     sim_time warmup;   /* [ns] statistics before this are dropped */
     sim_time interval; /* [ns] of the time series; SIM_TIME_NEVER: none */
+    /* Of all parts together; whoever runs them (parallel/windows.h) gives the replication up when
+     * there are more. 0: no matter how many. */
+    uint64_t most_events;
     bool summary_only; /* histograms keep count, sum, min, max but no buckets */
     /* Replications 2k and 2k + 1 are a pair: one draws 1 - u where the other draws u (rng/stream.h;
      * sim_request_bits likewise). What a replication shows is as true as ever, but only means of
@@ -117,6 +120,9 @@ const struct series *sim_series(const struct sim *s, entity_id id, uint32_t *fir
 /* A number that two runs share only if every entity handled the same events in the same order.
  * The sum over the ranks does not depend on the partition. */
 uint64_t sim_digest(const struct sim *s);
+
+/* Events that are to come, those that wait in an outbox not counted. */
+uint64_t sim_pending(const struct sim *s);
 
 /* Memory in use [B]: what was touched since reset, the blueprint not counted. */
 size_t sim_memory(const struct sim *s);

@@ -7,7 +7,7 @@
 #include <time.h>
 
 #include "base/check.h"
-#include "experiment/signals.h"
+#include "experiment/stop.h"
 
 /* MPI's own errors end the program (MPI_ERRORS_ARE_FATAL), so return codes need no checks. */
 
@@ -162,7 +162,7 @@ static bool serve(struct crew *c)
 /* Rank 0 has nothing to do but to answer. */
 static void serve_and_rest(struct crew *c)
 {
-    if (signals_stop()) {
+    if (stop_wanted()) {
         crew_stop(c, false);
     }
     if (!serve(c)) {
@@ -239,7 +239,7 @@ static void await_answer(struct crew *c)
         if (there) {
             return;
         }
-        if (signals_stop() && !c->stopping) {
+        if (stop_wanted() && !c->stopping) {
             c->stopping = true;
             c->unsent.stop = STOP;
             send_report(c);
@@ -321,7 +321,7 @@ void crew_stop(struct crew *c, bool failed)
 
 bool crew_poll(struct crew *c)
 {
-    if (signals_stop()) {
+    if (stop_wanted()) {
         crew_stop(c, false);
     }
     if (c->rank == 0) {

@@ -238,7 +238,7 @@ static bool scan(struct merge *m)
                 m->index.damaged);
     }
     m->agenda = recall_agenda(&m->meta, &m->goals);
-    return recall_journal(m->agenda, &m->meta, &m->index, &m->error);
+    return recall_journal(m->agenda, &m->meta, &m->index, NULL, &m->error);
 }
 
 static enum exit_status write_results(struct merge *m)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/check.h"
+#include "experiment/failures.h"
 #include "results/measured.h"
 #include "results/record.h"
 
@@ -56,8 +57,24 @@ static bool read_values(const struct results_meta *meta, struct journal_index *i
     return ok;
 }
 
+/* Whether entry `i` stands. How it ended is looked at only where that matters. */
+static bool stands(struct recall_choice *choice, struct journal_index *index, size_t i, bool *ok,
+                   struct results_error *e)
+{
+    enum run_status status;
+    if (!choice || (!choice->retry_failed && !choice->count)) {
+        return true;
+    }
+    *ok = failures_status(index, i, &status, e);
+    if (!*ok || (status == RUN_WATCHDOG && choice->retry_failed)) {
+        return false;
+    }
+    choice->failed += failures_count(status);
+    return true;
+}
+
 bool recall_journal(struct agenda *a, const struct results_meta *meta, struct journal_index *index,
-                    struct results_error *e)
+                    struct recall_choice *choice, struct results_error *e)
 {
     struct buffer payload = {0};
     bool ok = true, goals = meta->points->held->goals.n > 0;
@@ -65,6 +82,9 @@ bool recall_journal(struct agenda *a, const struct results_meta *meta, struct jo
         const struct journal_entry *entry = &index->entries[i];
         bool pilot = entry->replication == RECORD_PILOT;
         double values[GOALS_MOST] = {0.0};
+        if (!stands(choice, index, i, &ok, e)) {
+            continue;
+        }
         if (goals || pilot) {
             ok = read_values(meta, index, i, &payload, values, e);
         }

@@ -17,9 +17,16 @@
  * which is held. `goals` is filled in, and must outlive the agenda. */
 struct agenda *recall_agenda(const struct results_meta *meta, struct goals *goals);
 
-/* Tells the agenda of all replications that the journal has. */
+/* Which replications of a journal stand. */
+struct recall_choice {
+    bool retry_failed; /* those that the watchdog ended are to be run again */
+    bool count;        /* how many failed is wanted */
+    uint64_t failed;   /* out: of those that stand */
+};
+
+/* Tells the agenda of all replications that the journal has. `choice` may be NULL: all stand. */
 bool recall_journal(struct agenda *a, const struct results_meta *meta, struct journal_index *index,
-                    struct results_error *e);
+                    struct recall_choice *choice, struct results_error *e);
 
 /* How many replications of each point the results consist of; to be freed. */
 uint64_t *recall_used(const struct agenda *a, uint64_t n_points);

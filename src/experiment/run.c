@@ -10,7 +10,7 @@
 #include "base/check.h"
 #include "experiment/pieces.h"
 #include "experiment/run_parts.h"
-#include "experiment/signals.h"
+#include "experiment/stop.h"
 #include "parallel/partition.h"
 #include "parallel/patience.h"
 #include "results/journal.h"
@@ -175,7 +175,7 @@ void run_warn_of_silence(struct run *run)
 {
     static const uint64_t PATIENCE_NS = 300000000;
     uint64_t now = patience_clock();
-    if (!signals_stop() || run->warned || run->rank > 1) {
+    if (!stop_wanted() || run->warned || run->rank > 1) {
         return;
     }
     if (run->stopping_since == 0) {
@@ -185,7 +185,17 @@ void run_warn_of_silence(struct run *run)
         fprintf(stderr,
                 "squall: told to stop by %s, waiting for the other ranks; should they not answer, "
                 "finished replications are in %s: 'squall resume %s' runs the others\n",
-                signals_name(), run->journal, run->journal);
+                stop_reason(), run->journal, run->journal);
+    }
+}
+
+/* More replications were given up than the user puts up with. */
+static void stop_for_failures(struct run *run)
+{
+    const struct failures_limit *limit = &run->request->failures;
+    if (!stop_wanted() && failures_too_many(limit, run->failed, agenda_tasks(run->agenda))) {
+        run->failed_too_often = true;
+        stop_because(arena_format(&run->memory, "--max-failures %s", limit->text));
     }
 }
 
@@ -217,12 +227,18 @@ static void note_result(void *context, const struct crew_result *result)
     struct run *run = context;
     agenda_put(run->agenda, result->task, result->values);
     progress_done(&run->progress, result->events);
+    if (failures_count((enum run_status)result->status)) {
+        run->some_failed = true;
+        run->failed++;
+        stop_for_failures(run);
+    }
 }
 
 static void show_progress(void *context)
 {
     struct run *run = context;
     run_warn_of_silence(run);
+    stop_for_failures(run); /* there may have been too many before */
     progress_show(&run->progress, agenda_done(run->agenda), agenda_tasks(run->agenda));
 }
 
@@ -245,12 +261,13 @@ static enum exit_status conclude(struct run *run, enum crew_outcome outcome)
     case CREW_FINISHED:
         return run->meta.shards > 0 ? finish_shard(run) : run_write_results(run);
     case CREW_STOPPED:
+        run_tell_of_failures(run);
         fprintf(stderr,
                 "squall: stopped%s%s; finished replications are in %s: 'squall resume %s' "
                 "goes on\n",
-                signals_name() ? " by " : "", signals_name() ? signals_name() : "", run->journal,
+                stop_reason() ? " by " : "", stop_reason() ? stop_reason() : "", run->journal,
                 run->journal);
-        return EXIT_RESUMABLE;
+        return run->failed_too_often ? EXIT_ENDED_EARLY : EXIT_RESUMABLE;
     default:
         return EXIT_TROUBLE;
     }
@@ -301,11 +318,20 @@ static void report_team(struct run *run)
     }
 }
 
+/* The user, or the batch system, was faster than the study could be read. */
+static enum exit_status stop_at_once(void)
+{
+    fprintf(stderr,
+            "squall: stopped by %s; nothing was begun yet, and the same command begins again\n",
+            stop_reason());
+    return EXIT_RESUMABLE;
+}
+
 static enum exit_status run_opened(struct run *run)
 {
     enum exit_status status = EXIT_DONE;
     if (run->rank == 0) {
-        status = run_open_files(run);
+        status = stop_wanted() ? stop_at_once() : run_open_files(run);
     }
     status = agree(status);
     if (status != EXIT_DONE) {
@@ -337,8 +363,10 @@ enum exit_status run_study(const struct run_request *request,
                            const struct entity_type *const *registry)
 {
     struct run run = {.request = request};
-    signals_install(); /* before anything is there that a stop would have to explain */
     MPI_Comm_rank(MPI_COMM_WORLD, &run.rank);
+    if (run.rank == 0) {
+        stop_in_time(&request->limit);
+    }
     enum exit_status status = run.rank == 0 ? check_ranks(&run) : EXIT_DONE;
     if (run.rank == 0 && status == EXIT_DONE) {
         status = request->journal ? load_journal(&run, registry) : load_config(&run, registry);

@@ -10,7 +10,10 @@
 #include <stdbool.h>
 
 #include "engine/entity.h"
+#include "experiment/failures.h"
+#include "experiment/stop.h"
 #include "experiment/team.h"
+#include "experiment/watchdog.h"
 
 /* What a program ends with. */
 enum exit_status {
@@ -18,7 +21,7 @@ enum exit_status {
     EXIT_TROUBLE = 1,     /* anything else */
     EXIT_WRONG_INPUT = 2, /* the user's configuration or command line */
     EXIT_RESUMABLE = 3,   /* stopped before the end; resume goes on */
-    EXIT_ENDED_EARLY = 4, /* a replication or the failure budget stopped the run */
+    EXIT_ENDED_EARLY = 4, /* replications were given up, and so many perhaps that the run was */
 };
 
 struct run_request {
@@ -30,6 +33,10 @@ struct run_request {
     bool force;                   /* overwrite results and journal that are there */
     bool quiet;
     uint32_t shard, shards; /* only this share of the study, 1 to `shards`; 0 of 0: all */
+    bool retry_failed;      /* run those again that the watchdog ended */
+    struct stop_limit limit;
+    struct watchdog_limits watchdog;
+    struct failures_limit failures;
     struct team_request team;
     const char *command; /* the command line, for provenance */
 };

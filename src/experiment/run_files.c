@@ -108,7 +108,7 @@ static enum exit_status prepare_files(struct run *run)
         results_fail(&run->error, "%s is a directory; --output names a file", run->output);
         return run_complain(run, EXIT_WRONG_INPUT);
     }
-    if (run->meta.shards == 0 && access(run->output, F_OK) == 0 && !q->force) {
+    if (run->meta.shards == 0 && access(run->output, F_OK) == 0 && !q->force && !q->retry_failed) {
         results_fail(&run->error, "%s exists; --force overwrites it, --output names another",
                      run->output);
         return run_complain(run, EXIT_WRONG_INPUT);
@@ -133,9 +133,12 @@ static enum exit_status prepare_files(struct run *run)
 static enum exit_status list_tasks(struct run *run)
 {
     struct journal_index index = {0};
+    struct recall_choice choice = {.retry_failed = run->request->retry_failed,
+                                   .count = run->request->failures.text};
     run->agenda = recall_agenda(&run->meta, &run->goals);
     bool ok = journal_scan(&run->journal, 1, run->meta.plan_hash, &index, &run->error) &&
-              recall_journal(run->agenda, &run->meta, &index, &run->error);
+              recall_journal(run->agenda, &run->meta, &index, &choice, &run->error);
+    run->failed = choice.failed;
     if (index.damaged > 0) {
         fprintf(stderr,
                 "squall: %s is damaged in %" PRIu64 " places; what was there is run again\n",
@@ -149,6 +152,34 @@ enum exit_status run_open_files(struct run *run)
 {
     enum exit_status status = prepare_files(run);
     return status == EXIT_DONE ? list_tasks(run) : status;
+}
+
+/* Prints the line, if there is something to say. Returns how many may be tried again. */
+static uint64_t tell_of_failures(struct run *run, struct journal_index *index)
+{
+    struct failures f;
+    if (!failures_find(index, &f, &run->error)) {
+        run_complain(run, EXIT_TROUBLE);
+        return 0;
+    }
+    if (f.n > 0) {
+        fprintf(stderr, "squall: %s\n", failures_text(&f, &run->memory));
+    }
+    return f.by_status[RUN_WATCHDOG];
+}
+
+void run_tell_of_failures(struct run *run)
+{
+    struct journal_index index = {0};
+    if (!run->some_failed) {
+        return;
+    }
+    if (journal_scan(&run->journal, 1, run->meta.plan_hash, &index, &run->error)) {
+        tell_of_failures(run, &index);
+    } else {
+        run_complain(run, EXIT_TROUBLE);
+    }
+    journal_index_close(&index);
 }
 
 /* What the results consist of must be there: somebody may have changed the journal. */
@@ -175,6 +206,7 @@ enum exit_status run_write_results(struct run *run)
     bool ok = journal_scan(&run->journal, 1, run->meta.plan_hash, &index, &run->error) &&
               has_all(run, &index, used) &&
               results_write(run->output, &run->meta, &index, used, &early, &run->error);
+    uint64_t again = ok && early > 0 ? tell_of_failures(run, &index) : 0;
     journal_index_close(&index);
     free(used);
     if (!ok) {
@@ -184,8 +216,13 @@ enum exit_status run_write_results(struct run *run)
                 run->error.text, run->journal, run->journal);
         return EXIT_TROUBLE;
     }
-    /* Nothing is lost by a journal that stays. */
-    if (!journal_remove(run->journal, &run->error)) {
+    if (again > 0) {
+        fprintf(stderr,
+                "squall: %s is kept: 'squall resume --retry-failed %s' runs %" PRIu64
+                " of them again, with other limits\n",
+                run->journal, run->journal, again);
+    } else if (!journal_remove(run->journal, &run->error)) {
+        /* Nothing is lost by a journal that stays. */
         fprintf(stderr, "squall: %s is whole; %s: remove it by hand\n", run->output,
                 run->error.text);
     }

@@ -27,6 +27,9 @@ struct run {
     const char *journal;   /* directory */
     struct goals goals;    /* 0: for the agenda, the first point's */
     struct agenda *agenda; /* 0 */
+    uint64_t failed;       /* 0: replications that count as failures, of earlier runs, too */
+    bool failed_too_often; /* 0: the run was stopped for that */
+    bool some_failed;      /* 0: in this run */
     struct progress progress;
     uint64_t stopping_since; /* [ns] of patience_clock; 0: nobody asked for it */
     bool warned;             /* that the others may not answer */
@@ -40,8 +43,13 @@ enum exit_status run_complain(struct run *run, enum exit_status status);
  */
 enum exit_status run_open_files(struct run *run);
 
-/* Rank 0: makes the results file of a complete journal, and removes the journal. */
+/* Rank 0: makes the results file of a complete journal, and removes the journal unless there is
+ * something in it that may be tried again. */
 enum exit_status run_write_results(struct run *run);
+
+/* Rank 0: says which replications of a journal did not end well, after a run in which some did not.
+ */
+void run_tell_of_failures(struct run *run);
 
 /* To be called now and then: says where the work is, when a stop meets with no answer. */
 void run_warn_of_silence(struct run *run);

@@ -8,7 +8,8 @@
 #include "base/hash.h"
 #include "engine/sim.h"
 #include "experiment/run_parts.h"
-#include "experiment/signals.h"
+#include "experiment/state_dump.h"
+#include "experiment/stop.h"
 #include "parallel/patience.h"
 #include "results/journal.h"
 #include "results/measured.h"
@@ -25,8 +26,13 @@ struct worker {
     struct journal *journal; /* leader: NULL until there is something to write */
     struct buffer piece, record;
     struct buffer *pieces; /* leader: one a rank of the team */
-    int trips;             /* failure budgets spent that were told of */
-    int unsteady;          /* points without a steady state that were told of */
+    struct watchdog watchdog;
+    bool stops; /* keep_on has been told to */
+    bool stuck; /* the replication in hand turned out to be */
+    struct arena memory;
+    const char *dump;    /* leader: of the replication in hand, when it was given up; in `memory` */
+    int trips, given_up; /* failure budgets spent that were told of, and limits hit */
+    int unsteady;        /* points without a steady state that were told of */
     bool ok;
 };
 
@@ -35,12 +41,12 @@ static bool keep_on(void *context)
 {
     struct worker *b = context;
     run_warn_of_silence(b->run);
-    if (!b->crew) {
-        return !signals_stop();
+    if (b->crew) {
+        progress_within(&b->run->progress, (double)sim_now(b->sim) / (double)sim_end(b->sim),
+                        sim_events(b->sim) * (uint64_t)b->run->team.size);
     }
-    progress_within(&b->run->progress, (double)sim_now(b->sim) / (double)sim_end(b->sim),
-                    sim_events(b->sim) * (uint64_t)b->run->team.size);
-    return crew_poll(b->crew);
+    b->stops = b->crew ? !crew_poll(b->crew) : stop_wanted();
+    return watchdog_poll(&b->watchdog, b->sim) && !b->stops;
 }
 
 /* True when the whole of a replication counts for nothing. What a replication did until it got
@@ -48,7 +54,7 @@ static bool keep_on(void *context)
 static bool is_void(const struct worker *b, enum run_status status)
 {
     const struct failure_budget *budget = b->study->blueprint.budget.policy;
-    return status == RUN_EVENT_LIMIT ||
+    return status == RUN_EVENT_LIMIT || status == RUN_WATCHDOG ||
            (status == RUN_BUDGET_TRIPPED && budget->action == BUDGET_ABORT);
 }
 
@@ -59,25 +65,69 @@ static uint64_t seed_of(const struct worker *b)
     return b->study->settings.seeds == SEEDS_COMMON ? seed : hash_pair(seed, b->point);
 }
 
-/* Runs one replication to its end, or to where it gets stuck. False: it was stopped. */
+/* Of a replication that somebody of the team wanted to end: true when it was a watchdog, and the
+ * run as a whole goes on. */
+static bool is_given_up(const struct worker *b)
+{
+    enum { NOT_ME, GIVES_UP, STOPS };
+    int who;
+    uint64_t mine = b->stops ? STOPS : b->watchdog.bites ? GIVES_UP : NOT_ME;
+    return team_most(&b->run->team, mine, &who) == GIVES_UP;
+}
+
+/* Says what was going on when a replication was given up, by the rank of the team that knows most
+ * of it. */
+static void describe(struct worker *b, const struct record_head *head, enum windows_end end)
+{
+    const struct team *team = &b->run->team;
+    uint64_t most = sim_options(b->sim)->most_events;
+    int who;
+    team_most(team,
+              end == WINDOWS_STOPPED ? b->watchdog.bites
+              : end == WINDOWS_STUCK ? sim_stuck(b->sim)
+                                     : sim_events(b->sim),
+              &who);
+    const char *why = end == WINDOWS_STOPPED ? b->watchdog.limit
+                      : end == WINDOWS_STUCK
+                          ? "it is stuck"
+                          : arena_format(&b->memory, "event_limit: %" PRIu64, most);
+    struct state_dump_head about = {.point = head->point,
+                                    .replication = head->replication,
+                                    .why = why,
+                                    .wall_ns = patience_clock() - b->watchdog.began,
+                                    .rank = team->rank,
+                                    .ranks = team->size};
+    const char *mine = team->rank == who ? state_dump_text(&about, b->sim, &b->memory) : NULL;
+    b->dump = team_text(team, who, mine, &b->memory);
+}
+
+/* Runs one replication to its end, or to where it is given up. False: it was stopped. */
 static bool replicate(struct worker *b, struct record_head *head)
 {
     const struct team *team = &b->run->team;
     sim_time reached;
+    b->stops = false;
+    watchdog_begin(&b->watchdog, &b->run->request->watchdog);
     enum windows_end end =
         windows_run(team->windows, seed_of(b), head->replication, keep_on, b, &reached);
-    if (end == WINDOWS_STOPPED) {
+    if (end == WINDOWS_STOPPED && !is_given_up(b)) {
         if (b->crew) {
             crew_stop(b->crew, false); /* where another rank of the team got the signal */
         }
         return false;
     }
-    head->sim_end = reached;
+    /* How far a watchdog lets it come is chance, which no record knows of. */
+    head->sim_end = end == WINDOWS_STOPPED ? 0 : reached;
     head->warmup = sim_options(b->sim)->warmup;
-    head->status = end == WINDOWS_STUCK                               ? RUN_EVENT_LIMIT
+    head->status = end == WINDOWS_STOPPED                             ? RUN_WATCHDOG
+                   : end == WINDOWS_STUCK || end == WINDOWS_TOO_LONG  ? RUN_EVENT_LIMIT
                    : windows_tripped(team->windows) != SIM_TIME_NEVER ? RUN_BUDGET_TRIPPED
                                                                       : RUN_OK;
     head->tripped = head->status == RUN_BUDGET_TRIPPED ? windows_tripped(team->windows) : 0;
+    b->stuck = end == WINDOWS_STUCK;
+    if (end != WINDOWS_DONE) {
+        describe(b, head, end);
+    }
     if (is_void(b, head->status)) {
         return true;
     }
@@ -87,12 +137,22 @@ static bool replicate(struct worker *b, struct record_head *head)
     return true;
 }
 
-static void complain_of_stuck(const struct record_head *head)
+/* A few of the first are told in full, by a few of the ranks: all are listed at the end, and each
+ * has its dump. */
+static void complain_of_limit(struct worker *b, const struct record_head *head)
 {
-    fprintf(stderr,
-            "squall: replication %" PRIu64
-            " is stuck at %.9g s: events go on without time passing; do users think for no time?\n",
-            head->replication, (double)head->sim_end * 1e-9);
+    enum { TOLD = 3, TELLERS = 4 };
+    if (b->stuck) {
+        fprintf(stderr,
+                "squall: replication %" PRIu64
+                " is stuck at %.9g s: events go on without time passing; do users think for no "
+                "time?\n",
+                head->replication, (double)head->sim_end * 1e-9);
+    }
+    if (b->given_up < TOLD && b->run->rank / b->run->team.size < TELLERS) {
+        fprintf(stderr, "squall: %s", b->dump);
+    }
+    b->given_up++;
 }
 
 /* A study of thousands of replications may have thousands that trip. */
@@ -123,8 +183,8 @@ static void complain_of_unsteadiness(struct worker *b, const struct record_head 
 /* Says on stderr what was wrong with the replication. */
 static void complain(struct worker *b, const struct record_head *head)
 {
-    if (head->status == RUN_EVENT_LIMIT) {
-        complain_of_stuck(head);
+    if (failures_count(head->status)) {
+        complain_of_limit(b, head);
     } else if (head->status == RUN_BUDGET_TRIPPED) {
         complain_of_trip(b, head);
     }
@@ -192,7 +252,8 @@ static bool keep_record(struct worker *b, const struct record_head *head, uint64
                                           .replication = head->replication,
                                           .wall_ns = wall_ns,
                                           .payload = b->record.data,
-                                          .size = b->record.size};
+                                          .size = b->record.size,
+                                          .note = b->dump};
     return !b->crew || (open_journal(b) && journal_append(b->journal, &record, &b->run->error));
 }
 
@@ -286,6 +347,8 @@ static void do_task(struct worker *b, const struct crew_task *task)
         result.status = head.status;
         crew_done(b->crew, &result);
     }
+    arena_close(&b->memory); /* what was said of it */
+    b->dump = NULL;
 }
 
 static void work(struct worker *b)

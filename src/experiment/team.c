@@ -12,7 +12,7 @@
 #include "experiment/pieces.h"
 #include "parallel/efficiency.h"
 
-enum { TAG_PIECE = 1 };
+enum { TAG_PIECE = 1, TAG_TEXT };
 
 /* --- how many, and who has what ----------------------------------------------------------- */
 
@@ -206,6 +206,38 @@ uint64_t team_sum(const struct team *t, uint64_t value)
         MPI_Reduce(&value, &sum, 1, MPI_UINT64_T, MPI_SUM, 0, t->comm);
     }
     return sum;
+}
+
+uint64_t team_most(const struct team *t, uint64_t value, int *who)
+{
+    *who = 0;
+    if (t->size == 1) {
+        return value;
+    }
+    uint64_t most;
+    MPI_Allreduce(&value, &most, 1, MPI_UINT64_T, MPI_MAX, t->comm);
+    int rank = value == most ? t->rank : t->size;
+    MPI_Allreduce(&rank, who, 1, MPI_INT, MPI_MIN, t->comm);
+    return most;
+}
+
+const char *team_text(const struct team *t, int from, const char *text, struct arena *arena)
+{
+    if (from == 0) {
+        return t->rank == 0 ? text : NULL;
+    }
+    uint64_t length = text ? strlen(text) : 0;
+    if (t->rank == from) {
+        MPI_Send(&length, 1, MPI_UINT64_T, 0, TAG_TEXT, t->comm);
+        pieces_send(text, length, 0, TAG_TEXT, t->comm);
+    }
+    if (t->rank != 0) {
+        return NULL;
+    }
+    MPI_Recv(&length, 1, MPI_UINT64_T, from, TAG_TEXT, t->comm, MPI_STATUS_IGNORE);
+    char *copy = arena_take(arena, length + 1);
+    pieces_receive(copy, length, from, TAG_TEXT, t->comm);
+    return copy;
 }
 
 void team_gather(const struct team *t, const struct buffer *mine, struct buffer *pieces)

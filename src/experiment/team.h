@@ -70,6 +70,13 @@ void team_words(const struct team *t, uint64_t *words, int n);
 /* Collective over the team. The leader gets the sum of everybody's value. */
 uint64_t team_sum(const struct team *t, uint64_t value);
 
+/* Collective over the team: the greatest of everybody's values; and the first rank to have it. */
+uint64_t team_most(const struct team *t, uint64_t value, int *who);
+
+/* Collective over the team. The leader gets the text of rank `from`, in the arena; `text` is read
+ * there only. NULL elsewhere. */
+const char *team_text(const struct team *t, int from, const char *text, struct arena *arena);
+
 /* Collective over the team. The leader gets everybody's bytes, in the order of ranks: `pieces` is
  * an array of t->size buffers there, which keep their memory from call to call. */
 void team_gather(const struct team *t, const struct buffer *mine, struct buffer *pieces);

@@ -157,6 +157,8 @@ static const struct param_spec study_rows[] = {
            "their values only (common), or each its own (independent)."),
     P_BLOCK(study_settings, replications, replications_schema, "{}", "How often it is repeated."),
     P_LIST(study_settings, search, search_schema, "[]", "A threshold to be found on an axis."),
+    P_LIMIT(study_settings, event_limit, "unlimited", 1, 1e18,
+            "A replication that takes more events is given up, and counts for nothing."),
     P_LIST(study_settings, network, network_rule_schema, "[]", "How messages travel."),
     P_LIST(study_settings, timeline, timed_action_schema, "[]", "What happens when."),
     P_LIST(study_settings, failure_budget, failure_budget_schema, "[]",
@@ -551,12 +553,14 @@ void study_close(struct study *s)
 
 struct sim_options study_options(const struct study *s)
 {
-    return (struct sim_options){.end = s->settings.duration,
-                                .warmup = s->settings.warmup,
-                                .interval = s->settings.interval,
-                                .antithetic = s->settings.replications.antithetic,
-                                .summary_only =
-                                    s->settings.output.histograms == STUDY_HISTOGRAMS_NONE,
-                                .trace = {.sample = s->settings.output.trace.sample,
-                                          .limit = (uint64_t)s->settings.output.trace.limit}};
+    return (struct sim_options){
+        .end = s->settings.duration,
+        .warmup = s->settings.warmup == WARMUP_AUTO ? 0 : s->settings.warmup,
+        .interval = s->settings.interval,
+        .antithetic = s->settings.replications.antithetic,
+        .most_events =
+            s->settings.event_limit == EVENTS_UNLIMITED ? 0 : (uint64_t)s->settings.event_limit,
+        .summary_only = s->settings.output.histograms == STUDY_HISTOGRAMS_NONE,
+        .trace = {.sample = s->settings.output.trace.sample,
+                  .limit = (uint64_t)s->settings.output.trace.limit}};
 }

@@ -122,6 +122,7 @@ struct study_output {
 
 /* Whether all points draw the same numbers, or each its own. */
 enum study_seeds { SEEDS_COMMON, SEEDS_INDEPENDENT };
+#define EVENTS_UNLIMITED INT64_MAX
 
 /* Everything but the entities. */
 struct study_settings {
@@ -133,6 +134,7 @@ struct study_settings {
     int seeds; /* enum study_seeds */
     struct study_replications replications;
     LIST_OF(struct search_words) search; /* one at most */
+    int64_t event_limit;                 /* EVENTS_UNLIMITED: however many */
     LIST_OF(struct network_rule) network;
     LIST_OF(struct timed_action) timeline;
     LIST_OF(struct failure_budget) failure_budget; /* one at most */
@@ -228,7 +230,8 @@ struct study *study_parse(const char *file, const char *text, size_t length,
 
 void study_close(struct study *s);
 
-/* What a simulation of the study is opened with: the whole model. */
+/* What a simulation of the study is opened with: the whole model. A warm-up that is found out is
+ * still 0. */
 struct sim_options study_options(const struct study *s);
 
 #endif

@@ -11,10 +11,12 @@
 
 /* What a rank tells. */
 struct tidings {
-    sim_time next; /* [ns] its first pending event */
-    sim_time end;  /* [ns] of the replication, as far as it knows: see sim_end */
-    bool stop;     /* it was asked to stop */
-    bool stuck;    /* its model is, at `next` */
+    sim_time next;   /* [ns] its first pending event */
+    sim_time end;    /* [ns] of the replication, as far as it knows: see sim_end */
+    sim_time latest; /* [ns] up to which it has run */
+    uint64_t events; /* that it has handled */
+    bool stop;       /* it was asked to stop */
+    bool stuck;      /* its model is, at `next` */
 };
 
 /* What it learns, the same on every rank but for the horizon. */
@@ -22,6 +24,8 @@ struct outlook {
     sim_time first;   /* [ns] of all events, those on their way included */
     sim_time end;     /* [ns] the earliest that anybody knows of */
     sim_time horizon; /* [ns] up to which this rank may run, exclusive */
+    sim_time latest;  /* [ns] up to which anybody has run */
+    uint64_t events;  /* handled by all together */
     bool stop;        /* some rank was asked to */
     bool stuck;       /* the rank that has `first` is */
 };

@@ -13,7 +13,8 @@
 #include "parallel/mail.h"
 
 struct note {
-    sim_time next, end;
+    sim_time next, end, latest;
+    uint64_t events;
     uint32_t stop, stuck;
     sim_time sent[WINDOWS_DIRECT]; /* [ns] first event sent to each part in this window */
 };
@@ -35,6 +36,8 @@ static void heed(const struct direct *d, uint32_t from, const struct note *n, si
         next[p] = n->sent[p] < next[p] ? n->sent[p] : next[p];
     }
     o->end = n->end < o->end ? n->end : o->end;
+    o->latest = n->latest > o->latest ? n->latest : o->latest;
+    o->events += n->events;
     o->stop |= n->stop != 0;
     if (n->stuck && n->next < *stuck_at) {
         *stuck_at = n->next;
@@ -45,8 +48,12 @@ static void turn(struct exchange *e, const struct tidings *mine, struct patience
                  struct windows_stats *s, struct outlook *o)
 {
     struct direct *d = (struct direct *)(void *)e;
-    struct note note = {
-        .next = mine->next, .end = mine->end, .stop = mine->stop, .stuck = mine->stuck};
+    struct note note = {.next = mine->next,
+                        .end = mine->end,
+                        .latest = mine->latest,
+                        .events = mine->events,
+                        .stop = mine->stop,
+                        .stuck = mine->stuck};
     sim_time next[WINDOWS_DIRECT], stuck_at = SIM_TIME_NEVER;
     for (uint32_t to = 0; to < d->parts; to++) {
         uint32_t n;

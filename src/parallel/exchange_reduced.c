@@ -12,8 +12,9 @@
 #include "parallel/lookahead.h"
 #include "parallel/mail.h"
 
-/* Reduced to the least of all; a flag is raised by -1. */
-enum { FIRST, END, STUCK_AT, STOP, WORDS };
+/* Reduced to the least of all, but for the last word, which is the sum; a flag is raised by -1, and
+ * the greatest is found by its negative. */
+enum { FIRST, END, STUCK_AT, STOP, LATEST, EVENTS, WORDS };
 
 struct reduced {
     struct exchange base;
@@ -22,14 +23,30 @@ struct reduced {
     struct mail *mail;
     const struct lookahead *lookahead;
     uint32_t *peers, n_peers;
+    MPI_Datatype words;
+    MPI_Op combine;
 };
+
+static void combine(void *in, void *inout, int *n, MPI_Datatype *type)
+{
+    (void)type;
+    for (int i = 0; i < *n; i++) {
+        const int64_t *a = (const int64_t *)in + (size_t)i * WORDS;
+        int64_t *b = (int64_t *)inout + (size_t)i * WORDS;
+        for (int k = 0; k < EVENTS; k++) {
+            b[k] = a[k] < b[k] ? a[k] : b[k];
+        }
+        b[EVENTS] += a[EVENTS];
+    }
+}
 
 static void turn(struct exchange *e, const struct tidings *mine, struct patience *p,
                  struct windows_stats *s, struct outlook *o)
 {
     struct reduced *r = (struct reduced *)(void *)e;
-    int64_t told[WORDS] = {mine->next, mine->end, mine->stuck ? mine->next : SIM_TIME_NEVER,
-                           mine->stop ? -1 : 0};
+    int64_t told[WORDS] = {
+        mine->next,          mine->end,     mine->stuck ? mine->next : SIM_TIME_NEVER,
+        mine->stop ? -1 : 0, -mine->latest, (int64_t)mine->events};
     int64_t least[WORDS];
     for (uint32_t i = 0; i < r->n_peers; i++) {
         uint32_t n;
@@ -38,13 +55,15 @@ static void turn(struct exchange *e, const struct tidings *mine, struct patience
         told[FIRST] = first < told[FIRST] ? first : told[FIRST];
     }
     MPI_Request reduction;
-    MPI_Iallreduce(told, least, WORDS, MPI_INT64_T, MPI_MIN, r->comm, &reduction);
+    MPI_Iallreduce(told, least, 1, r->words, r->combine, r->comm, &reduction);
     mail_exchange(r->mail, &(uint64_t){0}, p, s);
     mail_next(r->mail);
     patience_wait(p, &reduction, 1);
     *o = (struct outlook){.first = least[FIRST],
                           .end = least[END],
                           .horizon = horizon_reduced(least[FIRST], r->lookahead->least),
+                          .latest = -least[LATEST],
+                          .events = (uint64_t)least[EVENTS],
                           .stop = least[STOP] != 0,
                           .stuck =
                               least[STUCK_AT] != SIM_TIME_NEVER && least[STUCK_AT] == least[FIRST]};
@@ -54,6 +73,8 @@ static void close_reduced(struct exchange *e)
 {
     struct reduced *r = (struct reduced *)(void *)e;
     mail_close(r->mail);
+    MPI_Op_free(&r->combine);
+    MPI_Type_free(&r->words);
     free(r->peers);
     free(r);
 }
@@ -63,6 +84,9 @@ struct exchange *exchange_reduced(MPI_Comm comm, struct sim *sim, const struct l
     struct reduced *r = calloc(1, sizeof *r);
     CHECK(r, "out of memory");
     *r = (struct reduced){.base = {turn, close_reduced}, .comm = comm, .sim = sim, .lookahead = l};
+    MPI_Type_contiguous(WORDS, MPI_INT64_T, &r->words);
+    MPI_Type_commit(&r->words);
+    MPI_Op_create(combine, 1, &r->combine);
     r->peers = calloc(l->parts, sizeof *r->peers);
     CHECK(r->peers, "out of memory");
     for (uint32_t p = 0; p < l->parts; p++) {

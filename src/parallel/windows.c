@@ -94,13 +94,20 @@ const struct windows_stats *windows_stats(const struct windows *w)
     return &w->stats;
 }
 
-/* Runs the share up to `limit`, or until it gets stuck or somebody wants to stop. */
+static bool is_too_many(const struct windows *w, uint64_t events)
+{
+    uint64_t most = sim_options(w->sim)->most_events;
+    return most > 0 && events > most;
+}
+
+/* Runs the share up to `limit`, or until it gets stuck, has too many events by itself or somebody
+ * wants to stop. */
 static void run_share(struct windows *w, sim_time limit, struct patience *p)
 {
     uint64_t began = patience_clock(), now = began;
     patience_poll(p, began);
     while (!p->stop && !sim_run_until(w->sim, limit, SLICE) && !sim_stuck(w->sim) &&
-           !sim_full(w->sim)) {
+           !sim_full(w->sim) && !is_too_many(w, sim_events(w->sim))) {
         now = patience_clock();
         patience_poll(p, now);
     }
@@ -121,8 +128,22 @@ static struct outlook alone(const struct windows *w, const struct patience *p)
     return (struct outlook){.first = sim_next_time(w->sim),
                             .end = sim_end(w->sim),
                             .horizon = SIM_TIME_NEVER,
+                            .latest = sim_now(w->sim),
+                            .events = sim_events(w->sim),
                             .stop = p->stop,
                             .stuck = sim_stuck(w->sim)};
+}
+
+/* True when the replication is certain to have too many events. When these are first counted, some
+ * of them may be beyond an end that the first rank to know of it has not reached, or beyond the
+ * moment at which the model turns out to be stuck; so they count once all that was run by then,
+ * up to `*counted_at` (SIM_TIME_NEVER: there never were too many), is past for everybody. */
+static bool is_too_long(const struct windows *w, const struct outlook *o, sim_time *counted_at)
+{
+    if (*counted_at == SIM_TIME_NEVER && is_too_many(w, o->events)) {
+        *counted_at = o->latest;
+    }
+    return o->first > *counted_at && o->end >= *counted_at;
 }
 
 /* Runs the replication once, with the end at `end` or where it comes to be. */
@@ -130,18 +151,28 @@ static enum windows_end run_once(struct windows *w, uint64_t seed, uint64_t repl
                                  sim_time end, struct patience *p, sim_time *reached)
 {
     enum windows_end how = WINDOWS_DONE;
+    sim_time counted_at = SIM_TIME_NEVER;
     sim_reset(w->sim, seed, replication);
     sim_shorten(w->sim, end);
     for (;;) {
         struct outlook o = alone(w, p);
         if (w->exchange) {
-            struct tidings mine = {.next = o.first, .end = o.end, .stop = o.stop, .stuck = o.stuck};
+            struct tidings mine = {.next = o.first,
+                                   .end = o.end,
+                                   .latest = o.latest,
+                                   .events = o.events,
+                                   .stop = o.stop,
+                                   .stuck = o.stuck};
             w->exchange->turn(w->exchange, &mine, p, &w->stats, &o);
         }
         w->stats.windows++;
         *reached = o.first;
         sim_shorten(w->sim, o.end);
         if (is_over(&o, &how)) {
+            break;
+        }
+        if (is_too_long(w, &o, &counted_at)) {
+            how = WINDOWS_TOO_LONG;
             break;
         }
         run_share(w, o.horizon, p);
@@ -166,6 +197,34 @@ static bool is_spoilt(struct windows *w)
     return told[1] != 0;
 }
 
+static uint64_t count_all(const struct windows *w)
+{
+    uint64_t events = sim_events(w->sim);
+    if (w->exchange) {
+        MPI_Allreduce(MPI_IN_PLACE, &events, 1, MPI_UINT64_T, MPI_SUM, w->comm);
+    }
+    return events;
+}
+
+/* Of a replication that is over: whether there were too many events after all. Of one that is stuck
+ * those before that moment count, beyond which some ranks may be: they are run again. */
+static enum windows_end recount(struct windows *w, uint64_t seed, uint64_t replication,
+                                enum windows_end how, struct patience *p, sim_time *reached)
+{
+    bool counts = how == WINDOWS_DONE || (how == WINDOWS_STUCK && *reached > 0);
+    if (sim_options(w->sim)->most_events == 0 || !counts || !is_too_many(w, count_all(w))) {
+        return how;
+    }
+    if (how == WINDOWS_DONE) {
+        return WINDOWS_TOO_LONG;
+    }
+    sim_time before;
+    enum windows_end again = run_once(w, seed, replication, *reached - 1, p, &before);
+    return again != WINDOWS_DONE          ? again
+           : is_too_many(w, count_all(w)) ? WINDOWS_TOO_LONG
+                                          : WINDOWS_STUCK;
+}
+
 enum windows_end windows_run(struct windows *w, uint64_t seed, uint64_t replication,
                              bool (*poll)(void *context), void *context, sim_time *reached)
 {
@@ -177,6 +236,8 @@ enum windows_end windows_run(struct windows *w, uint64_t seed, uint64_t replicat
     while (how == WINDOWS_DONE && has_budget && is_spoilt(w)) {
         how = run_once(w, seed, replication, *reached, &p, reached);
     }
+    how = recount(w, seed, replication, how, &p, reached);
+    *reached = how == WINDOWS_TOO_LONG ? 0 : *reached;
     w->stats.blocked_ns += p.blocked_ns;
     w->polled = p.polled;
     w->stats.wall_ns += patience_clock() - began;

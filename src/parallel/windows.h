@@ -52,13 +52,15 @@ enum windows_end {
     WINDOWS_DONE,
     WINDOWS_STOPPED, /* somebody's `poll` said so */
     WINDOWS_STUCK,   /* the model is: see sim_stuck */
+    WINDOWS_TOO_LONG /* it takes more events than options.most_events */
 };
 
 /* Collective. Runs a replication to its end; sim_finish is left to the caller. Where a failure
  * budget ends it and some rank had gone further by then, it is run again up to there. `poll` (may
  * be NULL) is called on every rank every few milliseconds; when it returns false anywhere, all
- * stop. Every rank returns the same. `*reached` gets the time of the end [ns], or that at which a
- * stuck model is stuck. */
+ * stop. Every rank returns the same. `*reached` gets the time of the end [ns], that at which a
+ * stuck model is stuck, or 0 where it took too long: by then, some ranks are further than others.
+ * Stuck or too long, that is the same for every division. */
 enum windows_end windows_run(struct windows *w, uint64_t seed, uint64_t replication,
                              bool (*poll)(void *context), void *context, sim_time *reached);
 

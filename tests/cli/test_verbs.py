@@ -107,8 +107,10 @@ class Results(OutsideTest):
             _, complaint = self.make("--quiet", "--force", "--set", f"replications={n}", "--set",
                                      f"failure_budget.action={action}", *budget, "--set",
                                      "web.service_time=1h", status=4)
-            lines = complaint.splitlines()
+            *lines, last = complaint.splitlines()
             self.assertEqual(len(lines), min(n, 3), complaint)
+            self.assertIn(f"squall: {n} of {n} replications did not end well: {n} budget_tripped",
+                          last)
             for i, line in enumerate(lines):
                 self.assertRegex(line, rf"\Asquall: replication {i} spent its failure budget at "
                                        r"0\.[0-9]+ s" + ("; the next ones to do so are not told"

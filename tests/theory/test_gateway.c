@@ -67,8 +67,8 @@ static void the_partner_gets_what_its_limit_says(void **state)
                 (struct claim[]){CLAIM_RATE("limited_partner.successes", 200.0, 0.01),
                                  CLAIM_RATE("limited_shoppers.successes", 600.0, 0.01),
                                  CLAIM_RATE("limited_catalogue.requests_received", 800.0, 0.01),
-                                 CLAIM(CLAIM_RATE, "limited_partner.requests_sent", 200.0 / p,
-                                       0.01, .slack = 0.01),
+                                 CLAIM(CLAIM_RATE, "limited_partner.requests_sent", 200.0 / p, 0.01,
+                                       .slack = 0.01),
                                  CLAIM(CLAIM_RATE, "limited_gateway.requests_rejected_rate_limit",
                                        200.0 / p - 200.0, 0.01, .slack = 0.01),
                                  CLAIMS_END});
