@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "experiment/answers.h"
 #include "experiment/recall.h"
 #include "model/points.h"
 #include "model/resolved.h"
@@ -245,7 +246,9 @@ static enum exit_status write_results(struct merge *m)
 {
     const struct merge_request *q = m->request;
     uint64_t early = 0, *used = recall_used(m->agenda, m->meta.n_points);
-    bool ok = results_write(m->output, &m->meta, &m->index, used, &early, &m->error);
+    const struct results_choice choice = {used,
+                                          answers_thresholds(m->agenda, &m->meta, &m->memory)};
+    bool ok = results_write(m->output, &m->meta, &m->index, &choice, &early, &m->error);
     free(used);
     if (!ok) {
         fprintf(stderr, "squall: %s\nThe journals are as they were: merge them again.\n",
@@ -259,6 +262,7 @@ static enum exit_status write_results(struct merge *m)
                     m->error.text);
         }
     }
+    answers_print(m->agenda, &m->meta, stdout);
     printf("%s\n", m->output);
     return early > 0 ? EXIT_ENDED_EARLY : EXIT_DONE;
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "experiment/answers.h"
 #include "experiment/recall.h"
 #include "experiment/run_parts.h"
 #include "model/resolved.h"
@@ -203,9 +204,11 @@ enum exit_status run_write_results(struct run *run)
 {
     struct journal_index index = {0};
     uint64_t early = 0, *used = recall_used(run->agenda, run->meta.n_points);
+    const struct results_choice choice = {
+        used, answers_thresholds(run->agenda, &run->meta, &run->memory)};
     bool ok = journal_scan(&run->journal, 1, run->meta.plan_hash, &index, &run->error) &&
               has_all(run, &index, used) &&
-              results_write(run->output, &run->meta, &index, used, &early, &run->error);
+              results_write(run->output, &run->meta, &index, &choice, &early, &run->error);
     uint64_t again = ok && early > 0 ? tell_of_failures(run, &index) : 0;
     journal_index_close(&index);
     free(used);
@@ -227,6 +230,7 @@ enum exit_status run_write_results(struct run *run)
                 run->error.text);
     }
     if (!run->request->quiet) {
+        answers_print(run->agenda, &run->meta, stdout);
         printf("%s\n", run->output);
     }
     return early > 0 ? EXIT_ENDED_EARLY : EXIT_DONE;

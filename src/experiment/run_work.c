@@ -101,6 +101,12 @@ static void describe(struct worker *b, const struct record_head *head, enum wind
     b->dump = team_text(team, who, mine, &b->memory);
 }
 
+/* A pilot draws what no replication does. */
+static uint64_t draws_of(const struct record_head *head)
+{
+    return head->replication == RECORD_PILOT ? UINT64_C(1) << 60 : head->replication;
+}
+
 /* Runs one replication to its end, or to where it is given up. False: it was stopped. */
 static bool replicate(struct worker *b, struct record_head *head)
 {
@@ -109,7 +115,7 @@ static bool replicate(struct worker *b, struct record_head *head)
     b->stops = false;
     watchdog_begin(&b->watchdog, &b->run->request->watchdog);
     enum windows_end end =
-        windows_run(team->windows, seed_of(b), head->replication, keep_on, b, &reached);
+        windows_run(team->windows, seed_of(b), draws_of(head), keep_on, b, &reached);
     if (end == WINDOWS_STOPPED && !is_given_up(b)) {
         if (b->crew) {
             crew_stop(b->crew, false); /* where another rank of the team got the signal */

@@ -318,13 +318,16 @@ void points_whole(const struct points *p, struct arena *arena, struct blueprint 
     }
 }
 
-const char *points_name(const struct points *p, uint64_t point, struct arena *arena)
+const char *points_name(const struct points *p, uint64_t point, const struct axis *except,
+                        struct arena *arena)
 {
     const char *text = "";
     for (uint32_t a = 0; a < p->axes.n_axes; a++) {
         const struct axis *axis = &p->axes.axes[a];
-        text = arena_format(arena, "%s%s%s=%s", text, a > 0 ? ", " : "", axis->path,
-                            axis->texts[sweep_value(&p->axes, point, a)]);
+        if (axis != except) {
+            text = arena_format(arena, "%s%s%s=%s", text, text[0] ? ", " : "", axis->path,
+                                axis->texts[sweep_value(&p->axes, point, a)]);
+        }
     }
     return text;
 }

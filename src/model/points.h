@@ -72,8 +72,9 @@ uint64_t points_hash(const struct points *p);
  * else a blueprint has is left out. Needs `counts`. The array of groups is in `arena`. */
 void points_whole(const struct points *p, struct arena *arena, struct blueprint *b);
 
-/* "users.arrivals.rate=550/s, web.concurrency=8": what a point has on the axes; "" without any. In
- * `arena`. */
-const char *points_name(const struct points *p, uint64_t point, struct arena *arena);
+/* "users.arrivals.rate=550/s, web.concurrency=8": what a point has on the axes but `except`, which
+ * may be NULL; "" without any. In `arena`. */
+const char *points_name(const struct points *p, uint64_t point, const struct axis *except,
+                        struct arena *arena);
 
 #endif

@@ -17,6 +17,7 @@
  *   /point, /replication     dimensions; a point has the number that it has in the plan, of which
  *                            those are left out that nobody looked at
  *   /axes/PATH               [point], what each point has there
+ *   /search/                 what was searched and found; see results/thresholds.h
  *   /runs/NAME               [point, replication]
  *   /entities/TYPE/          `entity`, the dimension (names); id, group, instance; where the
  *                            points do not have as many, `present` [point, entity]
@@ -162,6 +163,8 @@ enum layout_note {
     LAYOUT_NOTE_COLUMNS
 };
 extern const struct layout_named layout_notes[LAYOUT_NOTE_COLUMNS];
+
+#define LAYOUT_SEARCH "search"
 
 enum { LAYOUT_PATH = 512 }; /* [B] room for any path, unit or long name */
 

@@ -564,11 +564,11 @@ static bool close_all(struct writer *w)
 }
 
 static bool write_file(const char *path, const struct results_meta *meta,
-                       struct journal_index *index, const uint64_t *used, uint64_t *early,
-                       struct results_error *e)
+                       struct journal_index *index, const struct results_choice *choice,
+                       uint64_t *early, struct results_error *e)
 {
     struct writer w = {.index = index};
-    arrangement_open(&w.study, meta, used);
+    arrangement_open(&w.study, meta, choice ? choice->used : NULL);
     hist_pool_open(&w.pool);
     /* A histogram has most columns: four, and one by interval. */
     w.columns = calloc(LAYOUT_RUNS + 5 * (size_t)w.study.n_rows, sizeof *w.columns);
@@ -576,7 +576,8 @@ static bool write_file(const char *path, const struct results_meta *meta,
     CHECK(w.columns && w.rows, "out of memory for results");
     plan_columns(&w);
     plan_blocks(&w);
-    bool ok = h5_create(&w.h5, path, e) && skeleton_write(&w.h5, &w.study) && open_all(&w) &&
+    bool ok = h5_create(&w.h5, path, e) && skeleton_write(&w.h5, &w.study) &&
+              thresholds_write(&w.h5, choice ? &choice->thresholds : NULL) && open_all(&w) &&
               has_all(&w) && walk(&w, take_replication, flush_blocks) && close_datasets(&w) &&
               skeleton_finish(&w.h5, w.digest) && write_provenance(&w);
     if (early) {
@@ -586,12 +587,12 @@ static bool write_file(const char *path, const struct results_meta *meta,
 }
 
 bool results_write(const char *path, const struct results_meta *meta, struct journal_index *index,
-                   const uint64_t *used, uint64_t *early, struct results_error *e)
+                   const struct results_choice *choice, uint64_t *early, struct results_error *e)
 {
     char *temporary;
     CHECK(asprintf(&temporary, "%s.tmp", path) > 0, "out of memory for a path");
     unlink(temporary);
-    bool ok = write_file(temporary, meta, index, used, early, e) && durable_file(temporary, e);
+    bool ok = write_file(temporary, meta, index, choice, early, e) && durable_file(temporary, e);
     if (ok && rename(temporary, path) != 0) {
         ok = results_fail(e, "cannot rename %s to %s: %s", temporary, path, strerror(errno));
     }

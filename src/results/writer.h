@@ -14,13 +14,20 @@
 #include "results/error.h"
 #include "results/journal.h"
 #include "results/meta.h"
+#include "results/thresholds.h"
 
-/* `used`: of each point how many replications the results consist of, the first so many; a point
- * with none is left out. NULL: all. Replications that the journal lacks, or that are beyond what a
- * point needs where others need more, have the status "missing" and zeros everywhere. `*early` (may
- * be NULL) receives the number of those that ended with another status than "ok". Not collective:
- * one process writes. On failure nothing stands at `path` that did not before. */
+/* What results consist of. */
+struct results_choice {
+    const uint64_t *used; /* of each point how many replications, the first so many; a point with
+                             none is left out. NULL: all */
+    struct results_thresholds thresholds;
+};
+
+/* `choice` NULL: all that the plan has. Replications that the journal lacks, or that are beyond
+ * what a point needs where others need more, have the status "missing" and zeros everywhere.
+ * `*early` (may be NULL) receives the number of those that ended with another status than "ok". Not
+ * collective: one process writes. On failure nothing stands at `path` that did not before. */
 bool results_write(const char *path, const struct results_meta *meta, struct journal_index *index,
-                   const uint64_t *used, uint64_t *early, struct results_error *e);
+                   const struct results_choice *choice, uint64_t *early, struct results_error *e);
 
 #endif

@@ -271,6 +271,11 @@ static void advance(struct bisection *b)
     }
 }
 
+const char *const bisection_outcome_words[BISECTION_OUTCOMES] = {
+    [BISECTION_OPEN] = "open",         [BISECTION_FOUND] = "found",
+    [BISECTION_BELOW] = "below",       [BISECTION_ABOVE] = "above",
+    [BISECTION_CONTRARY] = "contrary", [BISECTION_UNKNOWN] = "unknown"};
+
 void bisection_open(struct bisection *b, const struct bisection_plan *plan)
 {
     uint32_t steps = plan->n_levels - 1;

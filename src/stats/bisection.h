@@ -76,6 +76,8 @@ enum bisection_outcome {
     BISECTION_CONTRARY, /* between low and high, but not monotone: it passed the target and back */
     BISECTION_UNKNOWN,  /* both ends are undecided: no side to start from */
 };
+enum { BISECTION_OUTCOMES = BISECTION_UNKNOWN + 1 };
+extern const char *const bisection_outcome_words[BISECTION_OUTCOMES];
 
 struct bisection_answer {
     enum bisection_outcome outcome;
