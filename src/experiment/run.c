@@ -8,10 +8,10 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "experiment/forecast.h"
 #include "experiment/pieces.h"
 #include "experiment/run_parts.h"
 #include "experiment/stop.h"
-#include "parallel/partition.h"
 #include "parallel/patience.h"
 #include "results/journal.h"
 #include "version.h"
@@ -79,10 +79,7 @@ static void expect_point(void *context, const struct study *s, struct point *poi
     (void)k;
     e->end = end > e->end ? end : e->end;
     if (n > 1) {
-        struct flow f;
-        flow_expect(&s->blueprint, &f);
-        point->events = (uint64_t)(f.total * (double)end / SIM_TIME_S);
-        flow_close(&f);
+        point->events = (uint64_t)forecast_expect(s);
     }
 }
 
