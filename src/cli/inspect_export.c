@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cli/inspect.h"
+#include "cli/json.h"
 
 static void print_csv_text(const char *text)
 {
@@ -24,25 +25,23 @@ static void print_csv_text(const char *text)
 
 static void print_json_text(const char *name, const char *text)
 {
-    printf("\"%s\": \"", name);
-    for (; *text; text++) {
-        if ((unsigned char)*text < ' ') {
-            printf("\\u%04x", (unsigned)*text);
-        } else {
-            printf("%s%c", *text == '"' || *text == '\\' ? "\\" : "", *text);
-        }
-    }
-    fputs("\", ", stdout);
+    printf("\"%s\": ", name);
+    json_text(text);
+    fputs(", ", stdout);
+}
+
+static void print_json_number(const char *name, double value)
+{
+    printf("\"%s\": ", name);
+    json_number(value);
 }
 
 /* What is not a number is left empty. */
-static void print_number(const char *before, double value, const char *otherwise)
+static void print_csv_number(double value)
 {
-    fputs(before, stdout);
+    putchar(',');
     if (isfinite(value)) {
         printf("%.17g", value);
-    } else {
-        fputs(otherwise, stdout);
     }
 }
 
@@ -57,12 +56,12 @@ static void print_csv(const struct view *v, const struct lot *lot, const char *s
     printf(",%" PRIu64 ",", v->point);
     print_csv_text(lot->name);
     printf(",%s,%s", statistic, f->measure);
-    print_number(",", f->value, "");
+    print_csv_number(f->value);
     printf(",%s", f->unit);
-    print_number(",", f->half_width, "");
-    print_number(",", v->options->confidence, "");
+    print_csv_number(f->half_width);
+    print_csv_number(v->options->confidence);
     printf(",%" PRIu64, f->replications);
-    print_number(",", f->bound, "");
+    print_csv_number(f->bound);
     if (key) {
         putchar(',');
         print_csv_text(v->results.groups[key->group]);
@@ -86,13 +85,14 @@ static void print_json(const struct view *v, const struct lot *lot, const char *
         printf("\"status\": %u, ", key->status);
     }
     print_json_text("measure", f->measure);
-    print_number("\"value\": ", f->value, "null");
+    print_json_number("value", f->value);
     fputs(", ", stdout);
     print_json_text("unit", f->unit);
-    print_number("\"half_width\": ", f->half_width, "null");
-    print_number(", \"confidence\": ", v->options->confidence, "null");
-    printf(", \"replications\": %" PRIu64, f->replications);
-    print_number(", \"bound\": ", f->bound, "null");
+    print_json_number("half_width", f->half_width);
+    fputs(", ", stdout);
+    print_json_number("confidence", v->options->confidence);
+    printf(", \"replications\": %" PRIu64 ", ", f->replications);
+    print_json_number("bound", f->bound);
     putchar('}');
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * squall plan: what dividing a model among ranks would bring, without running it.
+ * squall plan: what a study consists of and what running it will take, and what dividing its model
+ * among ranks would bring.
  */
 #include "cli/plan.h"
 
@@ -8,22 +9,49 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/check.h"
+#include "base/simtime.h"
 #include "base/units.h"
+#include "cli/clock.h"
+#include "cli/plan_division.h"
 #include "cli/verb.h"
-#include "engine/sim.h"
-#include "parallel/components.h"
-#include "parallel/fans.h"
+#include "experiment/makespan.h"
 
-enum { KEY_RANKS = 'n', RANKS_MOST = 1000000 };
+enum {
+    KEY_RANKS = 'n',
+    KEY_DIVIDE = 'd',
+    KEY_SHARDS = 0x300,
+    KEY_NO_CALIBRATION,
+    KEY_JSON,
+    SHARDS_MOST = 1000000
+};
+
+static const uint64_t CALIBRATION_NS = 1500000000; /* wall time, about */
 
 struct plan_options {
     struct overrides overrides;
     struct team_request team;
     const char *path;
-    int64_t ranks;
+    int64_t ranks, shards;
+    bool divide; /* something was said of a division */
+    bool uncalibrated, json;
 };
+
+static int64_t read_count(const char *arg, const char *option, int64_t most,
+                          struct argp_state *state)
+{
+    struct arena memory = {0};
+    int64_t n = 0;
+    const char *wrong = units_read_count(arg, &memory, &n);
+    if (wrong || n < 1 || n > most) {
+        argp_error(state, "%s takes a whole number from 1 to %lld, not '%s'", option,
+                   (long long)most, arg);
+    }
+    arena_close(&memory);
+    return n;
+}
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
@@ -32,18 +60,24 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case VERB_SET_KEY:
         overrides_add(&o->overrides, arg);
         return 0;
-    case KEY_RANKS: {
-        struct arena memory = {0};
-        const char *wrong = units_read_count(arg, &memory, &o->ranks);
-        if (wrong || o->ranks < 1 || o->ranks > RANKS_MOST) {
-            argp_error(state, "--ranks takes a whole number from 1 to %d, not '%s'", RANKS_MOST,
-                       arg);
-        }
-        arena_close(&memory);
+    case KEY_RANKS:
+        o->ranks = read_count(arg, "--ranks", PLAN_RANKS_MOST, state);
         return 0;
-    }
+    case KEY_SHARDS:
+        o->shards = read_count(arg, "--shards", SHARDS_MOST, state);
+        return 0;
+    case KEY_DIVIDE:
+        o->divide = true;
+        return 0;
+    case KEY_NO_CALIBRATION:
+        o->uncalibrated = true;
+        return 0;
+    case KEY_JSON:
+        o->json = true;
+        return 0;
     default:
         if (verb_team_option(key, arg, state, &o->team) == 0) {
+            o->divide = true;
             return 0;
         }
         return verb_argument(key, arg, state, "the configuration", &o->path);
@@ -55,7 +89,20 @@ static const struct argp_option rows[] = {
     {.name = "ranks",
      .key = KEY_RANKS,
      .arg = "N",
-     .doc = "How many there are (default: a few numbers of them, up to where more do not help)"},
+     .doc = "How many there are: tells how long the study takes on them (default: one; for "
+            "divisions a few numbers of them, up to where more do not help)"},
+    {.name = "shards",
+     .key = KEY_SHARDS,
+     .arg = "N",
+     .doc = "Tell how long each of N shards takes at most"},
+    {.name = "no-calibration",
+     .key = KEY_NO_CALIBRATION,
+     .doc = "Run nothing: tell what is expected when nothing is tried again, on some machine"},
+    {.name = "json", .key = KEY_JSON, .doc = "The study, without divisions, as an object"},
+    {.name = "divide",
+     .key = KEY_DIVIDE,
+     .doc = "Look at divisions of the model also where a study has many points and not more ranks "
+            "than replications"},
     {.name = "ranks-per-replication",
      .key = VERB_RANKS_KEY,
      .arg = "N",
@@ -66,213 +113,203 @@ static const struct argp argp = {
     .options = rows,
     .parser = parse_option,
     .args_doc = "CONFIG",
-    .doc = "Tells whether one replication of a study would run faster if its model were divided "
-           "among ranks, how much, what limits it, and what would help. Nothing is run but, with "
-           "--profile, the first events."};
+    .doc = "Tells how many points and replications a study has, and about how many events, how "
+           "much time, memory and disk it will take. For this a few points, the costliest among "
+           "them, are run for a second or two. Then, of the costliest point, whether one "
+           "replication would run faster if its model were divided among ranks, how much, what "
+           "limits it, and what would help."};
 
-/* --- the work ----------------------------------------------------------------------------- */
+/* --- reading ------------------------------------------------------------------------------ */
 
-static void profile(struct plan *p)
+struct reading {
+    struct forecast *forecast;
+    bool shows;         /* progress, on a terminal */
+    double began, last; /* [s] */
+};
+
+static void note_point(void *context, const struct study *s, struct point *point, uint64_t k,
+                       uint64_t n)
 {
-    struct sim_options options = study_options(p->study);
-    double cost =
-        flow_profile(&p->study->blueprint, &options, (uint64_t)p->study->settings.seed, &p->flow);
-    if (cost > 0.0) {
-        p->machine.event = cost;
-        p->profiled = true;
+    static const double PATIENCE_S = 1.0, REDRAW_S = 0.2;
+    struct reading *r = context;
+    double now = clock_s();
+    (void)point;
+    forecast_note(r->forecast, s, k, n);
+    if (r->shows && now - r->began > PATIENCE_S && now - r->last > REDRAW_S) {
+        r->last = now;
+        fprintf(stderr, "\r\033[Kread %llu of %llu points", (unsigned long long)k + 1,
+                (unsigned long long)n);
     }
 }
 
-static void find_pieces(struct plan *p)
+static bool read_points(struct plan *p, const struct plan_options *o,
+                        const struct entity_type *const *registry)
 {
-    const struct blueprint *b = &p->study->blueprint;
-    struct components c;
-    sim_time *floors = spec_floors(b);
-    components_open(b, floors, &p->flow, 0, &c);
-    free(floors);
-    uint32_t *entities = calloc(c.n, sizeof *entities), largest = 0;
-    CHECK(entities, "out of memory");
-    for (entity_id id = 0; id < b->n_entities; id++) {
-        entities[c.of[id]]++;
+    struct diag diag = {0};
+    struct reading r = {
+        .forecast = &p->forecast, .shows = isatty(STDERR_FILENO), .began = clock_s()};
+    const struct points_visitor visitor = {note_point, &r};
+    bool good = points_load(&p->points, o->path, o->overrides.items, registry, &diag, &visitor);
+    if (r.last > 0.0) {
+        fputs("\r\033[K", stderr);
     }
-    for (uint32_t i = 1; i < c.n; i++) {
-        bool more = c.load[i] > c.load[largest] ||
-                    (c.load[i] == c.load[largest] && entities[i] > entities[largest]);
-        largest = more ? i : largest;
-    }
-    p->pieces =
-        (struct plan_pieces){.n = c.n,
-                             .joints = c.contracted,
-                             .of = c.of,
-                             .largest = largest,
-                             .entities = entities[largest],
-                             .share = p->flow.total > 0.0 ? c.load[largest] / p->flow.total : 0.0};
-    free(entities);
-    free(c.load);
+    diag_print(&diag, stderr, 0);
+    diag_close(&diag);
+    return good;
 }
 
-/* --- divisions ---------------------------------------------------------------------------- */
+/* --- the study ---------------------------------------------------------------------------- */
 
-static void divide(const struct plan *p, const struct team_request *team, struct plan_row *row)
+/* Hands out the tasks on paper. A search is taken to visit all levels for a part of the time. */
+static void find_times(struct plan *p)
 {
-    const struct blueprint *b = &p->study->blueprint;
-    struct partition_request q = {.method = team->method, .parts = row->ranks, .seed = team->seed};
-    struct partition partition;
-    struct cut c;
-    partition_make(b, &p->flow, &q, &partition);
-    cut_measure(b, &p->flow, partition.part_of, row->ranks, &c);
-    row->parts = row->ranks;
-    row->cut_wires = c.cut_wires;
-    row->lookahead = c.lookahead;
-    row->limit = c.limit;
-    row->components = partition.components;
-    row->contract = partition.contract;
-    for (uint32_t i = 0; i < row->parts; i++) {
-        row->entities = c.entities[i] > row->entities ? c.entities[i] : row->entities;
+    const struct forecast *f = &p->forecast;
+    double *cost = malloc(f->n * sizeof *cost);
+    CHECK(cost, "out of memory for %llu points", (unsigned long long)f->n);
+    double share = f->levels > 0 ? (double)f->visited / (double)f->levels : 1.0;
+    for (uint64_t k = 0; k < f->n; k++) {
+        cost[k] = share * f->points[k].ns / SIM_TIME_S;
     }
-    row->work = work_of(b, &p->flow, &c);
-    cut_close(&c);
-    if (row->ranks <= PLAN_MATRIX_MOST) {
-        row->part_of = partition.part_of;
-    } else {
-        partition_close(&partition);
+    struct agenda_plan tasks = {.n_points = f->n,
+                                .n_replications = f->replications + f->pilots,
+                                .cost = cost,
+                                .goals = &p->points.held->goals,
+                                .levels = f->levels};
+    uint64_t workers = makespan_workers(p->ranks > 0 ? (uint64_t)p->ranks : 1);
+    if (p->ranks > 0) {
+        p->on_ranks = makespan(&tasks, f->order, workers);
     }
+    if (p->shards > 0) {
+        uint32_t shards = (uint32_t)p->shards;
+        p->longest = makespan_shard(&tasks, shards);
+        tasks.shards = shards;
+        tasks.shard = p->longest;
+        p->shard = makespan(&tasks, f->order, workers);
+    }
+    free(cost);
 }
 
-static void estimate(const struct plan_row *from, struct plan_row *row)
+static void find_room(struct plan *p)
 {
-    *row = (struct plan_row){.ranks = row->ranks,
-                             .estimated = true,
-                             .parts = from->parts,
-                             .lookahead = from->lookahead,
-                             .limit = from->limit,
-                             .components = from->components,
-                             .contract = from->contract};
-    row->work = work_scaled(&from->work, from->parts, row->ranks, from->components);
-    row->entities = (uint32_t)fmax(1.0, (double)from->entities * from->parts / row->ranks);
-}
-
-static void add_row(struct plan *p, const struct team_request *team, uint32_t ranks)
-{
-    struct plan_row *row = &p->rows[p->n_rows];
-    *row = (struct plan_row){.ranks = ranks};
-    if (ranks <= PLAN_PARTS_MOST) {
-        divide(p, team, row);
-        p->n_rows++;
-    } else {
-        const struct plan_row *last = p->n_rows > 0 ? row - 1 : NULL;
-        if (!last || (last->parts < PLAN_PARTS_MOST && !last->estimated)) {
-            add_row(p, team, PLAN_PARTS_MOST);
-            last = &p->rows[p->n_rows - 1];
-        }
-        while (last->estimated) {
-            last--;
-        }
-        row = &p->rows[p->n_rows++];
-        *row = (struct plan_row){.ranks = ranks};
-        estimate(last, row);
-    }
-    row->busiest = row->work.balance / ranks;
-    row->expected = efficiency_of(&p->machine, &row->work, ranks);
-}
-
-/* Numbers of ranks up to `most`, which is the last, with some left out where more ranks are much
- * slower; or, unless `all` are there to be used, up to where more ranks are slower. */
-static void add_rows(struct plan *p, const struct team_request *team, uint32_t most, bool all)
-{
-    const uint32_t few = 32;
-    const double hopeless = 0.5;
-    double fastest = 1.0;
-    for (uint32_t ranks = 2; ranks < most; ranks *= ranks < few ? 2 : 4) {
-        add_row(p, team, ranks);
-        double speedup = p->rows[p->n_rows - 1].expected.speedup;
-        if (!all && speedup < fastest) {
-            return;
-        }
-        if (speedup < hopeless * fastest) {
-            break;
-        }
-        fastest = speedup > fastest ? speedup : fastest;
-    }
-    if (most > 1) {
-        add_row(p, team, most);
+    const struct forecast *f = &p->forecast;
+    if (f->n_runs > 0) {
+        p->ranks_memory = f->resident + f->memory + FORECAST_RANK_BYTES;
+        p->ranks_address = f->address + f->reserved;
     }
 }
 
-static void find_rows(struct plan *p, const struct team_request *team)
+/* All points, or some from the costliest to the cheapest. */
+static void find_rows(struct plan *p)
 {
-    int64_t most = p->ranks > 0 ? p->ranks : RANKS_MOST;
-    most = most < p->pieces.n ? most : p->pieces.n;
-    if (team->ranks == 0) {
-        add_rows(p, team, (uint32_t)most, p->ranks > 0);
-    } else if (team->ranks > 1 && p->pieces.n > 1) {
-        add_row(p, team, (uint32_t)(team->ranks < most ? team->ranks : most));
+    const struct forecast *f = &p->forecast;
+    p->ranked = malloc(f->n * sizeof *p->ranked);
+    CHECK(p->ranked, "out of memory for %llu points", (unsigned long long)f->n);
+    forecast_rank(f, p->ranked);
+    bool all = f->n <= PLAN_POINTS_ALL;
+    p->n_rows = all ? (uint32_t)f->n : PLAN_POINTS_MORE + 2;
+    for (uint32_t i = 0; i < p->n_rows; i++) {
+        p->rows[i] = all ? i : p->ranked[forecast_place(f, i / (PLAN_POINTS_MORE + 1.0))];
     }
+}
+
+/* --- the division ------------------------------------------------------------------------- */
+
+/* A division is for one replication; where there are more of these than ranks, they keep the ranks
+ * busy by themselves. A study of one point is small enough to tell in any case. */
+static bool may_matter(const struct plan *p, const struct plan_options *o)
+{
+    return o->divide || p->forecast.n == 1 || (uint64_t)o->ranks > forecast_tasks(&p->forecast);
+}
+
+/* As its configuration stands, so that places in it are told. */
+static struct study *read_costliest(const struct plan *p, const struct plan_options *o,
+                                    const struct entity_type *const *registry)
+{
+    struct diag diag = {0};
+    const struct study_source source = {.file = o->path,
+                                        .text = p->points.config,
+                                        .length = strlen(p->points.config),
+                                        .overrides = o->overrides.items,
+                                        .sweep = &p->points.axes,
+                                        .point = p->ranked[0],
+                                        .registry = registry};
+    struct study *s = study_read(&source, &diag);
+    diag_close(&diag);
+    CHECK(s, "a configuration does not load again");
+    return s;
+}
+
+static void divide_costliest(const struct plan *p, const struct plan_options *o,
+                             const struct entity_type *const *registry)
+{
+    const struct forecast *f = &p->forecast;
+    const struct forecast_point *point = &f->points[p->ranked[0]];
+    struct study *study = read_costliest(p, o, registry);
+    struct arena memory = {0};
+    const char *title = "One replication, its model divided among ranks";
+    if (f->n > 1) {
+        title = arena_format(&memory, "%s, at point %llu, the costliest (%s)", title,
+                             (unsigned long long)p->ranked[0],
+                             points_name(&p->points, p->ranked[0], NULL, &memory));
+    }
+    uint64_t tasks = forecast_tasks(f);
+    const struct plan_question q = {.title = title,
+                                    .study = study,
+                                    .ranks = o->ranks,
+                                    .team = &o->team,
+                                    .ns = f->n_runs > 0 ? point->ns : 0.0,
+                                    .tasks = tasks,
+                                    .mean =
+                                        point->ns > 0.0 ? f->ns / (double)tasks / point->ns : 1.0};
+    plan_divide(&q);
+    arena_close(&memory);
+    study_close(study);
 }
 
 /* --- all of it ---------------------------------------------------------------------------- */
 
-double plan_alone_s(const struct plan *p)
+static void tell(struct plan *p, const struct plan_options *o,
+                 const struct entity_type *const *registry)
 {
-    return (double)p->study->settings.duration / SIM_TIME_S * p->flow.total * p->machine.event /
-           SIM_TIME_S;
-}
-
-double plan_study_s(const struct plan *p, uint32_t team, double speedup)
-{
-    double teams = floor((double)p->ranks / team);
-    double turns = ceil((double)p->study->settings.replications.max / teams);
-    return turns * plan_alone_s(p) / speedup;
-}
-
-const struct plan_row *plan_fastest(const struct plan *p)
-{
-    const struct plan_row *best = NULL;
-    for (const struct plan_row *r = p->rows; r < p->rows + p->n_rows; r++) {
-        best = !best || r->expected.speedup > best->expected.speedup ? r : best;
+    if (!o->uncalibrated) {
+        CHECK(forecast_calibrate(&p->forecast, &p->points, CALIBRATION_NS),
+              "a resolved configuration does not load");
     }
-    return best;
-}
-
-static void plan_close(struct plan *p)
-{
-    for (int i = 0; i < p->n_rows; i++) {
-        free(p->rows[i].part_of);
+    forecast_conclude(&p->forecast);
+    find_times(p);
+    find_room(p);
+    find_rows(p);
+    if (o->json) {
+        plan_study_json(p);
+        return;
     }
-    free(p->pieces.of);
-    flow_close(&p->flow);
+    plan_study_print(p);
+    if (may_matter(p, o)) {
+        divide_costliest(p, o, registry);
+    }
 }
 
 static enum exit_status run_plan(int argc, char **argv, const struct entity_type *const *registry)
 {
     struct plan_options o = {.path = NULL};
+    enum exit_status status = EXIT_WRONG_INPUT;
     verb_parse(&argp, argc, argv, &o);
+    struct plan p = {.path = o.path, .ranks = o.ranks, .shards = o.shards};
     if (o.ranks > 0 && o.team.ranks > o.ranks) {
         fprintf(stderr,
                 "squall: --ranks-per-replication %lld of --ranks %lld: there are not so many\n",
                 (long long)o.team.ranks, (long long)o.ranks);
-        overrides_close(&o.overrides);
-        return EXIT_WRONG_INPUT;
+    } else if (read_points(&p, &o, registry)) {
+        forecast_goals(&p.forecast, &p.points);
+        tell(&p, &o, registry);
+        points_close(&p.points);
+        status = EXIT_DONE;
     }
-    struct study *study = verb_study(o.path, &o.overrides, registry, true);
+    forecast_close(&p.forecast);
+    free(p.ranked);
     overrides_close(&o.overrides);
-    if (!study) {
-        return EXIT_WRONG_INPUT;
-    }
-    struct plan p = {.path = o.path, .study = study, .ranks = o.ranks, .machine = machine_default};
-    if (o.team.profile) {
-        profile(&p);
-    } else {
-        flow_expect(&study->blueprint, &p.flow);
-    }
-    find_pieces(&p);
-    find_rows(&p, &o.team);
-    plan_print(&p);
-    plan_advise(&p);
-    plan_close(&p);
-    study_close(study);
-    return EXIT_DONE;
+    return status;
 }
 
-const struct verb verb_plan = {"plan", "CONFIG", "what dividing a model among ranks would bring",
+const struct verb verb_plan = {"plan", "CONFIG", "what a study will take; nothing is recorded",
                                run_plan};

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What plan says of models that can be divided well, badly, or not at all."""
+"""What plan says of a study before it is run, and of models that can be divided well, badly, or not
+at all."""
+import heapq
+import json
 import pathlib
 import re
 import sys
@@ -51,10 +54,215 @@ network:
   - {latency: 1ms}
 """
 
+# Far from overload, where nothing fails: what is expected is what happens.
+STABLE = """squall: 1
+name: stable
+duration: 100s
+replications: 4
+entities:
+  users: {type: client, target: web, arrivals: {poisson: 100/s}, call: {timeout: 50ms}}
+  web: {type: server, concurrency: 4, service_time: {exponential: 10ms}}
+network:
+  - {latency: 1ms}
+sweep:
+  users.arrivals.poisson: {from: 50/s, to: 200/s, steps: 4}
+  web.concurrency: [8, 16]
+"""
+
+# Nobody is answered in time where the rate is high, and everybody asks four times.
+STORM_SWEEP = STABLE.replace("call: {timeout: 50ms}", """call:
+          {timeout: 50ms, retry: {kind: fixed, max_attempts: 4, delay: 1ms}}""").replace(
+    "[8, 16]", "[1, 8]")
+
+
+class Studies(OutsideTest):
+    """The first half of what plan says: what is to be run, and what that takes."""
+
+    def told(self, study, *more):
+        (self.folder / "study.yaml").write_text(study)
+        told, complaints = self.squall("plan", "study.yaml", *more)
+        self.assertEqual(complaints, "")
+        self.assertLessEqual(max(map(len, told.splitlines())), 100)
+        return told
+
+    def figures(self, study, *more):
+        (self.folder / "study.yaml").write_text(study)
+        return json.loads(self.squall("plan", "study.yaml", "--json", *more)[0])
+
+    def events(self, name):
+        """Of a replication at each point, in the mean, in a results file."""
+        import h5py
+
+        with h5py.File(self.folder / name, "r") as file:
+            return file["runs/events"][()].mean(axis=1).tolist()
+
+    def test_what_there_is(self):
+        figures = self.figures(STABLE, "--no-calibration")
+        self.assertEqual([figures[k] for k in ("study", "points", "replications", "tasks")],
+                         ["stable", 8, 4, 32])
+        self.assertEqual(figures["axes"], [
+            {"path": "users.arrivals.poisson", "values": 4, "first": "50/s", "last": "200/s"},
+            {"path": "web.concurrency", "values": 2, "first": "8", "last": "16"}])
+        self.assertEqual([p["point"] for p in figures["shown"]], list(range(8)))
+        self.assertEqual(figures["shown"][5]["values"],
+                         {"users.arrivals.poisson": "150/s", "web.concurrency": "16"})
+        self.assertEqual(figures["calibration"], [])
+        told = self.told(STABLE, "--no-calibration")
+        self.assertIn("study         8 points of 4 replications of 100s: 32 tasks", told)
+        self.assertRegex(told, r"\n  users\.arrivals\.poisson +4 +50/s +200/s\n")
+        self.assertRegex(told, r"\n  5 +150/s +16 +6\.0e4 ")
+
+    def test_what_is_expected_happens(self):
+        expected = [p["events"] for p in self.figures(STABLE, "--no-calibration")["shown"]]
+        self.squall("run", "study.yaml", "-q")
+        for e, real in zip(expected, self.events("stable.h5")):
+            self.assertLess(abs(e / real - 1), 0.2)
+
+    def test_calibration_sees_a_storm(self):
+        expected = self.figures(STORM_SWEEP, "--no-calibration")["events"]
+        figures = self.figures(STORM_SWEEP)
+        self.squall("run", "study.yaml", "-q")
+        real = self.events("stable.h5")
+        self.assertGreater(sum(real) * 4, 1.3 * expected)
+        # How many points were run depends on the machine.
+        ran = [run["point"] for run in figures["calibration"]]
+        self.assertEqual((ran[0], ran[-1]), (6, 1))
+        self.assertEqual(sorted(ran), [p["point"] for p in figures["shown"] if p["ran"]])
+        for point in ran:
+            self.assertLess(abs(figures["shown"][point]["events"] / real[point] - 1), 0.2)
+        self.assertGreater(max(r["events_per_expected"] for r in figures["calibration"]), 2)
+        self.assertGreater(figures["journal_bytes"], 0)
+
+    def test_points_between_are_like_their_neighbours(self):
+        """Of 62 points at most 20 are run; the others have their events, too."""
+        figures = self.figures(STABLE.replace("steps: 4", "steps: 31"), "--set", "duration=50s")
+        self.squall("run", "study.yaml", "-q", "--set", "duration=50s")
+        self.assertIn(len(figures["calibration"]), range(3, 21))
+        self.assertLess(abs(figures["events"] / (4 * sum(self.events("stable.h5"))) - 1), 0.2)
+        self.assertLessEqual(figures["core_seconds_low"], figures["core_seconds"])
+        self.assertLessEqual(figures["core_seconds"], figures["core_seconds_high"])
+
+    def test_the_results_file_is_no_larger(self):
+        figures = self.figures(STABLE, "--set", "interval=1s")
+        self.squall("run", "study.yaml", "-q", "--set", "interval=1s", "--shard", "1/1")
+        self.squall("run", "study.yaml", "-q", "--set", "interval=1s")
+        journal = sum(f.stat().st_size for f in self.folder.glob("*.journal/*"))
+        self.assertLess(abs(figures["journal_bytes"] / journal - 1), 0.2)
+        self.assertLess((self.folder / "stable.h5").stat().st_size, figures["results_bytes_most"])
+
+    def test_the_costliest_is_named(self):
+        rates = ("--set", "sweep={users.arrivals.poisson: [50/s, 200/s, 100/s]}")
+        self.assertEqual(self.figures(STABLE, *rates)["costliest"]["point"], 1)
+        told = " ".join(self.told(STABLE, *rates, "--divide").split())
+        self.assertIn("at point 1, the costliest (users.arrivals.poisson=200/s)", told)
+
+    def test_time_on_ranks_and_in_shards(self):
+        figures = self.figures(STABLE, "--no-calibration", "--ranks", "5", "--shards", "3")
+        costs = [p["seconds"] for p in figures["shown"]]
+        self.assertAlmostEqual(figures["core_seconds"], 4 * sum(costs))
+        tasks = sorted((-cost, point, replication) for point, cost in enumerate(costs)
+                       for replication in range(4))
+
+        def until_done(tasks):
+            free = [0.0] * 5
+            for cost, _, _ in tasks:
+                heapq.heapreplace(free, free[0] - cost)
+            return max(free)
+
+        self.assertAlmostEqual(figures["seconds"], until_done(tasks))
+        shards = [[t for t in tasks if (4 * t[1] + t[2]) % 3 == k] for k in range(3)]
+        longest = min(shards, key=lambda shard: sum(t[0] for t in shard))
+        self.assertAlmostEqual(figures["shard_seconds"], until_done(longest))
+        told = self.told(STABLE, "--no-calibration", "--ranks", "5", "--shards", "3")
+        self.assertRegex(told, r"about \S+ \w+ on 5 ranks\n"
+                               r" +each of 3 shards: about .* at most on 5 ranks\n")
+
+    def test_rules_and_searches_are_at_most(self):
+        rule = ("--set", "replications={min: 4, max: 100, until: {half_width: 5%, "
+                "stat: users.request_latency.mean}}")
+        figures = self.figures(STABLE, "--no-calibration", *rule)
+        plain = self.figures(STABLE, "--no-calibration")
+        self.assertEqual((figures["tasks"], figures["at_most"]), (800, True))
+        self.assertAlmostEqual(figures["core_seconds"], 25 * plain["core_seconds"])
+        told = " ".join(self.told(STABLE, *rule, "--ranks", "2").split())
+        self.assertIn("8 points of 4 to 100 replications of 100s: 800 tasks at most", told)
+        self.assertRegex(told, r"about \S+ \w+ at most on one core.* at most on 2 ranks")
+        # Of 9 levels a search visits 7.
+        search = ("--set", "search={axis: {users.arrivals.poisson: {from: 50/s, to: 450/s, "
+                  "steps: 9}}, measure: {stat: users.request_latency.mean}, target: 20ms}",
+                  "--set", "sweep={web.concurrency: [1, 2]}", "--set",
+                  "replications={min: 4, max: 10}")
+        figures = self.figures(STABLE, "--no-calibration", *search)
+        self.assertEqual((figures["points"], figures["tasks"], figures["at_most"]),
+                         (18, 140, True))
+        told = " ".join(self.told(STABLE, *search, "--ranks", "4", "--divide").split())
+        self.assertIn("on 4 ranks, if the searches keep them busy", told)
+        self.assertRegex(told, r"the costliest \(web.concurrency=\d, users.arrivals.poisson=")
+        self.assertIn("2 searches on 9 levels, of which 7 are visited at most, by 4 to 10 "
+                      "replications of 100s: 140 tasks at most", told)
+
+    def test_a_warm_up_to_be_found(self):
+        """One more replication for each point."""
+        auto = ("--set", "warmup=auto", "--set", "interval=1s")
+        figures = self.figures(STABLE, *auto)
+        self.assertEqual((figures["tasks"], figures["at_most"]), (40, False))
+        self.assertIn("4 replications of 100s, and one to find the warm-up: 40 tasks",
+                      " ".join(self.told(STABLE, *auto).split()))
+
+    def test_many_points(self):
+        """Some from the costliest to the cheapest are shown."""
+        many = STABLE.replace("steps: 4", "steps: 151")
+        figures = self.figures(many, "--no-calibration")
+        self.assertEqual(figures["points"], 302)
+        rates = [int(p["values"]["users.arrivals.poisson"].split("/")[0])
+                 for p in figures["shown"]]
+        self.assertEqual(len(rates), 11)
+        self.assertEqual(rates, sorted(rates, reverse=True))
+        self.assertEqual((rates[0], rates[-1]), (200, 50))
+        self.assertIn("costs more than", self.told(many, "--no-calibration"))
+
+    def test_divisions_where_they_matter(self):
+        one = "One replication, its model divided among ranks"
+        for more, there in (([], False), (["--ranks", "32"], False), (["--ranks", "33"], True),
+                            (["--divide"], True), (["--ranks-per-replication", "2"], True),
+                            (["--partition", "block"], True), (["--set", "sweep={}"], True)):
+            told = self.told(STABLE, "--no-calibration", *more)
+            self.assertEqual(one in told, there, more)
+        # Places are those of the configuration.
+        self.assertIn("study.yaml:9", self.told(STABLE, "--no-calibration", "--divide"))
+
+    def test_no_calibration_is_the_same_every_time(self):
+        self.assertEqual(self.told(STABLE, "--no-calibration", "--ranks", "3", "--divide"),
+                         self.told(STABLE, "--no-calibration", "--ranks", "3", "--divide"))
+
+    def test_models_that_end_before_their_time(self):
+        self.assertIn("The study: stuck, events go on without time passing",
+                      self.squall("plan", HERE.parent / "parallel/stuck.yaml")[0])
+        told = self.told(STORM_SWEEP, "--set", "failure_budget.threshold=10%")
+        self.assertRegex(told, r"\nPoints? 6\b.*: the failure budget is spent")
+
+        limited = self.figures(STABLE, "--set", "event_limit=1000")
+        self.assertEqual({run["stuck"] for run in limited["calibration"]}, {False})
+        self.assertEqual({p["events"] for p in limited["shown"] if p["ran"]}, {1000})
+
+    def test_nothing_is_written(self):
+        self.told(STABLE)
+        self.assertEqual(self.files(), ["study.yaml"])
+
+    def test_mistakes(self):
+        (self.folder / "study.yaml").write_text(STABLE.replace("[8, 16]", "[8, 0]"))
+        told, complaint = self.squall("plan", "study.yaml", status=2)
+        self.assertEqual(told, "")
+        self.assertIn("study.yaml:12:24: entities.web.concurrency: 0 is below 1", complaint)
+        for shards in ("0", "some"):
+            complaint = self.squall("plan", "study.yaml", "--shards", shards, status=2)[1]
+            self.assertIn("--shards takes a whole number from 1", complaint)
+
 
 class Plan(OutsideTest):
     def plan(self, study, *more):
-        """What plan says of a configuration, a text or a file."""
+        """What plan says of a configuration, a text or a file, of no machine in particular."""
+        more = ("--no-calibration", *more)
         if isinstance(study, str):
             (self.folder / "study.yaml").write_text(study)
             told, complaints = self.squall("plan", "study.yaml", *more)

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <inttypes.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
 #include "base/units.h"
-#include "cli/plan.h"
+#include "cli/plan_division.h"
+#include "cli/plan_words.h"
 #include "cli/table.h"
+#include "experiment/forecast.h"
 #include "model/graph.h"
 #include "parallel/fans.h"
 #include "parallel/lookahead.h"
 
 enum {
-    ENTITY_BYTES = 700, /* of an entity with its statistics, about: squall bench idle */
-    PAIRS_MOST = 8,     /* pairs of groups that are named */
+    PAIRS_MOST = 8, /* pairs of groups that are named */
     NAME_ROOM = STUDY_LONGEST_NAME + 16
 };
 
@@ -96,7 +96,7 @@ static int by_wires(const void *a, const void *b)
 }
 
 /* Wires lie in the order of their senders, so that a group's are found together. */
-static struct glue *find_glue(const struct plan *p, size_t *n)
+static struct glue *find_glue(const struct plan_division *p, size_t *n)
 {
     const struct blueprint *b = &p->study->blueprint;
     sim_time *floors = spec_floors(b);
@@ -132,7 +132,7 @@ static struct glue *find_glue(const struct plan *p, size_t *n)
     return all;
 }
 
-static void print_glue(const struct plan *p)
+static void print_glue(const struct plan_division *p)
 {
     const struct blueprint *b = &p->study->blueprint;
     size_t n;
@@ -162,64 +162,6 @@ static void print_glue(const struct plan *p)
 
 /* --- head --------------------------------------------------------------------------------- */
 
-static void line(const char *label, const char *text)
-{
-    printf("  %-14s%s\n", label, text);
-}
-
-/* A unit, and from where on it is used. */
-struct scale {
-    double from, worth;
-    const char *unit;
-};
-
-/* The scales fall, and the last is for whatever is left. */
-static const char *scaled(double value, const struct scale *s, struct arena *arena)
-{
-    while (value < s->from) {
-        s++;
-    }
-    double shown = value / s->worth;
-    if (value == 0.0) {
-        return arena_format(arena, "0 %s", s->unit);
-    }
-    return arena_format(arena, "%.*f %s", shown < 9.95 ? 1 : 0, shown, s->unit);
-}
-
-const char *plan_seconds(double s, struct arena *arena)
-{
-    static const struct scale scales[] = {
-        {172800.0, 86400.0, "days"}, {7200.0, 3600.0, "h"}, {120.0, 60.0, "min"}, {1.0, 1.0, "s"},
-        {1e-3, 1e-3, "ms"},          {1e-6, 1e-6, "us"},    {0.0, 1e-9, "ns"}};
-    return scaled(s, scales, arena);
-}
-
-static const char *bytes(double n, struct arena *arena)
-{
-    static const struct scale scales[] = {
-        {1e9, 1e9, "GB"}, {1e6, 1e6, "MB"}, {1e3, 1e3, "kB"}, {0.0, 1.0, "B"}};
-    return scaled(n, scales, arena);
-}
-
-void plan_say(struct arena *a, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    char text[2000];
-    vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-    int column = 0;
-    puts("");
-    char *rest = arena_copy(a, text), *word;
-    while ((word = strsep(&rest, " "))) {
-        int length = (int)strlen(word);
-        bool wraps = column > 0 && column + 1 + length > TABLE_WIDTH;
-        printf("%s%s", wraps ? "\n" : column > 0 ? " " : "", word);
-        column = (wraps || column == 0 ? 0 : column + 1) + length;
-    }
-    puts("");
-}
-
 static const char *percent(double share, struct arena *arena)
 {
     double value = 100.0 * share;
@@ -239,55 +181,56 @@ static uint64_t count_watched(const struct budget_plan *budget)
     return n;
 }
 
-static void print_pieces(const struct plan *p, struct arena *a)
+static void print_pieces(const struct plan_division *p, struct arena *a)
 {
     const struct plan_pieces *c = &p->pieces;
     uint32_t n = p->study->blueprint.n_entities;
     const char *label = "pieces", *number = arena_format(a, "%" PRIu32 ": ", c->n);
     if (c->joints > 0) {
-        line(label,
-             arena_format(a, "%s%" PRIu32 " wires without delay join entities", number, c->joints));
+        plan_line(label, arena_format(a, "%s%" PRIu32 " wires without delay join entities", number,
+                                      c->joints));
         label = number = "";
     }
     uint64_t watched = count_watched(&p->study->blueprint.budget);
     if (watched > 1) {
-        line(label, arena_format(a, "%sthe failure budget keeps %" PRIu64 " entities together",
-                                 number, watched));
+        plan_line(label, arena_format(a, "%sthe failure budget keeps %" PRIu64 " entities together",
+                                      number, watched));
         label = "";
     }
     if (*label) {
-        line(label, "as many as entities: every wire takes time");
+        plan_line(label, "as many as entities: every wire takes time");
         return;
     }
-    line("",
-         arena_format(a, "the largest has %" PRIu32 " of %" PRIu32 " entities and %s of the events",
+    plan_line("", arena_format(
+                      a, "the largest has %" PRIu32 " of %" PRIu32 " entities and %s of the events",
                       c->entities, n, percent(c->share, a)));
 }
 
-static void print_head(const struct plan *p, struct arena *a)
+static void print_head(const struct plan_division *p, struct arena *a)
 {
-    const struct study_settings *s = &p->study->settings;
+    static const char *const sources[] = {
+        [PLAN_EXPECTED] = "as expected without retries",
+        [PLAN_CALIBRATED] = "without retries, but these are in the time, which was measured",
+        [PLAN_PROFILED] = "both measured"};
     const struct blueprint *b = &p->study->blueprint;
     double each = sizeof *b->wires * (double)b->n_wires + sizeof *b->ports * (double)b->n_ports;
-    printf("%s (%s)\n", s->name, p->path);
-    line("model", arena_format(a, "%" PRIu32 " entities in %" PRIu32 " group%s, %" PRIu32 " wire%s",
-                               b->n_entities, b->n_groups, b->n_groups == 1 ? "" : "s", b->n_wires,
-                               b->n_wires == 1 ? "" : "s"));
-    line("study",
-         arena_format(a, "%" PRId64 " replication%s of %s, on one rank about %s each",
-                      s->replications.max, s->replications.max == 1 ? "" : "s",
-                      units_write_duration(s->duration).text, plan_seconds(plan_alone_s(p), a)));
-    line("events", arena_format(a, "%.3g a simulated second, %.3g ns each (%s)", p->flow.total,
-                                p->machine.event,
-                                p->profiled ? "both measured" : "as expected without retries"));
-    line("memory", arena_format(a, "%s for wires on every rank; %s for entities, among all ranks",
-                                bytes(each, a), bytes(ENTITY_BYTES * (double)b->n_entities, a)));
+    plan_say("%s", p->question->title);
+    plan_line("model",
+              arena_format(a, "%" PRIu32 " entities in %" PRIu32 " group%s, %" PRIu32 " wire%s",
+                           b->n_entities, b->n_groups, b->n_groups == 1 ? "" : "s", b->n_wires,
+                           b->n_wires == 1 ? "" : "s"));
+    plan_line("events", arena_format(a, "%.3g a simulated second, %.3g ns each (%s)", p->flow.total,
+                                     p->machine.event, sources[p->source]));
+    plan_line("memory",
+              arena_format(a, "%s for wires on every rank; %s for entities, among all ranks",
+                           plan_bytes(each, a),
+                           plan_bytes(FORECAST_ENTITY_BYTES * (double)b->n_entities, a)));
     print_pieces(p, a);
 }
 
 /* --- divisions ---------------------------------------------------------------------------- */
 
-static void print_row(const struct plan *p, const struct plan_row *r, struct table *t)
+static void print_row(const struct plan_division *p, const struct plan_row *r, struct table *t)
 {
     struct arena *a = &t->memory;
     bool cut = r->lookahead != SIM_TIME_NEVER;
@@ -307,7 +250,7 @@ static void print_row(const struct plan *p, const struct plan_row *r, struct tab
     }
 }
 
-static void print_rows(const struct plan *p, struct arena *a)
+static void print_rows(const struct plan_division *p)
 {
     static const char *const heads[] = {"entities",  "events", "cut",        "remote",
                                         "lookahead", "window", "efficiency", "speed-up"};
@@ -329,7 +272,6 @@ static void print_rows(const struct plan *p, struct arena *a)
     table_print(&t, stdout);
     table_close(&t);
     plan_say(
-        a,
         "Entities and events: of the rank that has most. Cut: wires between ranks. Remote: the "
         "share of messages that they carry. Lookahead: how far a rank may run ahead of the "
         "others at a time. Window: how many events it has in that. Efficiency: the speed-up "
@@ -339,7 +281,7 @@ static void print_rows(const struct plan *p, struct arena *a)
 }
 
 /* What the lookahead comes from, once for rows in which that is the same. */
-static void print_limits(const struct plan *p, struct arena *a)
+static void print_limits(const struct plan_division *p, struct arena *a)
 {
     const char *last = "";
     for (const struct plan_row *r = p->rows; r < p->rows + p->n_rows; r++) {
@@ -351,7 +293,7 @@ static void print_limits(const struct plan *p, struct arena *a)
         const char *key = arena_format(a, "%s %s", lookahead, place);
         if (strcmp(key, last) != 0) {
             bool joins = r->components < p->pieces.n;
-            plan_say(a, "Lookahead from %" PRIu32 " ranks on: %s, by %s%s%s%s%s%s", r->ranks,
+            plan_say("Lookahead from %" PRIu32 " ranks on: %s, by %s%s%s%s%s%s", r->ranks,
                      lookahead, plan_wire(&p->study->blueprint, r->limit, a), place[0] ? " (" : "",
                      place, place[0] ? ")" : "",
                      joins ? "; no wire is cut that is faster than " : "",
@@ -374,7 +316,7 @@ static bool differs(const sim_time *d, uint32_t parts)
 /* How soon parts can affect each other, over other parts as well; on the diagonal, a part itself
  * by way of others (there and back). Of the last division that is small enough; where all are
  * alike, the table of divisions has said it. */
-static void print_matrix(const struct plan *p)
+static void print_matrix(const struct plan_division *p)
 {
     int last = p->n_rows;
     while (last > 0 && (!p->rows[last - 1].part_of || p->rows[last - 1].limit == WIRE_NONE)) {
@@ -408,7 +350,7 @@ static void print_matrix(const struct plan *p)
     free(d);
 }
 
-void plan_print(const struct plan *p)
+void plan_division_print(const struct plan_division *p)
 {
     struct arena memory = {0};
     print_head(p, &memory);
@@ -416,7 +358,7 @@ void plan_print(const struct plan *p)
         print_glue(p);
     }
     if (p->n_rows > 0) {
-        print_rows(p, &memory);
+        print_rows(p);
         print_limits(p, &memory);
         print_matrix(p);
     }
