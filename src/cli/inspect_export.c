@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "cli/inspect.h"
-#include "cli/json.h"
 
 static void print_csv_text(const char *text)
 {
@@ -26,14 +26,14 @@ static void print_csv_text(const char *text)
 static void print_json_text(const char *name, const char *text)
 {
     printf("\"%s\": ", name);
-    json_text(text);
+    json_text(stdout, text);
     fputs(", ", stdout);
 }
 
 static void print_json_number(const char *name, double value)
 {
     printf("\"%s\": ", name);
-    json_number(value);
+    json_real(stdout, value);
 }
 
 /* What is not a number is left empty. */

@@ -8,13 +8,13 @@
 #include <stdio.h>
 
 #include "base/simtime.h"
-#include "cli/json.h"
+#include "base/json.h"
 #include "cli/plan.h"
 
 static void number(const char *name, double value)
 {
     printf("\"%s\": ", name);
-    json_number(value);
+    json_real(stdout, value);
 }
 
 /* 0 stands for what is not known. */
@@ -29,11 +29,11 @@ static void print_axes(const struct sweep *s)
     for (uint32_t i = 0; i < s->n_axes; i++) {
         const struct axis *axis = &s->axes[i];
         fputs(i > 0 ? ",\n  {\"path\": " : "\n  {\"path\": ", stdout);
-        json_text(axis->path);
+        json_text(stdout, axis->path);
         printf(", \"values\": %" PRIu64 ", \"first\": ", axis->n);
-        json_text(axis->texts[0]);
+        json_text(stdout, axis->texts[0]);
         fputs(", \"last\": ", stdout);
-        json_text(axis->texts[axis->n - 1]);
+        json_text(stdout, axis->texts[axis->n - 1]);
         putchar('}');
     }
     puts("],");
@@ -92,9 +92,9 @@ static void print_point(const struct plan *p, uint64_t point)
     printf("{\"point\": %" PRIu64 ", \"values\": {", point);
     for (uint32_t i = 0; i < s->n_axes; i++) {
         fputs(i > 0 ? ", " : "", stdout);
-        json_text(s->axes[i].path);
+        json_text(stdout, s->axes[i].path);
         fputs(": ", stdout);
-        json_text(s->axes[i].texts[sweep_value(s, point, i)]);
+        json_text(stdout, s->axes[i].texts[sweep_value(s, point, i)]);
     }
     fputs("}, ", stdout);
     number("expected_events", f->expected);
@@ -111,9 +111,9 @@ void plan_study_json(const struct plan *p)
 {
     const struct forecast *f = &p->forecast;
     fputs("{\"study\": ", stdout);
-    json_text(p->points.held->settings.name);
+    json_text(stdout, p->points.held->settings.name);
     fputs(", \"config\": ", stdout);
-    json_text(p->path);
+    json_text(stdout, p->path);
     printf(",\n \"points\": %" PRIu64 ", \"replications\": %" PRIu64 ", \"tasks\": %" PRIu64
            ", \"at_most\": %s,\n",
            f->n, f->replications, forecast_tasks(f), f->at_most ? "true" : "false");

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/json.h"
 #include "base/units.h"
 #include "config/form.h"
 #include "config/yaml.h"
@@ -319,21 +320,6 @@ void reference_markdown(const struct reference_item *item, int level, FILE *out)
 
 /* JSON Schema. */
 
-static void json_text(const char *text, FILE *out)
-{
-    putc('"', out);
-    for (; *text; text++) {
-        unsigned char c = (unsigned char)*text;
-        if (c < 0x20) {
-            fprintf(out, "\\u%04x", c);
-        } else {
-            fputs(c == '"' || c == '\\' ? "\\" : "", out);
-            putc(c, out);
-        }
-    }
-    putc('"', out);
-}
-
 static bool is_json_number(const char *text)
 {
     const char *digits = "0123456789";
@@ -364,14 +350,14 @@ static void json_node(const struct node *n, FILE *out)
         if (bare) {
             fputs(n->text, out);
         } else {
-            json_text(n->text, out);
+            json_text(out, n->text);
         }
         return;
     }
     putc(n->kind == NODE_MAPPING ? '{' : '[', out);
     for (const struct node *c = n->first; c; c = c->next) {
         if (c->key) {
-            json_text(c->key, out);
+            json_text(out, c->key);
             fputs(": ", out);
         }
         json_node(c, out);
@@ -423,12 +409,12 @@ static void json_number(const struct param_spec *row, FILE *out)
         fprintf(out, ", \"maximum\": %s", units_write_real(bare_bound(row, row->high), "1").text);
     }
     fputs("}, {\"type\": \"string\", \"pattern\": ", out);
-    json_text(units_pattern(unit_of(row), &arena), out);
+    json_text(out, units_pattern(unit_of(row), &arena));
     arena_close(&arena);
     putc('}', out);
     if (row->absent) {
         fputs(", {\"const\": ", out);
-        json_text(row->absent, out);
+        json_text(out, row->absent);
         putc('}', out);
     }
     putc(']', out);
@@ -439,7 +425,7 @@ static void json_enum(const char *const *words, FILE *out)
     fputs("{\"enum\": [", out);
     for (const char *const *w = words; *w; w++) {
         fputs(w == words ? "" : ", ", out);
-        json_text(*w, out);
+        json_text(out, *w);
     }
     fputs("]}", out);
 }
@@ -448,9 +434,9 @@ static void json_enum(const char *const *words, FILE *out)
 static void json_absent(const char *name, FILE *out)
 {
     fputs(", {\"const\": ", out);
-    json_text(name, out);
+    json_text(out, name);
     fputs("}, {\"type\": \"object\", \"properties\": {\"kind\": {\"const\": ", out);
-    json_text(name, out);
+    json_text(out, name);
     fputs("}}, \"required\": [\"kind\"], \"additionalProperties\": false}", out);
 }
 
@@ -517,7 +503,7 @@ void reference_json_value(const struct param_spec *row, FILE *out)
 {
     putc('{', out);
     fputs("\"description\": ", out);
-    json_text(row->doc, out);
+    json_text(out, row->doc);
     json_default(row, out);
     fputs(", ", out);
     json_kind(row, out);
@@ -540,7 +526,7 @@ static void object_open(struct json_object *o)
 static void object_key(struct json_object *o, const char *key)
 {
     fputs(o->any ? ", " : "", o->out);
-    json_text(key, o->out);
+    json_text(o->out, key);
     fputs(": ", o->out);
     o->any = true;
 }
@@ -549,7 +535,7 @@ static void object_const(struct json_object *o, const char *key, const char *wor
 {
     object_key(o, key);
     fputs("{\"const\": ", o->out);
-    json_text(word, o->out);
+    json_text(o->out, word);
     putc('}', o->out);
 }
 
@@ -568,7 +554,7 @@ static bool put_required(const struct param_spec *rows, bool any, FILE *out)
     for (; rows && rows->name; rows++) {
         if (!rows->fallback && rows->kind != PARAM_KEY) {
             fputs(any ? ", " : "", out);
-            json_text(rows->name, out);
+            json_text(out, rows->name);
             any = true;
         }
     }
@@ -592,7 +578,7 @@ static void object_close(struct json_object *o, const char *key,
           o->out);
     bool any = false;
     if (key) {
-        json_text(key, o->out);
+        json_text(o->out, key);
         any = true;
     }
     for (; *sets; sets++) {
@@ -639,7 +625,7 @@ static void json_positional(const struct schema *schema, FILE *out)
 static void json_schema(const struct schema *schema, FILE *out)
 {
     fputs("{\"description\": ", out);
-    json_text(schema->summary, out);
+    json_text(out, schema->summary);
     fputs(", \"anyOf\": [", out);
     reference_json_block((const struct schema *[]){schema, NULL}, NULL, NULL, out);
     if (schema->shorthand) {
@@ -686,7 +672,7 @@ static void json_choice(const struct choice *choice, FILE *out)
 {
     bool any = false;
     fputs("{\"description\": ", out);
-    json_text(choice->summary, out);
+    json_text(out, choice->summary);
     fputs(", \"anyOf\": [", out);
     for (const struct alternative *a = choice->alternatives; a->name; a++) {
         if (a->absent) {
@@ -697,7 +683,7 @@ static void json_choice(const struct choice *choice, FILE *out)
         any = true;
         if (form_all_optional(a->rows)) {
             fputs(", {\"const\": ", out);
-            json_text(a->name, out);
+            json_text(out, a->name);
             putc('}', out);
         }
     }
@@ -713,7 +699,7 @@ static void json_choice(const struct choice *choice, FILE *out)
 void reference_json_defs(const struct reference *r, FILE *out)
 {
     for (const struct reference_item *i = r->first; i; i = i->next) {
-        json_text(anchor(name_of(i), r->arena), out);
+        json_text(out, anchor(name_of(i), r->arena));
         fputs(": ", out);
         if (i->schema) {
             json_schema(i->schema, out);
