@@ -22,15 +22,6 @@ static const char *part_text(struct arena *memory, uint64_t number, uint64_t of)
     return of ? arena_format(memory, "%" PRIu64 " of %" PRIu64, number, of) : "-";
 }
 
-/* "81", "70[3]" of an array. */
-static const char *job_text(struct arena *memory, const struct journal_session *s)
-{
-    if (s->slurm_array_task[0]) {
-        return arena_format(memory, "%s[%s]", s->slurm_array_job, s->slurm_array_task);
-    }
-    return s->slurm_job[0] ? s->slurm_job : "-";
-}
-
 static void put_session(struct table *t, struct arena *memory, const struct journal_session *s,
                         const struct share *share)
 {
@@ -41,7 +32,8 @@ static void put_session(struct table *t, struct arena *memory, const struct jour
     table_text(t, arena_format(memory, "%" PRIu64, share->replications));
     table_figure(t, (double)share->wall_ns, NAN, "ns", "");
     table_text(t, part_text(memory, s->shard, s->shards));
-    table_text(t, job_text(memory, s));
+    const char *job = journal_session_job(s, memory);
+    table_text(t, job[0] ? job : "-");
     table_text(t, arena_format(memory, "%s (%s)", s->software, s->git));
 }
 

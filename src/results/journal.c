@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -239,7 +238,7 @@ static bool open_locked(struct journal *j, struct results_error *e)
                             errno == ENOENT ? "; was the journal deleted or moved meanwhile?"
                                             : "; see that it is a file that you may write");
     }
-    if (flock(j->fd, LOCK_EX | LOCK_NB) == 0) {
+    if (journal_lock(j->fd)) {
         return true;
     }
     if (errno == EWOULDBLOCK) {
@@ -292,7 +291,7 @@ static bool remove_file(int dir_fd, const char *dir, const char *name, struct re
 {
     int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC);
     bool ok = fd >= 0 || results_fail(e, "cannot open %s/%s: %s", dir, name, strerror(errno));
-    if (ok && flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    if (ok && !journal_lock(fd)) {
         ok = results_fail(e, "%s is in use: a run of this study is under way", dir);
     }
     if (ok && unlinkat(dir_fd, name, 0) != 0) {

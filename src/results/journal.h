@@ -39,6 +39,7 @@
 #include "results/error.h"
 #include "results/journal_session.h"
 #include "results/meta.h"
+#include "results/record.h"
 
 struct journal; /* one file, open for appending */
 
@@ -87,8 +88,10 @@ struct journal_entry {
     uint64_t size;      /* [B] of the payload */
     uint64_t note_size; /* [B] */
     uint32_t file;
-    uint32_t crc;     /* of the payload */
-    uint32_t session; /* in which it was written, JOURNAL_NO_SESSION: that was damaged */
+    uint32_t crc;           /* of the payload */
+    uint32_t session;       /* in which it was written, JOURNAL_NO_SESSION: that was damaged */
+    enum run_status status; /* as its record says; RUN_STATUSES: the payload is no record */
+    uint64_t events;        /* likewise */
 };
 #define JOURNAL_NO_SESSION UINT32_MAX
 
@@ -100,6 +103,7 @@ struct journal_index {
     size_t n_sessions;
     struct arena memory;        /* texts of the sessions */
     struct journal_file *files; /* owned */
+    bool glance;
     size_t n_files, n_open;
     uint64_t torn;       /* [B] at ends of files, passed over */
     uint64_t damaged;    /* frames passed over */
@@ -113,6 +117,22 @@ struct journal_index {
 bool journal_scan(const char *const *dirs, size_t n_dirs, uint64_t plan_hash,
                   struct journal_index *index, struct results_error *e);
 void journal_index_close(struct journal_index *index);
+
+/* Likewise for whoever only counts what is there, perhaps while it is being written: of payloads
+ * only the beginning is read and nothing is checked, and two records of one replication are not
+ * compared. Tells also which files are being written. */
+bool journal_glance(const char *const *dirs, size_t n_dirs, uint64_t plan_hash,
+                    struct journal_index *index, struct results_error *e);
+
+/* A file of an index. */
+struct journal_file_look {
+    const char *path;
+    size_t dir;       /* which of the directories it is in */
+    uint32_t session; /* the last that went on with it, or JOURNAL_NO_SESSION */
+    bool at_work;     /* by a glance: somebody is writing it */
+    int64_t changed;  /* [s] UTC, since 1970: when it was last written */
+};
+struct journal_file_look journal_file_look(const struct journal_index *index, size_t file);
 
 /* Where (point, replication) is in the index, or index->n: it was not run. */
 size_t journal_find(const struct journal_index *index, uint64_t point, uint64_t replication);

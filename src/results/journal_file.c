@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
+#include <sys/file.h>
+#include <time.h>
 #include <unistd.h>
 
 void journal_head_put(const struct journal_head *head, struct buffer *to)
@@ -64,6 +66,27 @@ bool journal_is_file_name(const char *name)
 {
     size_t n = strlen(name), m = strlen(JOURNAL_SUFFIX);
     return n > m && strcmp(name + n - m, JOURNAL_SUFFIX) == 0;
+}
+
+bool journal_lock(int fd)
+{
+    enum { TRIES = 20, PAUSE_NS = 5000000 };
+    for (int i = 1; flock(fd, LOCK_EX | LOCK_NB) != 0; i++) {
+        if (errno != EWOULDBLOCK || i == TRIES) {
+            return false;
+        }
+        nanosleep(&(struct timespec){.tv_nsec = PAUSE_NS}, NULL);
+    }
+    return true;
+}
+
+bool journal_is_locked(int fd)
+{
+    if (flock(fd, LOCK_SH | LOCK_NB) != 0) {
+        return errno == EWOULDBLOCK;
+    }
+    flock(fd, LOCK_UN);
+    return false;
 }
 
 static enum journal_state wrong(struct results_error *e, const char *path, const char *why)
@@ -209,6 +232,31 @@ enum journal_state journal_frame_read(int fd, const char *path, uint64_t offset,
                    crc32c(payload->data + frame->size, frame->note_size) == frame->note_crc
                ? JOURNAL_WHOLE
                : JOURNAL_DAMAGED;
+}
+
+enum journal_state journal_frame_peek(int fd, const char *path, uint64_t offset, uint64_t file_size,
+                                      size_t most, struct journal_frame *frame,
+                                      struct buffer *payload, struct results_error *e)
+{
+    uint64_t left = file_size - offset, n = JOURNAL_FRAME + (uint64_t)most;
+    n = n < left ? n : left;
+    payload->size = 0;
+    buffer_reserve(payload, (size_t)n);
+    if (n < JOURNAL_FRAME) {
+        return JOURNAL_TORN;
+    }
+    if (!journal_pread(fd, payload->data, n, offset)) {
+        return unread(e, path);
+    }
+    left -= JOURNAL_FRAME;
+    if (!get_frame(payload->data, frame) || frame->size > left ||
+        frame->note_size > left - frame->size) {
+        return JOURNAL_TORN;
+    }
+    n -= JOURNAL_FRAME;
+    payload->size = (size_t)(n < frame->size ? n : frame->size);
+    memmove(payload->data, payload->data + JOURNAL_FRAME, payload->size);
+    return JOURNAL_WHOLE;
 }
 
 enum journal_state journal_frame_seek(int fd, const char *path, uint64_t *at, uint64_t file_size,

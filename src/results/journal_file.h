@@ -67,6 +67,11 @@ enum journal_state journal_frame_read(int fd, const char *path, uint64_t offset,
                                       struct journal_frame *frame, struct buffer *payload,
                                       struct results_error *e);
 
+/* Reads the frame at `offset` and at most `most` bytes of its payload, which are not checked. */
+enum journal_state journal_frame_peek(int fd, const char *path, uint64_t offset, uint64_t file_size,
+                                      size_t most, struct journal_frame *frame,
+                                      struct buffer *payload, struct results_error *e);
+
 /* Where no frame is at `*at`: moves on to the next one that has a sound header. TORN: there is
  * none, and `*at` stays. */
 enum journal_state journal_frame_seek(int fd, const char *path, uint64_t *at, uint64_t file_size,
@@ -74,6 +79,13 @@ enum journal_state journal_frame_seek(int fd, const char *path, uint64_t *at, ui
 
 /* Whether this is what a file in a journal's directory is called. */
 bool journal_is_file_name(const char *name);
+
+/* Keeps an open file from others who want to write it. Whoever looks whether it is being written
+ * (journal_is_locked) is in the way for a moment, and is waited for. False with errno. */
+bool journal_lock(int fd);
+
+/* Whether another process keeps the file; false also where that cannot be known. */
+bool journal_is_locked(int fd);
 
 /* Reads exactly `size` bytes at `offset`. False with errno, 0 at the end of the file. */
 bool journal_pread(int fd, void *to, uint64_t size, uint64_t offset);

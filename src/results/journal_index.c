@@ -14,11 +14,13 @@
 #include "results/journal_file.h"
 #include "results/record.h"
 
+enum { HEAD_MOST = 128 }; /* [B] of a record that hold its head, and more */
 enum { MOST_OPEN = 128 }; /* files held open for reading: well below the usual limit of 1024 */
 
 struct journal_file {
-    char *path; /* owned */
-    int fd;     /* -1: not open */
+    char *path;                    /* owned */
+    int fd;                        /* -1: not open */
+    struct journal_file_look look; /* without the path */
 };
 
 static void *grow(void *old, size_t n, size_t size)
@@ -61,7 +63,8 @@ static int by_path(const void *a, const void *b)
 }
 
 /* Adds the journal files of a directory, in the order of their names. */
-static bool list_files(struct journal_index *index, const char *dir, struct results_error *e)
+static bool list_files(struct journal_index *index, const char *dir, size_t place,
+                       struct results_error *e)
 {
     DIR *d = opendir(dir);
     if (!d) {
@@ -78,6 +81,7 @@ static bool list_files(struct journal_index *index, const char *dir, struct resu
             index->files = grow(index->files, index->n_files, sizeof *index->files);
             f = &index->files[index->n_files++];
             f->fd = -1;
+            f->look = (struct journal_file_look){.dir = place, .session = JOURNAL_NO_SESSION};
             CHECK(asprintf(&f->path, "%s/%s", dir, entry->d_name) > 0, "out of memory for a path");
         }
     }
@@ -88,19 +92,26 @@ static bool list_files(struct journal_index *index, const char *dir, struct resu
     return true;
 }
 
+/* `payload` may be the beginning of it. */
 static void add_entry(struct journal_index *index, const struct journal_frame *frame, uint32_t file,
-                      uint64_t at, uint32_t session)
+                      uint64_t at, uint32_t session, const struct buffer *payload)
 {
+    struct results_error unwanted = {""};
+    struct record_head head;
+    bool known = record_head_decode(payload->data, payload->size, &head, &unwanted);
     index->entries = grow(index->entries, index->n, sizeof *index->entries);
-    index->entries[index->n++] = (struct journal_entry){.point = frame->point,
-                                                        .replication = frame->replication,
-                                                        .wall_ns = frame->wall_ns,
-                                                        .offset = at + JOURNAL_FRAME,
-                                                        .size = frame->size,
-                                                        .note_size = frame->note_size,
-                                                        .file = file,
-                                                        .crc = frame->crc,
-                                                        .session = session};
+    index->entries[index->n++] =
+        (struct journal_entry){.point = frame->point,
+                               .replication = frame->replication,
+                               .wall_ns = frame->wall_ns,
+                               .offset = at + JOURNAL_FRAME,
+                               .size = frame->size,
+                               .note_size = frame->note_size,
+                               .file = file,
+                               .crc = frame->crc,
+                               .session = session,
+                               .status = known ? head.status : RUN_STATUSES,
+                               .events = known ? head.events : 0};
 }
 
 /* Returns the session's place. */
@@ -127,20 +138,34 @@ static void take_frame(struct journal_index *index, const struct journal_frame *
     if (frame->kind == JOURNAL_SESSION) {
         *session = whole ? add_session(index, payload) : JOURNAL_NO_SESSION;
     } else if (frame->kind == JOURNAL_RECORD && whole) {
-        add_entry(index, frame, file, at, *session);
+        add_entry(index, frame, file, at, *session, payload);
     }
+}
+
+static enum journal_state next_frame(const struct journal_index *index,
+                                     const struct journal_file *f, uint64_t at, uint64_t file_size,
+                                     struct journal_frame *frame, struct buffer *payload,
+                                     struct results_error *e)
+{
+    if (index->glance) {
+        enum journal_state state =
+            journal_frame_peek(f->fd, f->path, at, file_size, HEAD_MOST, frame, payload, e);
+        if (state != JOURNAL_WHOLE || frame->kind == JOURNAL_RECORD) {
+            return state;
+        }
+    }
+    return journal_frame_read(f->fd, f->path, at, file_size, frame, payload, e);
 }
 
 static bool scan_frames(struct journal_index *index, uint32_t file, uint64_t start,
                         uint64_t file_size, struct buffer *payload, struct results_error *e)
 {
-    const struct journal_file *f = &index->files[file];
+    struct journal_file *f = &index->files[file];
     uint32_t session = JOURNAL_NO_SESSION;
     uint64_t at = start;
     while (at < file_size) {
         struct journal_frame frame;
-        enum journal_state state =
-            journal_frame_read(f->fd, f->path, at, file_size, &frame, payload, e);
+        enum journal_state state = next_frame(index, f, at, file_size, &frame, payload, e);
         if (state == JOURNAL_WHOLE || state == JOURNAL_DAMAGED) {
             take_frame(index, &frame, state, file, at, payload, &session);
             at += journal_frame_length(&frame);
@@ -160,6 +185,7 @@ static bool scan_frames(struct journal_index *index, uint32_t file, uint64_t sta
         index->damaged++;
         session = JOURNAL_NO_SESSION; /* what was lost may have been the next one */
     }
+    f->look.session = session;
     return true;
 }
 
@@ -169,11 +195,14 @@ static bool scan_file(struct journal_index *index, uint32_t file, uint64_t plan_
     if (!file_open(index, file, e)) {
         return false;
     }
-    const struct journal_file *f = &index->files[file];
+    struct journal_file *f = &index->files[file];
     struct stat status;
+    /* Looked at first: of a file that is at rest, all is then read. */
+    f->look.at_work = index->glance && journal_is_locked(f->fd);
     if (fstat(f->fd, &status) != 0) {
         return results_fail(e, "cannot read %s: %s", f->path, strerror(errno));
     }
+    f->look.changed = (int64_t)status.st_mtime;
     uint64_t size = (uint64_t)status.st_size;
     struct journal_head head;
     enum journal_state state = journal_head_read(f->fd, f->path, size, &head, scratch, e);
@@ -250,8 +279,9 @@ static bool drop_duplicates(struct journal_index *index, struct results_error *e
     size_t kept = 0;
     for (size_t i = 0; i < index->n; i++) {
         if (kept > 0 && same_place(&index->entries[kept - 1], &index->entries[i])) {
-            bool later;
-            if (!compare(index, kept - 1, i, &later, e)) {
+            bool later = index->entries[kept - 1].status == RUN_WATCHDOG &&
+                         index->entries[i].status != RUN_WATCHDOG;
+            if (!index->glance && !compare(index, kept - 1, i, &later, e)) {
                 return false;
             }
             if (later) {
@@ -266,12 +296,11 @@ static bool drop_duplicates(struct journal_index *index, struct results_error *e
     return true;
 }
 
-bool journal_scan(const char *const *dirs, size_t n_dirs, uint64_t plan_hash,
-                  struct journal_index *index, struct results_error *e)
+static bool scan(const char *const *dirs, size_t n_dirs, uint64_t plan_hash,
+                 struct journal_index *index, struct results_error *e)
 {
-    *index = (struct journal_index){0};
     for (size_t i = 0; i < n_dirs; i++) {
-        if (!list_files(index, dirs[i], e)) {
+        if (!list_files(index, dirs[i], i, e)) {
             return false;
         }
     }
@@ -285,6 +314,27 @@ bool journal_scan(const char *const *dirs, size_t n_dirs, uint64_t plan_hash,
         qsort(index->entries, index->n, sizeof *index->entries, by_place);
     }
     return ok && drop_duplicates(index, e);
+}
+
+bool journal_scan(const char *const *dirs, size_t n_dirs, uint64_t plan_hash,
+                  struct journal_index *index, struct results_error *e)
+{
+    *index = (struct journal_index){.glance = false};
+    return scan(dirs, n_dirs, plan_hash, index, e);
+}
+
+bool journal_glance(const char *const *dirs, size_t n_dirs, uint64_t plan_hash,
+                    struct journal_index *index, struct results_error *e)
+{
+    *index = (struct journal_index){.glance = true};
+    return scan(dirs, n_dirs, plan_hash, index, e);
+}
+
+struct journal_file_look journal_file_look(const struct journal_index *index, size_t file)
+{
+    struct journal_file_look look = index->files[file].look;
+    look.path = index->files[file].path;
+    return look;
 }
 
 void journal_index_close(struct journal_index *index)
@@ -388,7 +438,7 @@ bool journal_meta(const char *dir, struct arena *arena, struct results_meta *met
 {
     struct journal_index index = {0};
     struct buffer scratch = {0};
-    bool ok = list_files(&index, dir, e) && first_meta(&index, dir, arena, meta, &scratch, e);
+    bool ok = list_files(&index, dir, 0, e) && first_meta(&index, dir, arena, meta, &scratch, e);
     buffer_close(&scratch);
     journal_index_close(&index);
     return ok;

@@ -54,6 +54,13 @@ uint64_t journal_session_number(const struct journal_session *s,
     return number;
 }
 
+const char *journal_session_job(const struct journal_session *s, struct arena *arena)
+{
+    return s->slurm_array_task[0]
+               ? arena_format(arena, "%s[%s]", s->slurm_array_job, s->slurm_array_task)
+               : arena_copy(arena, s->slurm_job);
+}
+
 void journal_session_put(const struct journal_session *s, struct buffer *to)
 {
     for (const struct journal_session_member *m = journal_session_members; m->name; m++) {
@@ -80,6 +87,18 @@ bool journal_session_get(struct bytes *from, struct arena *arena, struct journal
         }
     }
     return !from->bad && from->at == from->end;
+}
+
+struct journal_session journal_session_copy(const struct journal_session *s, struct arena *arena)
+{
+    struct journal_session copy = *s;
+    for (const struct journal_session_member *m = journal_session_members; m->name; m++) {
+        if (!m->unit) {
+            const char *text = arena_copy(arena, journal_session_text(s, m));
+            memcpy((char *)&copy + m->offset, &text, sizeof text);
+        }
+    }
+    return copy;
 }
 
 /* The 22nd field of /proc/self/stat; the second, the program's name, may hold anything but ends

@@ -42,11 +42,17 @@ const char *journal_session_text(const struct journal_session *s,
 uint64_t journal_session_number(const struct journal_session *s,
                                 const struct journal_session_member *m);
 
+/* The Slurm job: "81", "70[3]" of an array, "" outside of Slurm; in `arena`. */
+const char *journal_session_job(const struct journal_session *s, struct arena *arena);
+
 /* Texts where NULL stands for "". */
 void journal_session_put(const struct journal_session *s, struct buffer *to);
 
 /* Texts are copied into `arena`. False: these bytes are no session. */
 bool journal_session_get(struct bytes *from, struct arena *arena, struct journal_session *s);
+
+/* The same with texts in `arena`. */
+struct journal_session journal_session_copy(const struct journal_session *s, struct arena *arena);
 
 /* The session of this process, from the system and the environment; texts in `arena`. Ranks, shard
  * and `mpi` are the caller's to fill in. */
