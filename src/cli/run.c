@@ -19,10 +19,17 @@ enum {
     KEY_FORCE = 'f',
     KEY_RESUME = 0x100,
     KEY_SHARD,
-    KEY_RETRY
+    KEY_RETRY,
+    KEY_STATUS_FILE
 };
 
 enum { SHARDS_MOST = 1000000 };
+
+#define STATUS_FILE_OPTION \
+    { \
+        .name = "status-file", .key = KEY_STATUS_FILE, .arg = "FILE", \
+        .doc = "Keep a file that tells how far the run is, as OpenMetrics text" \
+    }
 
 struct run_options {
     struct run_request request;
@@ -63,6 +70,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case KEY_RESUME:
         o->request.resume = true;
         return 0;
+    case KEY_STATUS_FILE:
+        o->request.status_file = arg;
+        return 0;
     case KEY_SHARD:
         read_shard(arg, state, &o->request);
         return 0;
@@ -89,6 +99,7 @@ static const struct argp_option run_rows[] = {
      .doc = "Run only share I, from 1 on, of N, and leave its journal, NAME.shard-I-of-N.journal, "
             "for squall merge"},
     {.name = "quiet", .key = KEY_QUIET, .doc = "No progress line"},
+    STATUS_FILE_OPTION,
     LIMITS_OPTIONS,
     VERB_TEAM_OPTIONS,
     {.name = NULL}};
@@ -108,6 +119,7 @@ static const struct argp_option resume_rows[] = {
      .doc = "Run those again that --replication-limit or --memory-limit ended, and make the "
             "results anew"},
     {.name = "quiet", .key = KEY_QUIET, .doc = "No progress line"},
+    STATUS_FILE_OPTION,
     LIMITS_OPTIONS,
     VERB_TEAM_OPTIONS,
     {.name = NULL}};

@@ -52,6 +52,17 @@ bool agenda_has(const struct agenda_plan *plan, uint64_t task)
     return plan->shards == 0 || number % plan->shards == plan->shard - 1;
 }
 
+uint64_t agenda_tasks_at(const struct agenda_plan *plan, uint64_t point)
+{
+    uint64_t from = point * plan->n_replications, to = from + plan->n_replications;
+    if (plan->shards == 0 || kind_of(plan) != ALL) {
+        return agenda_has(plan, from) ? to - from : 0;
+    }
+    /* Of the tasks before `x`, (x + pad) / shards are in the shard. */
+    uint64_t pad = plan->shards - plan->shard;
+    return (to + pad) / plan->shards - (from + pad) / plan->shards;
+}
+
 /* --- the list of units that have something to do ------------------------------------------ */
 
 static void list(struct agenda *a, uint64_t unit)
@@ -114,16 +125,6 @@ static bool is_done(const struct agenda *a, uint64_t task)
     return a->done[task / 64] >> task % 64 & 1;
 }
 
-/* How many of the replications of a point are in the shard. */
-static uint64_t count_tasks(const struct agenda *a, uint64_t point)
-{
-    uint64_t n = 0, first = point * a->plan.n_replications;
-    for (uint64_t r = 0; r < a->plan.n_replications && a->plan.shards > 0; r++) {
-        n += agenda_has(&a->plan, first + r);
-    }
-    return a->plan.shards > 0 ? n : a->plan.n_replications;
-}
-
 static void open_stopping(const struct agenda *a, struct unit *u)
 {
     struct stopping_rule rules[GOALS_MOST];
@@ -163,7 +164,7 @@ static void open_unit(struct agenda *a, uint64_t unit)
     struct unit *u = &a->units[unit];
     bool ours = agenda_has(&a->plan, unit * a->points * a->plan.n_replications);
     if (a->kind == ALL) {
-        u->wanted = count_tasks(a, unit);
+        u->wanted = agenda_tasks_at(&a->plan, unit);
     } else if (ours && a->kind == STOPPING) {
         open_stopping(a, u);
     } else if (ours) {
@@ -460,6 +461,17 @@ void agenda_share(const struct agenda *a, uint32_t shard, uint32_t shards, uint6
             *done += a->units[u].over ? a->units[u].wanted : a->units[u].done;
         }
     }
+}
+
+uint64_t agenda_units(const struct agenda *a)
+{
+    return a->n_units;
+}
+
+uint64_t agenda_left(const struct agenda *a, uint64_t unit)
+{
+    const struct unit *u = &a->units[unit];
+    return u->over ? 0 : u->wanted > u->done ? u->wanted - u->done : 1;
 }
 
 uint64_t agenda_used(const struct agenda *a, uint64_t point)

@@ -46,6 +46,9 @@ void agenda_close(struct agenda *a);
 /* Whether a task is one of the plan's shard. */
 bool agenda_has(const struct agenda_plan *plan, uint64_t task);
 
+/* How many replications of a point are of the plan's shard, at most. */
+uint64_t agenda_tasks_at(const struct agenda_plan *plan, uint64_t point);
+
 /* A task is done, now or in an earlier run, with the value for each goal. Of a pilot the first
  * value is the warm-up [ns]. */
 void agenda_put(struct agenda *a, uint64_t task, const double values[GOALS_MOST]);
@@ -67,6 +70,11 @@ uint64_t agenda_done(const struct agenda *a);
 /* The same of a share of the tasks, as agenda_plan has it. */
 void agenda_share(const struct agenda *a, uint32_t shard, uint32_t shards, uint64_t *tasks,
                   uint64_t *done);
+
+/* How many units there are, and of a unit how many replications are still to be run, as it looks
+ * now: 0 when it is over. */
+uint64_t agenda_units(const struct agenda *a);
+uint64_t agenda_left(const struct agenda *a, uint64_t unit);
 
 /* How many replications of a point the results have: the first so many. Of an agenda that is over.
  */

@@ -2,91 +2,93 @@
 #include "experiment/progress.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
-#include <time.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "base/arena.h"
+
 static const double REDRAW_S = 0.2, LOG_FIRST_S = 10.0, LOG_S = 60.0;
+static const double UNITS_A_REDRAW = 1e5; /* more are looked at less often */
 
-static double now_s(void)
+void progress_open(struct progress *p, bool quiet)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+    *p = (struct progress){.quiet = quiet, .terminal = isatty(STDERR_FILENO)};
+    p->due = p->terminal ? REDRAW_S : LOG_FIRST_S;
 }
 
-void progress_open(struct progress *p, bool quiet, uint64_t before)
+char *progress_time(double seconds, char *text)
 {
-    double now = now_s();
-    *p = (struct progress){.quiet = quiet,
-                           .terminal = isatty(STDERR_FILENO),
-                           .before = before,
-                           .done = before,
-                           .began = now,
-                           .last = now};
-}
-
-static void print_eta(double seconds)
-{
-    uint64_t s = (uint64_t)(seconds + 0.5);
+    /* More is not known to the second, and hardly to the century. */
+    uint64_t s = seconds < 1e12 ? (uint64_t)(seconds + 0.5) : (uint64_t)1e12;
     if (s < 60) {
-        fprintf(stderr, ", %" PRIu64 " s left", s);
+        snprintf(text, PROGRESS_TIME, "%" PRIu64 " s", s);
     } else if (s < 3600) {
-        fprintf(stderr, ", %" PRIu64 " min %02" PRIu64 " s left", s / 60, s % 60);
+        snprintf(text, PROGRESS_TIME, "%" PRIu64 " min %02" PRIu64 " s", s / 60, s % 60);
     } else {
-        fprintf(stderr, ", %" PRIu64 " h %02" PRIu64 " min left", s / 3600, s / 60 % 60);
+        snprintf(text, PROGRESS_TIME, "%" PRIu64 " h %02" PRIu64 " min", s / 3600, s / 60 % 60);
     }
+    return text;
 }
 
-/* Replications done, with the one under way in proportion: other teams are about as far. */
-static void draw(struct progress *p, double t)
+static const char *line(const struct tally *t, const struct tally_look *l, double elapsed,
+                        struct arena *a)
 {
-    double passed = t - p->began, done = (double)(p->done - p->before) + p->within;
-    uint64_t events = p->events + p->within_events;
-    fprintf(stderr, "%s%" PRIu64 "/%" PRIu64 " replications", p->terminal ? "\r\033[K" : "",
-            p->done, p->tasks);
-    if (p->within > 0.0 && p->done < p->tasks) {
-        fprintf(stderr, " and %.0f %%", 100.0 * p->within);
+    char left[PROGRESS_TIME];
+    const char *text = arena_format(a, "%" PRIu64 "/%" PRIu64 " replications", l->done, l->tasks);
+    if (l->units > 1) {
+        text = arena_format(a, "%s, %" PRIu64 "/%" PRIu64 " %s", text, l->units_done, l->units,
+                            l->searches ? "searches" : "points");
+    } else if (t->within > 0.0 && !l->over) {
+        text = arena_format(a, "%s and %.0f %%", text, 100.0 * t->within);
     }
-    if (done > 0.0 && passed > 0.0) {
-        fprintf(stderr, ", %.3g/s, %.3g events/s", done / passed, (double)events / passed);
-        if (p->done < p->tasks) {
-            print_eta(((double)(p->tasks - p->before) - done) * passed / done);
-        }
+    if (l->early > 0) {
+        text = arena_format(a, "%s, %" PRIu64 " ended early", text, l->early);
     }
-    fputs(p->terminal ? "" : "\n", stderr);
+    if (!l->over && !isnan(l->left_s)) {
+        text = arena_format(a, "%s, %s left", text, progress_time(l->left_s, left));
+    }
+    if (l->done_now > 0.0 && elapsed > 0.0) {
+        text = arena_format(a, "%s, %.3g/s, %.3g events/s", text, l->done_now / elapsed,
+                            l->events_now / elapsed);
+    }
+    return text;
+}
+
+/* A line that a terminal breaks in two would not be drawn over. */
+static int room(const struct progress *p)
+{
+    enum { ANY = 1000 };
+    struct winsize size;
+    bool known = p->terminal && ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1;
+    return known ? size.ws_col - 1 : ANY;
+}
+
+static void draw(const struct progress *p, const struct tally *t, double elapsed)
+{
+    struct arena memory = {0};
+    struct tally_look look;
+    tally_look(t, elapsed, &look);
+    fprintf(stderr, "%s%.*s%s", p->terminal ? "\r\033[K" : "", room(p),
+            line(t, &look, elapsed, &memory), p->terminal ? "" : "\n");
     fflush(stderr);
+    arena_close(&memory);
 }
 
-void progress_within(struct progress *p, double share, uint64_t events)
+void progress_show(struct progress *p, const struct tally *t, double elapsed)
 {
-    p->within = share;
-    p->within_events = events;
-}
-
-void progress_done(struct progress *p, uint64_t events)
-{
-    p->events += events;
-    progress_within(p, 0.0, 0);
-}
-
-void progress_show(struct progress *p, uint64_t done, uint64_t tasks)
-{
-    p->done = done;
-    p->tasks = tasks;
-    double t = now_s();
-    double pause = p->terminal ? REDRAW_S : p->last > p->began ? LOG_S : LOG_FIRST_S;
-    if (!p->quiet && t - p->last >= pause) {
-        p->last = t;
-        draw(p, t);
+    if (!p->quiet && elapsed >= p->due) {
+        double slower = 1.0 + (double)t->remainder.n_units / UNITS_A_REDRAW;
+        p->due = elapsed + (p->terminal ? REDRAW_S * slower : LOG_S);
+        draw(p, t, elapsed);
     }
 }
 
-void progress_close(struct progress *p)
+void progress_close(struct progress *p, const struct tally *t, double elapsed)
 {
     if (!p->quiet) {
-        progress_within(p, 0.0, 0);
-        draw(p, now_s());
+        draw(p, t, elapsed);
         fputs(p->terminal ? "\n" : "", stderr);
     }
 }

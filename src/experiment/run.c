@@ -223,7 +223,12 @@ static void note_result(void *context, const struct crew_result *result)
 {
     struct run *run = context;
     agenda_put(run->agenda, result->task, result->values);
-    progress_done(&run->progress, result->events);
+    if (result->task & AGENDA_PILOT) {
+        tally_pilot(&run->tally, result->events);
+    } else {
+        tally_done(&run->tally, result->task / run->meta.n_replications,
+                   (enum run_status)result->status, result->events);
+    }
     if (failures_count((enum run_status)result->status)) {
         run->some_failed = true;
         run->failed++;
@@ -231,12 +236,20 @@ static void note_result(void *context, const struct crew_result *result)
     }
 }
 
+/* [s] since replications began to be handed out. */
+static double elapsed(const struct run *run)
+{
+    return 1e-9 * (double)(patience_clock() - run->began);
+}
+
 static void show_progress(void *context)
 {
     struct run *run = context;
+    double now = elapsed(run);
     run_warn_of_silence(run);
     stop_for_failures(run); /* there may have been too many before */
-    progress_show(&run->progress, agenda_done(run->agenda), agenda_tasks(run->agenda));
+    progress_show(&run->progress, &run->tally, now);
+    status_file_show(&run->status_file, &run->tally, now);
 }
 
 /* --- running ------------------------------------------------------------------------------ */
@@ -324,6 +337,34 @@ static enum exit_status stop_at_once(void)
     return EXIT_RESUMABLE;
 }
 
+/* Rank 0 tells how far the study is. */
+static void begin_telling(struct run *run)
+{
+    const struct run_request *q = run->request;
+    run->began = patience_clock();
+    if (run->rank == 0) {
+        int ranks;
+        MPI_Comm_size(MPI_COMM_WORLD, &ranks);
+        tally_begin(&run->tally, (uint64_t)(ranks / run->team.size));
+        progress_open(&run->progress, q->quiet);
+        status_file_open(&run->status_file, q->status_file, &run->meta, ranks, &run->tally);
+    }
+}
+
+static enum run_state state_after(const struct run *run, enum exit_status status)
+{
+    switch (status) {
+    case EXIT_DONE:
+        return RUN_STATE_DONE;
+    case EXIT_RESUMABLE:
+        return RUN_STATE_STOPPED;
+    case EXIT_ENDED_EARLY: /* some replications, or the run */
+        return agenda_over(run->agenda) ? RUN_STATE_DONE : RUN_STATE_FAILED;
+    default:
+        return RUN_STATE_FAILED;
+    }
+}
+
 static enum exit_status run_opened(struct run *run)
 {
     enum exit_status status = EXIT_DONE;
@@ -337,14 +378,19 @@ static enum exit_status run_opened(struct run *run)
     run->journal =
         (const char *)share(run, run->journal, run->journal ? strlen(run->journal) : 0).at;
     open_team(run);
-    progress_open(&run->progress, run->request->quiet || run->rank != 0,
-                  run->rank == 0 ? agenda_done(run->agenda) : 0);
+    begin_telling(run);
     enum crew_outcome outcome = work_together(run);
     team_meet();
-    progress_close(&run->progress);
+    if (run->rank == 0) {
+        progress_close(&run->progress, &run->tally, elapsed(run));
+    }
     report_team(run);
     team_close(&run->team);
-    return agree(conclude(run, outcome));
+    status = conclude(run, outcome);
+    if (run->rank == 0) {
+        status_file_close(&run->status_file, &run->tally, elapsed(run), state_after(run, status));
+    }
+    return agree(status);
 }
 
 static enum exit_status check_ranks(struct run *run)
@@ -373,6 +419,7 @@ enum exit_status run_study(const struct run_request *request,
         load_others(&run, registry);
         status = run_opened(&run);
     }
+    tally_close(&run.tally);
     agenda_close(run.agenda);
     points_close(&run.points);
     arena_close(&run.memory);

@@ -32,8 +32,9 @@ struct run_request {
     bool resume;                  /* go on with the study's own journal if there is one */
     bool force;                   /* overwrite results and journal that are there */
     bool quiet;
-    uint32_t shard, shards; /* only this share of the study, 1 to `shards`; 0 of 0: all */
-    bool retry_failed;      /* run those again that the watchdog ended */
+    const char *status_file; /* path, or NULL */
+    uint32_t shard, shards;  /* only this share of the study, 1 to `shards`; 0 of 0: all */
+    bool retry_failed;       /* run those again that the watchdog ended */
     struct stop_limit limit;
     struct watchdog_limits watchdog;
     struct failures_limit failures;

@@ -130,6 +130,19 @@ static enum exit_status prepare_files(struct run *run)
     return EXIT_DONE;
 }
 
+/* Earlier runs are a part of what is told of this one. */
+static void count_known(struct run *run, const struct journal_index *index)
+{
+    tally_open(&run->tally, run->agenda, &run->points);
+    for (size_t i = 0; i < index->n; i++) {
+        const struct journal_entry *e = &index->entries[i];
+        bool again = run->request->retry_failed && e->status == RUN_WATCHDOG;
+        if (e->replication != RECORD_PILOT && e->point < run->meta.n_points && !again) {
+            tally_earlier(&run->tally, e->point, e->status, e->events);
+        }
+    }
+}
+
 /* Finds out what the journal lacks. */
 static enum exit_status list_tasks(struct run *run)
 {
@@ -145,6 +158,7 @@ static enum exit_status list_tasks(struct run *run)
                 "squall: %s is damaged in %" PRIu64 " places; what was there is run again\n",
                 run->journal, index.damaged);
     }
+    count_known(run, &index);
     journal_index_close(&index);
     return ok ? EXIT_DONE : run_complain(run, EXIT_WRONG_INPUT);
 }

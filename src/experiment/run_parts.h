@@ -10,6 +10,8 @@
 #include "experiment/crew.h"
 #include "experiment/progress.h"
 #include "experiment/run.h"
+#include "experiment/status_file.h"
+#include "experiment/tally.h"
 #include "model/points.h"
 #include "results/error.h"
 #include "results/meta.h"
@@ -23,16 +25,19 @@ struct run {
     struct points points;
     struct blueprint whole; /* of all points together */
     struct results_meta meta;
-    const char *output;    /* 0 */
-    const char *journal;   /* directory */
-    struct goals goals;    /* 0: for the agenda, the first point's */
-    struct agenda *agenda; /* 0 */
-    uint64_t failed;       /* 0: replications that count as failures, of earlier runs, too */
-    bool failed_too_often; /* 0: the run was stopped for that */
-    bool some_failed;      /* 0: in this run */
-    struct progress progress;
-    uint64_t stopping_since; /* [ns] of patience_clock; 0: nobody asked for it */
-    bool warned;             /* that the others may not answer */
+    const char *output;       /* 0 */
+    const char *journal;      /* directory */
+    struct goals goals;       /* 0: for the agenda, the first point's */
+    struct agenda *agenda;    /* 0 */
+    uint64_t failed;          /* 0: replications that count as failures, of earlier runs, too */
+    bool failed_too_often;    /* 0: the run was stopped for that */
+    bool some_failed;         /* 0: in this run */
+    uint64_t began;           /* [ns] of patience_clock: when tasks began to be handed out */
+    struct tally tally;       /* of other ranks: nothing */
+    struct progress progress; /* 0 */
+    struct status_file status_file; /* 0 */
+    uint64_t stopping_since;        /* [ns] of patience_clock; 0: nobody asked for it */
+    bool warned;                    /* that the others may not answer */
     struct results_error error;
 };
 

@@ -42,8 +42,8 @@ static bool keep_on(void *context)
     struct worker *b = context;
     run_warn_of_silence(b->run);
     if (b->crew) {
-        progress_within(&b->run->progress, (double)sim_now(b->sim) / (double)sim_end(b->sim),
-                        sim_events(b->sim) * (uint64_t)b->run->team.size);
+        tally_within(&b->run->tally, b->point, (double)sim_now(b->sim) / (double)sim_end(b->sim),
+                     sim_events(b->sim) * (uint64_t)b->run->team.size);
     }
     b->stops = b->crew ? !crew_poll(b->crew) : stop_wanted();
     return watchdog_poll(&b->watchdog, b->sim) && !b->stops;
