@@ -17,8 +17,8 @@ struct verb {
     enum exit_status (*run)(int argc, char **argv, const struct entity_type *const *registry);
 };
 
-extern const struct verb verb_run, verb_resume, verb_merge, verb_check, verb_plan, verb_describe,
-    verb_inspect, verb_bench;
+extern const struct verb verb_run, verb_resume, verb_status, verb_merge, verb_check, verb_plan,
+    verb_describe, verb_inspect, verb_bench;
 
 /* Parses with argp; its own usage errors end the program with EXIT_WRONG_INPUT. */
 void verb_parse(const struct argp *argp, int argc, char **argv, void *input);

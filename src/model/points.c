@@ -226,6 +226,16 @@ bool points_load(struct points *p, const char *path, const char *const *override
 
 /* --- making them anew --------------------------------------------------------------------- */
 
+bool points_axes(struct points *p, struct arena *arena, struct diag *diag)
+{
+    const struct node *root = NULL;
+    if (p->sweep[0]) {
+        root = yaml_parse("sweep", p->sweep, strlen(p->sweep), arena, diag);
+    }
+    return (root || !p->sweep[0]) && sweep_read(node_child(root, "sweep"), arena, diag, &p->axes) &&
+           p->axes.n_points == p->n;
+}
+
 bool points_restore(struct points *p, const struct points *from,
                     const struct entity_type *const *registry, struct diag *diag)
 {
@@ -238,14 +248,8 @@ bool points_restore(struct points *p, const struct points *from,
         p->items[k] = from->items[k];
         p->items[k].patch = arena_copy(&p->memory, from->items[k].patch);
     }
-    const struct node *root = NULL;
-    if (p->sweep[0]) {
-        root = yaml_parse("sweep", p->sweep, strlen(p->sweep), &p->memory, diag);
-    }
     const struct study *first = points_study(p, 0);
-    bool good = first && (root || !p->sweep[0]) &&
-                sweep_read(node_child(root, "sweep"), &p->memory, diag, &p->axes) &&
-                p->axes.n_points == p->n;
+    bool good = first && points_axes(p, &p->memory, diag);
     if (good) {
         uint32_t n = first->n_groups;
         p->counts = calloc(n + (size_t)1, sizeof *p->counts);

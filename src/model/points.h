@@ -59,6 +59,10 @@ bool points_load(struct points *p, const char *path, const char *const *override
 bool points_restore(struct points *p, const struct points *from,
                     const struct entity_type *const *registry, struct diag *diag);
 
+/* Reads the axes alone, from `sweep`, for points that were loaded elsewhere and whose models nobody
+ * wants: enough for points_name. False: they are not understood. */
+bool points_axes(struct points *p, struct arena *arena, struct diag *diag);
+
 void points_close(struct points *p);
 
 /* The study of a point, until the next call. NULL: it cannot be made as it was, because this
