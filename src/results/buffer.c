@@ -6,17 +6,18 @@
 
 #include "base/check.h"
 
+#ifdef __x86_64__
+#include <nmmintrin.h>
+#endif
+
 void buffer_close(struct buffer *b)
 {
     free(b->data);
     *b = (struct buffer){0};
 }
 
-void buffer_reserve(struct buffer *b, size_t more)
+void buffer_grow(struct buffer *b, size_t more)
 {
-    if (more <= b->capacity - b->size) {
-        return;
-    }
     size_t want = b->capacity < 256 ? 256 : b->capacity * 2;
     want = want < b->size + more ? b->size + more : want;
     unsigned char *data = realloc(b->data, want);
@@ -36,12 +37,8 @@ void buffer_bytes(struct buffer *b, const void *data, size_t size)
 
 void buffer_varint(struct buffer *b, uint64_t value)
 {
-    buffer_reserve(b, 10);
-    while (value >= 0x80) {
-        b->data[b->size++] = (unsigned char)(value | 0x80);
-        value >>= 7;
-    }
-    b->data[b->size++] = (unsigned char)value;
+    buffer_reserve(b, VARINT_MOST);
+    b->size = (size_t)(varint_put(b->data + b->size, value) - b->data);
 }
 
 static void put_word(struct buffer *b, uint64_t value, int n)
@@ -128,7 +125,7 @@ const char *bytes_text(struct bytes *b, size_t *length)
     return text;
 }
 
-uint32_t crc32c(const void *data, size_t size)
+uint32_t crc32c_table(const void *data, size_t size)
 {
     /* Four bits at a time: the table is short enough to be seen whole, and the remainders of
      * x^4 * i modulo the reflected polynomial 0x82f63b78 are easily checked by hand. */
@@ -145,3 +142,30 @@ uint32_t crc32c(const void *data, size_t size)
     }
     return ~crc;
 }
+
+#ifdef __x86_64__
+__attribute__((target("sse4.2"))) static uint32_t crc32c_sse(const void *data, size_t size)
+{
+    const unsigned char *p = data;
+    uint64_t crc = UINT32_MAX;
+    for (; size >= 8; size -= 8, p += 8) {
+        uint64_t word;
+        memcpy(&word, p, 8);
+        crc = _mm_crc32_u64(crc, word);
+    }
+    for (; size > 0; size--, p++) {
+        crc = _mm_crc32_u8((uint32_t)crc, *p);
+    }
+    return ~(uint32_t)crc;
+}
+
+uint32_t crc32c(const void *data, size_t size)
+{
+    return __builtin_cpu_supports("sse4.2") ? crc32c_sse(data, size) : crc32c_table(data, size);
+}
+#else
+uint32_t crc32c(const void *data, size_t size)
+{
+    return crc32c_table(data, size);
+}
+#endif

@@ -52,25 +52,16 @@ static bool each_item(const struct blueprint *b,
 }
 
 /* Buckets are written as gaps, which are mostly 0: neighbours are in use together. */
-struct put_bins {
-    struct buffer *to;
-    uint32_t next; /* the bucket that gap 0 means */
-    uint32_t n;
-};
-
-static void count_bin(uint32_t bin, uint64_t count, void *context)
+static void put_bins(struct buffer *to, uint32_t n, const uint32_t *bin, const uint64_t *count)
 {
-    (void)bin;
-    (void)count;
-    ((struct put_bins *)context)->n++;
-}
-
-static void put_bin(uint32_t bin, uint64_t count, void *context)
-{
-    struct put_bins *put = context;
-    buffer_varint(put->to, bin - put->next);
-    buffer_varint(put->to, count);
-    put->next = bin + 1;
+    buffer_varint(to, n);
+    buffer_reserve(to, (size_t)n * 2 * VARINT_MOST);
+    unsigned char *at = to->data + to->size;
+    for (uint32_t i = 0, next = 0; i < n; next = bin[i++] + 1) {
+        at = varint_put(at, bin[i] - next);
+        at = varint_put(at, count[i]);
+    }
+    to->size = (size_t)(at - to->data);
 }
 
 static void put_histogram(struct buffer *to, const struct hist_pool *pool,
@@ -83,10 +74,10 @@ static void put_histogram(struct buffer *to, const struct hist_pool *pool,
     buffer_varint(to, h->sum);
     buffer_varint(to, h->min);
     buffer_varint(to, h->max - h->min);
-    struct put_bins put = {.to = to};
-    hist_each(pool, h, count_bin, &put);
-    buffer_varint(to, put.n);
-    hist_each(pool, h, put_bin, &put);
+    uint32_t bin[HIST_BINS];
+    uint64_t count[HIST_BINS];
+    uint32_t n = hist_list(pool, h, bin, count);
+    put_bins(to, n, bin, count);
 }
 
 static void put_gauge(struct buffer *to, uint64_t integral, int64_t max)
@@ -144,8 +135,8 @@ static void put_interval(struct buffer *to, const struct stat_spec *rows, const 
         const uint32_t *bin;
         const uint64_t *count;
         int64_t max;
+        uint32_t n;
         uint64_t value;
-        struct put_bins put = {.to = to};
         switch (row->kind) {
         case STAT_COUNTER:
             buffer_varint(to, series_counter(s, column, interval));
@@ -155,11 +146,8 @@ static void put_interval(struct buffer *to, const struct stat_spec *rows, const 
             put_gauge(to, value, max);
             break;
         case STAT_HISTOGRAM:
-            put.n = (uint32_t)series_histogram(s, column, interval, &bin, &count);
-            buffer_varint(to, put.n);
-            for (uint32_t i = 0; i < put.n; i++) {
-                put_bin(bin[i], count[i], &put);
-            }
+            n = (uint32_t)series_histogram(s, column, interval, &bin, &count);
+            put_bins(to, n, bin, count);
             break;
         case STAT_BREAKDOWN:
             break;

@@ -71,6 +71,22 @@ void hist_each(const struct hist_pool *pool, const struct histogram *h,
     }
 }
 
+uint32_t hist_list(const struct hist_pool *pool, const struct histogram *h, uint32_t *bin,
+                   uint64_t *count)
+{
+    uint32_t n = 0;
+    for (uint32_t octave = 0; octave < HIST_OCTAVES; octave++) {
+        const uint64_t *from = hist_octave(pool, h, octave);
+        for (uint32_t i = 0; from && i < HIST_PAGE; i++) {
+            /* Without a branch, which would be guessed wrong at every other bucket. */
+            bin[n] = (octave << HIST_SUB_BITS) + i;
+            count[n] = from[i];
+            n += from[i] != 0;
+        }
+    }
+    return n;
+}
+
 static void add_figures(struct hist_counts *to, uint64_t total, hist_sum sum, uint64_t min,
                         uint64_t max)
 {

@@ -111,6 +111,11 @@ static inline void hist_record(struct hist_pool *pool, struct histogram *h, uint
 void hist_each(const struct hist_pool *pool, const struct histogram *h,
                void (*each)(uint32_t bin, uint64_t count, void *context), void *context);
 
+/* The buckets that are not empty, in order: their number, and each with its count. Both arrays have
+ * room for HIST_BINS. */
+uint32_t hist_list(const struct hist_pool *pool, const struct histogram *h, uint32_t *bin,
+                   uint64_t *count);
+
 /* A sum over many histograms, which may exceed 2^64. */
 __extension__ typedef unsigned __int128 hist_sum;
 
