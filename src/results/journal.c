@@ -16,17 +16,20 @@
 #include "results/durable.h"
 #include "results/journal_file.h"
 
-#define SYNC_NS    INT64_C(1000000000) /* what the end of the machine may cost */
-#define SYNC_SHARE 20                  /* a sync takes at most one of so many parts of the time */
+#define SYNC_NS     INT64_C(1000000000) /* what the end of the machine may cost */
+#define GATHER_NS   INT64_C(5000000)    /* what the end of the program may cost */
+#define GATHER_MOST (256 * 1024)        /* [B] */
+#define SYNC_SHARE  20                  /* a sync takes at most one of so many parts of the time */
 
 struct journal {
     int fd;
     char *path, *dir; /* owned */
-    uint64_t end;     /* [B] of the last whole frame */
+    uint64_t end;     /* [B] of what was written */
+    int64_t written;  /* [ns] monotonic clock at the last write */
     int64_t due;      /* [ns] monotonic clock at the next sync */
     bool dirty;       /* appended to since */
     bool failed;
-    struct buffer frame; /* scratch */
+    struct buffer frame; /* scratch, and frames that were not written yet */
 };
 
 static int64_t clock_ns(void)
@@ -63,8 +66,8 @@ static bool cannot_write(const struct journal *j, int why, struct results_error 
                         j->dir);
 }
 
-/* Writes the scratch frame in one call, or cuts the file back to where it ended. */
-static bool write_frame(struct journal *j, struct results_error *e)
+/* Writes the frames in one call, or cuts the file back to where it ended. */
+static bool write_frames(struct journal *j, struct results_error *e)
 {
     uint64_t done = 0;
     while (done < j->frame.size) {
@@ -81,6 +84,7 @@ static bool write_frame(struct journal *j, struct results_error *e)
         }
     }
     j->end += j->frame.size;
+    j->frame.size = 0;
     j->dirty = true;
     return true;
 }
@@ -104,6 +108,9 @@ bool journal_sync(struct journal *j, struct results_error *e)
     if (j->failed) {
         return false;
     }
+    if (j->frame.size > 0 && !write_frames(j, e)) {
+        return false;
+    }
     int64_t began = clock_ns();
     if (j->dirty && fdatasync(j->fd) != 0) {
         j->failed = true;
@@ -122,11 +129,9 @@ bool journal_sync(struct journal *j, struct results_error *e)
     return true;
 }
 
-bool journal_append(struct journal *j, const struct journal_record *record, struct results_error *e)
+/* Adds a frame to those that are not written yet. */
+static void put_record(struct journal *j, const struct journal_record *record)
 {
-    if (j->failed) {
-        return results_fail(e, "cannot write %s: an earlier write failed", j->path);
-    }
     const char *note = record->note ? record->note : "";
     struct journal_frame frame = {.kind = JOURNAL_RECORD,
                                   .point = record->point,
@@ -136,11 +141,36 @@ bool journal_append(struct journal *j, const struct journal_record *record, stru
                                   .note_size = strlen(note),
                                   .crc = crc32c(record->payload, record->size),
                                   .note_crc = crc32c(note, strlen(note))};
-    j->frame.size = 0;
     journal_frame_put(&frame, &j->frame);
     buffer_bytes(&j->frame, record->payload, record->size);
     buffer_bytes(&j->frame, note, strlen(note));
-    return write_frame(j, e) && (clock_ns() < j->due || journal_sync(j, e));
+}
+
+/* Writes, and syncs when it is time to. */
+static bool write_at(struct journal *j, int64_t now, struct results_error *e)
+{
+    j->written = now;
+    return write_frames(j, e) && (now < j->due || journal_sync(j, e));
+}
+
+bool journal_gather(struct journal *j, const struct journal_record *record, struct results_error *e)
+{
+    if (j->failed) {
+        return results_fail(e, "cannot write %s: an earlier write failed", j->path);
+    }
+    put_record(j, record);
+    int64_t now = clock_ns();
+    return (now - j->written < GATHER_NS && j->frame.size < GATHER_MOST) || write_at(j, now, e);
+}
+
+bool journal_flush(struct journal *j, struct results_error *e)
+{
+    return !j->failed && (j->frame.size == 0 || write_at(j, clock_ns(), e));
+}
+
+bool journal_append(struct journal *j, const struct journal_record *record, struct results_error *e)
+{
+    return journal_gather(j, record, e) && journal_flush(j, e);
 }
 
 static bool write_session(struct journal *j, const struct journal_session *session,
@@ -154,7 +184,7 @@ static bool write_session(struct journal *j, const struct journal_session *sessi
     journal_frame_put(&frame, &j->frame);
     buffer_bytes(&j->frame, body.data, body.size);
     buffer_close(&body);
-    return write_frame(j, e);
+    return write_frames(j, e);
 }
 
 static bool write_head(struct journal *j, const struct results_meta *meta, struct results_error *e)
@@ -168,7 +198,7 @@ static bool write_head(struct journal *j, const struct results_meta *meta, struc
     journal_head_put(&head, &j->frame);
     buffer_bytes(&j->frame, text.data, text.size);
     buffer_close(&text);
-    return write_frame(j, e) && journal_sync(j, e) && durable_name(j->path, e);
+    return write_frames(j, e) && journal_sync(j, e) && durable_name(j->path, e);
 }
 
 static bool cut(struct journal *j, uint64_t to, struct results_error *e)
@@ -269,7 +299,9 @@ struct journal *journal_open_append(const char *dir, uint32_t writer,
     int length = asprintf(&j->path, "%s/rank-%06" PRIu32 JOURNAL_SUFFIX, dir, writer);
     CHECK(j->dir != NULL && length > 0, "out of memory for a journal");
     j->due = clock_ns() + SYNC_NS;
-    if (!open_locked(j, e) || !prepare(j, meta, e) || (session && !write_session(j, session, e))) {
+    bool ready = open_locked(j, e) && prepare(j, meta, e);
+    j->frame.size = 0;
+    if (!ready || (session && !write_session(j, session, e))) {
         release(j);
         return NULL;
     }

@@ -70,6 +70,15 @@ struct journal_record {
 bool journal_append(struct journal *j, const struct journal_record *record,
                     struct results_error *e);
 
+/* Likewise, but of replications that follow each other within milliseconds several are gathered and
+ * appended in one write: when the last write is five milliseconds ago, when there are many bytes,
+ * with journal_flush, or at the next sync. Until then they are lost with the program. */
+bool journal_gather(struct journal *j, const struct journal_record *record,
+                    struct results_error *e);
+
+/* Appends what was gathered. */
+bool journal_flush(struct journal *j, struct results_error *e);
+
 /* Has the system put everything appended on the disk, and makes sure that the file is still where
  * it was: what is appended to one that was deleted is lost. */
 bool journal_sync(struct journal *j, struct results_error *e);
