@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "experiment/crew.h"
 
+#include <sched.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,15 @@
 /* MPI's own errors end the program (MPI_ERRORS_ARE_FATAL), so return codes need no checks. */
 
 enum { TAG_REPORT = 1, TAG_TASKS, TAG_STOP };
+
+/* [s] from one poll to the next, at least, where tasks are short: workers wait for rank 0. */
+static const double FIRST_POLL = 0.0002, WORKER_POLL = 0.001;
+
+/* [s] after which what was gathered is written down. */
+static const double KEEP = 0.005;
+
+/* Rank 0 looks so often for somebody who asks before it begins to rest. */
+enum { TURNS = 100 };
 
 enum stop { GO_ON, STOP, STOP_FAILED };
 
@@ -35,6 +45,10 @@ struct crew {
     MPI_Comm comm;
     int rank, size;
     bool stopping, failed;
+    uint64_t messages;         /* sent and taken in */
+    double polled_at, kept_at; /* [s] when */
+    bool (*keep)(void *context);
+    void *keep_context;
     struct chunk hand; /* being worked off */
     uint64_t place;    /* in hand */
     /* worker */
@@ -46,8 +60,10 @@ struct crew {
     bool told;           /* rank 0's order to stop has come */
     /* rank 0 */
     struct crew_source source;
+    bool serves;             /* and does nothing else */
     int *waiting, n_waiting; /* owned; workers that were given nothing yet */
     int working;             /* workers that have not left */
+    int idle_turns;          /* in which nobody has asked */
 };
 
 /* A worker reports this often, and less often where there are many: rank 0 takes in some 10^5
@@ -63,6 +79,16 @@ static double clock_s(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* Before anything is told of: false when what was done may be lost. */
+static bool keep_done(struct crew *c)
+{
+    c->kept_at = clock_s();
+    if (c->keep && !c->failed && !c->keep(c->keep_context)) {
+        crew_stop(c, true);
+    }
+    return !c->failed;
 }
 
 /* --- rank 0 ------------------------------------------------------------------------------- */
@@ -100,6 +126,7 @@ static bool give(struct crew *c, int worker)
     }
     size_t size = offsetof(struct chunk, tasks) + chunk.n * sizeof *chunk.tasks;
     MPI_Send(&chunk, (int)size, MPI_BYTE, worker, TAG_TASKS, c->comm);
+    c->messages++;
     return true;
 }
 
@@ -119,6 +146,7 @@ static void tell_to_stop(struct crew *c)
 {
     for (int r = 1; r < c->size; r++) {
         MPI_Send(NULL, 0, MPI_BYTE, r, TAG_STOP, c->comm);
+        c->messages++;
     }
 }
 
@@ -126,6 +154,7 @@ static void take_report(struct crew *c, int worker)
 {
     struct report r;
     MPI_Recv(&r, sizeof r, MPI_BYTE, worker, TAG_REPORT, c->comm, MPI_STATUS_IGNORE);
+    c->messages++;
     for (uint32_t i = 0; i < r.n; i++) {
         c->source.done(c->source.context, &r.results[i]);
     }
@@ -159,14 +188,21 @@ static bool serve(struct crew *c)
     return served;
 }
 
-/* Rank 0 has nothing to do but to answer. */
+/* Rank 0 has nothing to do but to answer. There may be tasks again that nobody's result has brought
+ * about. */
 static void serve_and_rest(struct crew *c)
 {
+    keep_done(c);
     if (stop_wanted()) {
         crew_stop(c, false);
     }
-    if (!serve(c)) {
+    bool served = serve(c);
+    give_waiting(c);
+    c->idle_turns = served ? 0 : c->idle_turns + 1;
+    if (c->idle_turns > TURNS) {
         nanosleep(&(struct timespec){.tv_nsec = 50000}, NULL);
+    } else if (!served) {
+        sched_yield();
     }
 }
 
@@ -176,7 +212,7 @@ static bool next_of_first(struct crew *c, struct crew_task *task)
     while (c->place == c->hand.n) {
         c->place = 0;
         c->hand.n = 0;
-        if (c->size <= CREW_SERVED) {
+        if (!c->serves) {
             /* One at a time: there is nobody to be waited for, and others may be waiting. */
             c->hand.n = c->stopping
                             ? 0
@@ -197,8 +233,13 @@ static bool next_of_first(struct crew *c, struct crew_task *task)
 
 static void send_report(struct crew *c)
 {
+    if (c->unsent.n > 0 && !keep_done(c)) {
+        c->unsent.n = 0;
+        c->unsent.stop = STOP_FAILED;
+    }
     size_t size = offsetof(struct report, results) + c->unsent.n * sizeof *c->unsent.results;
     MPI_Send(&c->unsent, (int)size, MPI_BYTE, 0, TAG_REPORT, c->comm);
+    c->messages++;
     c->unsent.n = c->unsent.wants = 0;
     c->told_at = clock_s();
 }
@@ -217,14 +258,14 @@ static void take_stop(struct crew *c)
     MPI_Iprobe(0, TAG_STOP, c->comm, &there, MPI_STATUS_IGNORE);
     if (there) {
         MPI_Recv(NULL, 0, MPI_BYTE, 0, TAG_STOP, c->comm, MPI_STATUS_IGNORE);
+        c->messages++;
         c->stopping = c->told = true;
     }
 }
 
 static void tell_results(struct crew *c)
 {
-    if (c->unsent.n == CREW_CHUNK ||
-        (c->unsent.n > 0 && clock_s() - c->told_at > report_every(c))) {
+    if (c->unsent.n > 0 && clock_s() - c->told_at > report_every(c)) {
         send_report(c);
     }
 }
@@ -237,6 +278,7 @@ static void await_answer(struct crew *c)
     for (long rest = 0;; rest = rest < 1000000 ? 2 * rest + 1000 : rest) {
         MPI_Test(&c->request, &there, MPI_STATUS_IGNORE);
         if (there) {
+            c->messages++;
             return;
         }
         if (stop_wanted() && !c->stopping) {
@@ -248,11 +290,14 @@ static void await_answer(struct crew *c)
     }
 }
 
-/* Makes the chunk asked for the one in hand. */
+/* Makes the chunk asked for the one in hand. Rank 0 may be waiting for what is known here before it
+ * answers. */
 static void turn_over(struct crew *c)
 {
     if (c->request == MPI_REQUEST_NULL) {
         ask(c);
+    } else if (c->unsent.n > 0) {
+        send_report(c);
     }
     await_answer(c);
     c->hand = c->next;
@@ -271,7 +316,7 @@ static bool next_of_worker(struct crew *c, struct crew_task *task)
     *task = (struct crew_task){c->hand.tasks[c->place++], c->hand.warmup};
     /* Asking ahead spares the wait for an answer; but where tasks come one by one, they are to go
      * to whoever is free first. */
-    if (c->place == c->hand.n && c->hand.n > 1) {
+    if (c->hand.n > 1 && 2 * c->place >= c->hand.n && c->request == MPI_REQUEST_NULL) {
         ask(c);
     }
     return true;
@@ -300,12 +345,23 @@ struct crew *crew_open(MPI_Comm comm, const struct crew_source *source)
     c->request = MPI_REQUEST_NULL;
     if (c->rank == 0) {
         c->source = *source;
+        c->serves = c->size > CREW_SERVED;
         c->working = c->size - 1;
         c->waiting = calloc((size_t)c->size, sizeof *c->waiting);
         CHECK(c->waiting, "out of memory");
         idle(c);
     }
     return c;
+}
+
+void crew_only_serve(struct crew *c)
+{
+    c->serves = c->size > 1;
+}
+
+uint64_t crew_messages(const struct crew *c)
+{
+    return c->messages;
 }
 
 void crew_stop(struct crew *c, bool failed)
@@ -319,10 +375,20 @@ void crew_stop(struct crew *c, bool failed)
     }
 }
 
+void crew_keep(struct crew *c, bool (*keep)(void *context), void *context)
+{
+    c->keep = keep;
+    c->keep_context = context;
+}
+
 bool crew_poll(struct crew *c)
 {
+    c->polled_at = clock_s();
     if (stop_wanted()) {
         crew_stop(c, false);
+    }
+    if (c->polled_at - c->kept_at > KEEP) {
+        keep_done(c); /* the task in hand may be a long one */
     }
     if (c->rank == 0) {
         serve(c);
@@ -335,7 +401,10 @@ bool crew_poll(struct crew *c)
 
 bool crew_next(struct crew *c, struct crew_task *task)
 {
-    return crew_poll(c) && (c->rank == 0 ? next_of_first(c, task) : next_of_worker(c, task));
+    /* Tasks may be shorter than a poll. */
+    bool due = clock_s() - c->polled_at > (c->rank == 0 ? FIRST_POLL : WORKER_POLL);
+    return (due ? crew_poll(c) : !c->stopping) &&
+           (c->rank == 0 ? next_of_first(c, task) : next_of_worker(c, task));
 }
 
 void crew_done(struct crew *c, const struct crew_result *result)
@@ -343,10 +412,11 @@ void crew_done(struct crew *c, const struct crew_result *result)
     if (c->rank == 0) {
         c->source.done(c->source.context, result);
         give_waiting(c);
-        idle(c);
     } else {
         c->unsent.results[c->unsent.n++] = *result;
-        tell_results(c);
+        if (c->unsent.n == CREW_CHUNK) {
+            send_report(c);
+        }
     }
 }
 

@@ -3,8 +3,8 @@
  * The crew: ranks that share independent tasks. Rank 0 knows what is to be done (experiment/
  * agenda.h), hands it out and hears of what was done; in a small crew it works like the others and
  * answers them between slices of its own work, in a large one (CREW_SERVED workers) it only
- * answers. While tasks are handed out several at a time, a worker asks for more before it begins
- * its last one, so that the answer is there when it is needed. Only two-sided messages are used, of
+ * answers. While tasks are handed out several at a time, a worker asks for more when it has done
+ * half of them, so that the answer is there when it is needed. Only two-sided messages are used, of
  * a few hundred bytes; a worker that is idle waits for one.
  *
  * Who does which task never shows in the results.
@@ -51,7 +51,7 @@ struct crew_source {
     /* True when there will never be any more. */
     bool (*over)(void *context);
     void (*done)(void *context, const struct crew_result *result);
-    /* At every poll, and often while it waits. */
+    /* Several times a second, and often while rank 0 waits. */
     void (*idle)(void *context);
     /* About how many tasks are left to be taken: decides how many are handed out at a time. */
     uint64_t (*left)(void *context);
@@ -61,17 +61,27 @@ struct crew_source {
 /* Collective. `source` is read on rank 0 only, and copied. */
 struct crew *crew_open(MPI_Comm comm, const struct crew_source *source);
 
+/* Rank 0 is to do no tasks itself, however small the crew; one rank alone does all the same. */
+void crew_only_serve(struct crew *c);
+
+/* What this rank has to do before it tells of the tasks that it has done, and before it rests: to
+ * write down what it has gathered. False: it cannot, and the crew stops. NULL: nothing. */
+void crew_keep(struct crew *c, bool (*keep)(void *context), void *context);
+
 /* The next task of this rank. False: there is none left, or the crew stops. */
 bool crew_next(struct crew *c, struct crew_task *task);
 
 /* To be called every few milliseconds. False: drop what is in hand, the crew stops. */
 bool crew_poll(struct crew *c);
 
-/* The task in hand is finished and recorded. */
+/* The task in hand is finished, and recorded or about to be. */
 void crew_done(struct crew *c, const struct crew_result *result);
 
 /* Stops the whole crew: `failed` when something is broken, else because a signal asked for it. */
 void crew_stop(struct crew *c, bool failed);
+
+/* How many messages this rank has sent and taken in so far. */
+uint64_t crew_messages(const struct crew *c);
 
 enum crew_outcome { CREW_FINISHED, CREW_STOPPED, CREW_FAILED };
 

@@ -260,7 +260,14 @@ static bool keep_record(struct worker *b, const struct record_head *head, uint64
                                           .payload = b->record.data,
                                           .size = b->record.size,
                                           .note = b->dump};
-    return !b->crew || (open_journal(b) && journal_append(b->journal, &record, &b->run->error));
+    return !b->crew || (open_journal(b) && journal_gather(b->journal, &record, &b->run->error));
+}
+
+/* What was gathered is written before rank 0 hears that it is done. */
+static bool flush(void *context)
+{
+    struct worker *b = context;
+    return !b->journal || journal_flush(b->journal, &b->run->error);
 }
 
 /* The team's next task; false when there is none, or the leader cannot go on. */
@@ -374,11 +381,19 @@ void run_work(struct run *run, struct crew *crew)
     /* The file of a rank is made when it has something to write, but that of rank 0 at once: then
      * the journal can be resumed even before anything is finished. */
     b.ok = run->rank != 0 || open_journal(&b);
+    if (crew) {
+        crew_keep(crew, flush, &b);
+    }
     work(&b);
     b.ok = journal_close(b.journal, &run->error) && b.ok;
     if (!b.ok) {
         fprintf(stderr, "squall: rank %d: %s\n", run->rank, run->error.text);
-        crew_stop(crew, true);
+    }
+    if (crew) {
+        crew_keep(crew, NULL, NULL);
+        if (!b.ok) {
+            crew_stop(crew, true);
+        }
     }
     for (int r = 0; r < run->team.size; r++) {
         buffer_close(&b.pieces[r]);

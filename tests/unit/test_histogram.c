@@ -188,6 +188,12 @@ static void test_pairs(void **state)
     }
     struct pairs *p = calloc(1, sizeof *p);
     hist_each(&pool, &h, collect, p);
+    struct pairs *listed = calloc(1, sizeof *listed);
+    listed->n = hist_list(&pool, &h, listed->bin, listed->count);
+    assert_int_equal(listed->n, p->n);
+    assert_memory_equal(listed->bin, p->bin, p->n * sizeof *p->bin);
+    assert_memory_equal(listed->count, p->count, p->n * sizeof *p->count);
+    free(listed);
     struct hist_counts *from = calloc(1, sizeof *from), *direct = counts_of(&h);
     hist_counts_add_bins(from, &h, p->n, p->bin, p->count);
     assert_memory_equal(from, direct, sizeof *from);

@@ -180,6 +180,85 @@ static void test_crc(void **state)
     const unsigned char zeros[32] = {0};
     assert_int_equal(crc32c("123456789", 9), 0xe3069283);
     assert_int_equal(crc32c(zeros, 32), 0x8a9136aa);
+    /* However a processor comes to it, of any length and at any address. */
+    unsigned char bytes[80];
+    for (size_t i = 0; i < sizeof bytes; i++) {
+        bytes[i] = (unsigned char)hash_mix64(i);
+    }
+    for (size_t first = 0; first < 8; first++) {
+        for (size_t n = 0; first + n <= sizeof bytes; n++) {
+            assert_int_equal(crc32c(bytes + first, n), crc32c_table(bytes + first, n));
+        }
+    }
+}
+
+static size_t n_whole(void)
+{
+    struct journal_index index;
+    struct results_error e;
+    assert_true(scan(&index, &e));
+    size_t n = index.n;
+    journal_index_close(&index);
+    return n;
+}
+
+/* Short replications are gathered, but never after a flush, a sync or a close. How many of them are
+ * written before is a matter of time. */
+static void test_gathered_replications_are_written_by_flush_sync_and_close(void **state)
+{
+    (void)state;
+    struct results_error e = {""};
+    assert_true(journal_create(dir, &e));
+    struct journal *j = open_writer(0);
+    unsigned char payload[40];
+    for (uint64_t r = 0; r < 3000; r++) {
+        struct journal_record record = {.replication = r, .payload = payload};
+        record.size = make_payload(r, payload);
+        assert_true(journal_gather(j, &record, &e));
+        if (r == 999) {
+            assert_true(journal_flush(j, &e));
+            assert_int_equal(n_whole(), 1000);
+        } else if (r == 1999) {
+            assert_true(journal_sync(j, &e));
+            assert_int_equal(n_whole(), 2000);
+        }
+    }
+    assert_true(journal_close(j, &e));
+    struct journal_index index;
+    assert_true(scan(&index, &e));
+    assert_int_equal(index.n, 3000);
+    for (size_t i = 0; i < index.n; i++) {
+        expect_whole(&index, i, i);
+    }
+    journal_index_close(&index);
+}
+
+static off_t bytes_written(void)
+{
+    struct stat status;
+    char path[4096];
+    snprintf(path, sizeof path, "%s/rank-000000.sqj", dir);
+    assert_int_equal(stat(path, &status), 0);
+    return status.st_size;
+}
+
+/* Unless every single one of them took five milliseconds. */
+static void test_short_replications_are_not_written_one_by_one(void **state)
+{
+    (void)state;
+    struct results_error e = {""};
+    assert_true(journal_create(dir, &e));
+    struct journal *j = open_writer(0);
+    size_t held = 0;
+    for (uint64_t r = 0; r < 2000; r++) {
+        const struct journal_record record = {.replication = r, .payload = "", .size = 0};
+        off_t before = bytes_written();
+        assert_true(journal_gather(j, &record, &e));
+        held += bytes_written() == before;
+    }
+    assert_true(held > 0);
+    assert_true(journal_close(j, &e));
+    assert_int_equal(n_whole(), 2000);
 }
 
 /* [B] of a frame that tells of a session. */
@@ -710,6 +789,8 @@ int main(void)
         TEST(test_several_writers),
         TEST(test_exists),
         TEST(test_crc),
+        TEST(test_gathered_replications_are_written_by_flush_sync_and_close),
+        TEST(test_short_replications_are_not_written_one_by_one),
         TEST(test_torn_everywhere),
         TEST(test_noise_at_end),
         TEST(test_damaged_frame),
