@@ -11,13 +11,15 @@
 #include <string.h>
 
 #include "cli/verb.h"
+#include "experiment/crew.h"
 
-enum { MOST_RUNS = 99, KEY_RUNS = 'n' };
+enum { MOST_RUNS = 99, KEY_RUNS = 'n', KEY_TASKS = 't' };
 
 struct bench_options {
     int runs;
     const char *only;   /* case to be run, NULL: all that need no configuration */
     const char *config; /* of `parallel` */
+    uint64_t tasks;     /* of `crew` */
     struct overrides overrides;
     struct team_request team;
 };
@@ -177,6 +179,75 @@ static enum exit_status bench_parallel(const struct bench_options *o,
     return study ? EXIT_DONE : EXIT_WRONG_INPUT;
 }
 
+static double percent_more(double a, double b)
+{
+    return 100.0 * (b / a - 1.0);
+}
+
+static void bench_overhead(const struct bench_options *o, struct bench_crew *b, int ranks,
+                           bool tell)
+{
+    struct sample plain = {.n = 0}, kept = {.n = 0}, more = {.n = 0}, busier = {.n = 0};
+    struct bench_crew_run a, k = {.seconds = 0.0};
+    double n = (double)o->tasks;
+    for (int i = -1; i < o->runs; i++) { /* the first pair only warms up */
+        a = bench_crew_plain(b, o->tasks);
+        k = bench_crew_kept(b, o->tasks);
+        if (i >= 0) {
+            add(&plain, a.seconds / n);
+            add(&kept, k.seconds / n);
+            add(&more, percent_more(a.seconds, k.seconds));
+            add(&busier, percent_more(a.busy, k.busy));
+        }
+    }
+    if (tell) {
+        double each = median(&kept);
+        printf("crew     %d rank%s, %.0f replications: %.1f us each in a loop, %.1f us handed out "
+               "and kept: %.2g %% more, %.2g %% of processor time; %.3g/s, %.3g MB/s of journals; "
+               "rank 0 has %.1f MiB after a tenth, %.1f MiB at the end\n",
+               ranks, ranks == 1 ? "" : "s", n, 1e6 * ranks * median(&plain), 1e6 * ranks * each,
+               median(&more), median(&busier), 1.0 / each, 1e-6 * (double)k.bytes / n / each,
+               mib(k.early_memory), mib(k.late_memory));
+    }
+}
+
+static void bench_hand_outs(const struct bench_options *o, uint64_t most, bool tell)
+{
+    struct sample each = {.n = 0}, busy = {.n = 0};
+    double n = (double)o->tasks * (double)most, messages = 0.0;
+    for (int i = 0; i < o->runs; i++) {
+        struct bench_crew_run run = bench_crew_handed((uint64_t)n, most);
+        messages = (double)run.messages;
+        add(&each, run.seconds / n);
+        add(&busy, run.first_busy / (messages > 0.0 ? messages : 1.0));
+    }
+    if (tell) {
+        double s = median(&each);
+        printf(
+            "crew     up to %llu at a time: %.3g tasks/s and %.3g messages/s handed out; %.2f us "
+            "of rank 0's time a message\n",
+            (unsigned long long)most, 1.0 / s, messages / n / s, 1e6 * median(&busy));
+    }
+}
+
+static enum exit_status bench_crew(const struct bench_options *o,
+                                   const struct entity_type *const *registry)
+{
+    int provided, rank, ranks;
+    MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided);
+    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+    MPI_Comm_size(MPI_COMM_WORLD, &ranks);
+    struct bench_crew *b = bench_crew_open(registry);
+    bench_overhead(o, b, ranks, rank == 0);
+    bench_crew_close(b);
+    if (ranks > 1) {
+        bench_hand_outs(o, 1, rank == 0);
+        bench_hand_outs(o, CREW_CHUNK, rank == 0);
+    }
+    MPI_Finalize();
+    return EXIT_DONE;
+}
+
 static const struct bench_case {
     const char *name, *summary;
     void (*run)(const struct bench_options *, const struct entity_type *const *);
@@ -196,6 +267,12 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
             argp_error(state, "--runs takes 1 to %d", MOST_RUNS);
         }
         return 0;
+    case KEY_TASKS:
+        o->tasks = strtoull(arg, NULL, 10);
+        if (o->tasks < 1 || o->tasks > 1000000000) {
+            argp_error(state, "--tasks takes 1 to 1000000000");
+        }
+        return 0;
     case VERB_SET_KEY:
         overrides_add(&o->overrides, arg);
         return 0;
@@ -212,6 +289,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 
 static const struct argp_option rows[] = {
     {.name = "runs", .key = KEY_RUNS, .arg = "N", .doc = "Runs of which the median is told (5)"},
+    {.name = "tasks", .key = KEY_TASKS, .arg = "N", .doc = "Replications of the case crew (20000)"},
     VERB_SET_OPTION,
     VERB_TEAM_OPTIONS,
     {.name = NULL}};
@@ -220,11 +298,12 @@ static const struct argp argp = {
     .parser = parse_option,
     .args_doc = "[CASE]\nparallel CONFIG",
     .doc = "Measures this program on this machine. Cases: limit, queue, random, idle; and, under "
-           "mpirun, parallel: a model of yours on one rank and divided among all."};
+           "mpirun, crew: what handing out and keeping short replications costs, and parallel: a "
+           "model of yours on one rank and divided among all."};
 
 static enum exit_status run_bench(int argc, char **argv, const struct entity_type *const *registry)
 {
-    struct bench_options o = {.runs = 5};
+    struct bench_options o = {.runs = 5, .tasks = 20000};
     verb_parse(&argp, argc, argv, &o);
     if (o.only && !o.config && strcmp(o.only, "parallel") == 0) {
         fputs("squall bench: parallel needs a configuration\n", stderr);
@@ -234,6 +313,9 @@ static enum exit_status run_bench(int argc, char **argv, const struct entity_typ
         enum exit_status status = bench_parallel(&o, registry);
         overrides_close(&o.overrides);
         return status;
+    }
+    if (o.only && strcmp(o.only, "crew") == 0) {
+        return bench_crew(&o, registry);
     }
     bool any = false;
     for (int i = 0; i < CASES; i++) {
@@ -249,6 +331,7 @@ static enum exit_status run_bench(int argc, char **argv, const struct entity_typ
     for (int i = 0; i < CASES; i++) {
         fprintf(stderr, "  %-8s %s\n", cases[i].name, cases[i].summary);
     }
+    fputs("  crew     short replications on all ranks of mpirun\n", stderr);
     fputs("  parallel CONFIG: a model on one rank and on all ranks of mpirun\n", stderr);
     return EXIT_WRONG_INPUT;
 }

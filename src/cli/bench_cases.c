@@ -10,8 +10,8 @@
 #include "engine/sim.h"
 #include "model/study.h"
 
-static struct study *open_study(const char *text, const char *const *overrides,
-                                const struct entity_type *const *registry)
+struct study *bench_open_study(const char *text, const char *const *overrides,
+                               const struct entity_type *const *registry)
 {
     struct diag diag = {0};
     struct study *study = study_parse("bench", text, strlen(text), overrides, registry, &diag);
@@ -42,7 +42,7 @@ static uint64_t read_counter(const struct sim *sim, const char *name)
 struct bench_run bench_study(const char *text, const char *const *overrides, const char *counter,
                              uint64_t replication, const struct entity_type *const *registry)
 {
-    struct study *study = open_study(text, overrides, registry);
+    struct study *study = bench_open_study(text, overrides, registry);
     struct sim *sim = open_sim(study);
     double began = clock_s();
     sim_reset(sim, (uint64_t)study->settings.seed, replication);
@@ -130,7 +130,7 @@ struct bench_run bench_idle(uint64_t count, const struct entity_type *const *reg
     char half[64];
     snprintf(half, sizeof half, "users.count=%llu", (unsigned long long)count);
     double began = clock_s();
-    struct study *study = open_study(text, (const char *const[]){half, NULL}, registry);
+    struct study *study = bench_open_study(text, (const char *const[]){half, NULL}, registry);
     struct sim *sim = open_sim(study);
     sim_reset(sim, 1, 0);
     struct bench_run run = {clock_s() - began, count, sim_memory(sim)};
