@@ -212,7 +212,7 @@ static void test_gathered_replications_are_written_by_flush_sync_and_close(void 
     struct journal *j = open_writer(0);
     unsigned char payload[40];
     for (uint64_t r = 0; r < 3000; r++) {
-        struct journal_record record = {.replication = r, .payload = payload};
+        struct journal_record record = {.replication = r, .wall_ns = 17 * r, .payload = payload};
         record.size = make_payload(r, payload);
         assert_true(journal_gather(j, &record, &e));
         if (r == 999) {
