@@ -7,8 +7,8 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "base/simtime.h"
 #include "base/json.h"
+#include "base/simtime.h"
 #include "cli/plan.h"
 
 static void number(const char *name, double value)

@@ -166,7 +166,8 @@ static void points_are_restored_from_texts(void **state)
                          points_study(&p, k)->blueprint.n_entities);
     }
     struct arena arena = {0};
-    assert_string_equal(points_name(&again, 3, NULL, &arena), "web.count=3, users.call.policy=calm");
+    assert_string_equal(points_name(&again, 3, NULL, &arena),
+                        "web.count=3, users.call.policy=calm");
     struct blueprint whole;
     points_whole(&again, &arena, &whole);
     assert_int_equal(whole.n_entities, 5);
