@@ -6,8 +6,8 @@
 #include <stdio.h>
 
 #include "cli/verb.h"
+#include "model/points.h"
 #include "model/resolved.h"
-#include "model/study.h"
 
 enum { KEY_RESOLVED = 'r' };
 
@@ -34,7 +34,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 
 static const struct argp_option rows[] = {
     VERB_SET_OPTION,
-    {.name = "resolved", .key = KEY_RESOLVED, .doc = "Print every value, defaults marked"},
+    {.name = "resolved",
+     .key = KEY_RESOLVED,
+     .doc = "Print every value, defaults marked; of a sweep, those of the first point"},
     {.name = NULL}};
 static const struct argp argp = {
     .options = rows,
@@ -43,25 +45,39 @@ static const struct argp argp = {
     .doc = "Reports all mistakes of a configuration at once, with file, line, column and key. Exit "
            "status 0 when there are none, else 2."};
 
+static void report(const char *path, const struct points *points)
+{
+    const struct study_settings *s = &points->held->settings;
+    const struct blueprint *b = &points->held->blueprint;
+    printf("%s: %" PRIu32 " entities in %" PRIu32 " groups, %" PRIu32 " wires, ", path,
+           b->n_entities, b->n_groups, b->n_wires);
+    if (points->n > 1) {
+        printf("%" PRIu64 " points of ", points->n);
+    }
+    printf("%s%" PRId64 " replications of %g s: no mistakes\n",
+           points->held->goals.n > 0 ? "at most " : "", s->replications.max,
+           (double)s->duration * 1e-9);
+}
+
 static enum exit_status run_check(int argc, char **argv, const struct entity_type *const *registry)
 {
     struct check_options o = {.path = NULL};
     verb_parse(&argp, argc, argv, &o);
-    struct study *study = verb_study(o.path, &o.overrides, registry, true);
+    struct points points;
+    struct diag diag = {0};
+    bool good = points_load(&points, o.path, o.overrides.items, registry, &diag, NULL);
     overrides_close(&o.overrides);
-    if (!study) {
+    diag_print(&diag, stderr, 0);
+    diag_close(&diag);
+    if (!good) {
         return EXIT_WRONG_INPUT;
     }
-    const struct blueprint *b = &study->blueprint;
     if (o.resolved) {
-        resolved_write(study, stdout);
+        resolved_write(points.held, stdout);
     } else {
-        printf("%s: %" PRIu32 " entities in %" PRIu32 " groups, %" PRIu32 " wires, %" PRId64
-               " replications of %g s: no mistakes\n",
-               o.path, b->n_entities, b->n_groups, b->n_wires, study->settings.replications.max,
-               (double)study->settings.duration * 1e-9);
+        report(o.path, &points);
     }
-    study_close(study);
+    points_close(&points);
     return EXIT_DONE;
 }
 

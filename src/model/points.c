@@ -27,6 +27,8 @@ struct loading {
     const struct points_visitor *visitor; /* NULL: none */
 };
 
+const struct sweep points_alone = {.n_points = 1};
+
 /* --- reading all -------------------------------------------------------------------------- */
 
 static const char *sweep_text(const struct node *block, struct arena *arena)
@@ -186,6 +188,16 @@ static bool load_point(struct loading *l, uint64_t point, bool *more_series)
     return fits;
 }
 
+/* What else is wrong in a configuration whose sweep cannot be read. */
+static void look_around(struct loading *l)
+{
+    struct diag diag = {0};
+    l->source.sweep = &points_alone;
+    study_close(study_read(&l->source, &diag));
+    diag_join(l->diag, &diag);
+    diag_close(&diag);
+}
+
 static bool load_all(struct loading *l, bool *more_series)
 {
     struct points *p = l->points;
@@ -207,7 +219,11 @@ bool points_load(struct points *p, const char *path, const char *const *override
     l.source.text = yaml_read_file(path, &l.source.length, &p->memory, diag);
     bool more_series = false;
     p->config = l.source.text;
-    bool good = l.source.text && read_sweep(&l) && load_all(&l, &more_series);
+    bool readable = l.source.text && read_sweep(&l);
+    bool good = readable && load_all(&l, &more_series);
+    if (l.source.text && !readable) {
+        look_around(&l);
+    }
     if (good && more_series) {
         /* Whoever is named in the timeline of some points keeps series at all of them. */
         l.source.series = l.series;
@@ -281,11 +297,10 @@ const struct study *points_study(struct points *p, uint64_t point)
     struct diag diag = {0};
     const char *text = patch_apply(p->resolved, p->items[point].patch, &scratch);
     if (text) {
-        static const struct sweep alone = {.n_points = 1}; /* the values are in the text */
         p->held = study_read(&(struct study_source){.file = "resolved",
                                                     .text = text,
                                                     .length = strlen(text),
-                                                    .sweep = &alone,
+                                                    .sweep = &points_alone,
                                                     .registry = p->registry},
                              &diag);
         p->at = point;

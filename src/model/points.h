@@ -65,6 +65,9 @@ bool points_axes(struct points *p, struct arena *arena, struct diag *diag);
 
 void points_close(struct points *p);
 
+/* A sweep of one point that changes nothing: of a text that has its values already. */
+extern const struct sweep points_alone;
+
 /* The study of a point, until the next call. NULL: it cannot be made as it was, because this
  * program understands configurations differently. */
 const struct study *points_study(struct points *p, uint64_t point);

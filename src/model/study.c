@@ -453,7 +453,15 @@ const struct node *study_sweep(struct node *root, const char *const *overrides, 
     if (sweep) {
         node_remove(sweep); /* its values are used by their paths, not here */
     }
-    return axis ? sweep_with(sweep, axis, arena) : sweep;
+    struct node *block = axis ? sweep_with(sweep, axis, arena) : sweep;
+    if (block) {
+        /* Mistakes are told by the path from the root. */
+        struct node *holder = arena_take(arena, sizeof *holder);
+        holder->kind = NODE_MAPPING;
+        holder->file = root->file;
+        node_append(holder, block);
+    }
+    return block;
 }
 
 /* Makes the changes that turn the configuration as written into the point. */

@@ -471,8 +471,7 @@ static void multiply(struct reading *b, const struct node *block)
     }
 }
 
-const struct node *sweep_with(const struct node *block, const struct node *more,
-                              struct arena *arena)
+struct node *sweep_with(const struct node *block, const struct node *more, struct arena *arena)
 {
     struct node *both = arena_take(arena, sizeof *both);
     uint32_t nodes = TREE_MAX_NODES;

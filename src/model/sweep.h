@@ -49,8 +49,7 @@ struct sweep {
 extern const struct schema sweep_schema; /* what stands in a sweep beside paths */
 
 /* The block with one more mapping from paths to values behind it; `block` may be NULL. */
-const struct node *sweep_with(const struct node *block, const struct node *more,
-                              struct arena *arena);
+struct node *sweep_with(const struct node *block, const struct node *more, struct arena *arena);
 
 /* Reads the block, or none when it is NULL or empty. Everything lies in the arena, and refers to
  * the tree of the block, which must not change. Whether the paths lead anywhere, and whether the

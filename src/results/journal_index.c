@@ -70,7 +70,7 @@ static bool list_files(struct journal_index *index, const char *dir, size_t plac
     if (!d) {
         return results_fail(e, "cannot open the journal %s: %s%s", dir, strerror(errno),
                             errno == ENOTDIR
-                                ? " (it is a file; move it away, or give another --output)"
+                                ? " (a journal is a directory; if this file is in its way, move it)"
                             : errno == ENOENT ? " (when all is done, it makes way for the results)"
                                               : "");
     }

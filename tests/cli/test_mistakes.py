@@ -55,8 +55,8 @@ CALLS = {
     "resume nowhere": "squall: cannot open the journal nowhere: No such file or directory (when "
                       "all is done, it makes way for the results)\n",
     "resume good.yaml": "squall: cannot open the journal good.yaml: Not a directory (a journal is "
-                        "one)\n",
-    "resume .": "squall: the journal holds nothing: no replication was ever begun\n",
+                        "a directory; if this file is in its way, move it)\n",
+    "resume .": "squall: . holds nothing: no replication was ever begun\n",
     "inspect nowhere.h5": "squall: cannot read nowhere.h5: No such file or directory\n",
     "check good.yaml --set seed": "--set seed: expected PATH=VALUE\n",
     "check good.yaml --set =4": "--set =4: expected PATH=VALUE\n",

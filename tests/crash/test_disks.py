@@ -129,8 +129,8 @@ class Disks(OutsideTest):
     def test_a_file_in_the_journals_place(self):
         self.journal.write_text("mine")
         _, told = self.squall("run", STUDY, status=2)
-        self.assertEqual(told, "squall: cannot open the journal study.journal: Not a directory "
-                               "(it is a file; move it away, or give another --output)\n")
+        self.assertEqual(told, "squall: cannot open the journal study.journal: Not a directory (a "
+                               "journal is a directory; if this file is in its way, move it)\n")
         self.assertEqual(self.journal.read_text(), "mine")
 
     def test_other_files_in_a_journal_stay(self):
