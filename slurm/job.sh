@@ -2,9 +2,12 @@
 # shellcheck shell=bash disable=SC2154,SC2317 # a part of scripts
 # --- a shard of a study, or all of it ---
 
-# Of the frames of a journal, each rank writes one when it begins, and one for each replication.
-frames() {
-    cat "$journal"/*.sqj 2>/dev/null | grep -a -o -F SQFR | wc -l
+# Replications that the journal has.
+finished() {
+    local told
+    told=$(squall_with "" status "$journal" --json 2>/dev/null) || told='"done": 0' # none is there
+    told=${told#*'"done": '}
+    echo "${told%%[!0-9]*}"
 }
 
 note() {
@@ -35,18 +38,18 @@ is_wanted() {
     [[ $(scontrol show job -o "$SLURM_JOB_ID") == *" JobState=RUNNING "* ]]
 }
 
-# count_stalls FRAMES: how many runs in a row, up to this one, have finished nothing, when there
-# were so many frames before it.
+# count_stalls N: how many runs in a row, up to this one, have finished nothing, when N replications
+# were there before it.
 count_stalls() {
     local stalls=0
-    if [ $(($(frames) - $1)) -le "${SLURM_NTASKS:-1}" ]; then
+    if [ "$(finished)" = "$1" ]; then
         stalls=$(($(cat "state/$work.stalls" 2>/dev/null || echo 0) + 1))
     fi
     echo "$stalls" >"state/$work.stalls"
     echo "$stalls"
 }
 
-# stopped FRAMES
+# stopped N: as above
 stopped() {
     if ! is_wanted; then
         note "stopped by Slurm"
@@ -74,7 +77,7 @@ echo "=== $(date '+%F %T') job $SLURM_JOB_ID on ${SLURM_JOB_NODELIST:-}," \
     "restarted ${SLURM_RESTART_COUNT:-0} times"
 note "running"
 prepare
-before=$(frames)
+before=$(finished)
 status=0
 run_squall || status=$?
 case $status in

@@ -75,8 +75,10 @@ static void print_done(const struct survey *s, struct arena *a)
 /* What an unfinished journal needs, when there is only one; the table tells of several. */
 static const char *advice(const struct survey *s, struct arena *a)
 {
-    return s->n_journals == 1 ? arena_format(a, "; 'squall resume %s' goes on", s->journals[0].path)
-                              : "";
+    const struct survey_journal *j = &s->journals[0];
+    return s->n_journals == 1 && j->done < j->tasks
+               ? arena_format(a, "; 'squall resume %s' goes on", j->path)
+               : "";
 }
 
 static void print_left(const struct survey *s, struct arena *a)
