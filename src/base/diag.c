@@ -13,7 +13,9 @@ struct diag_entry {
     const char *file; /* "" for an error without a place */
     const char *path; /* "" for none */
     const char *message;
-    size_t order; /* of reporting; decides among equal places */
+    const char *note; /* behind it, no part of what is compared; NULL: none */
+    size_t times;     /* that it was taken over */
+    size_t order;     /* of reporting; decides among equal places */
     int line, column;
     bool warning;
 };
@@ -128,35 +130,47 @@ static bool same(const struct diag_entry *a, const struct diag_entry *b)
            strcmp(a->message, b->message) == 0;
 }
 
-static bool has(const struct diag *d, const struct diag_entry *e)
+static struct diag_entry *find(const struct diag *d, const struct diag_entry *e)
 {
-    const struct diag_entry *own = d->first;
+    struct diag_entry *own = d->first;
     while (own && !same(own, e)) {
         own = own->next;
     }
     return own;
 }
 
-static void take_over(struct diag *d, const struct diag_entry *e)
+static void take_over(struct diag *d, const struct diag_entry *e, const char *note)
 {
-    if (!has(d, e)) {
+    struct diag_entry *own = find(d, e);
+    if (own) {
+        own->times++;
+    } else {
         struct diag_entry *copy = arena_take(&d->memory, sizeof *copy);
         *copy = *e;
         copy->next = NULL;
         copy->file = arena_copy(&d->memory, e->file);
         copy->path = arena_copy(&d->memory, e->path);
         copy->message = arena_copy(&d->memory, e->message);
+        copy->note = arena_copy(&d->memory, note);
+        copy->times = 1;
         append(d, copy);
     }
 }
 
-void diag_join(struct diag *d, const struct diag *from)
+void diag_join(struct diag *d, const struct diag *from, const char *note)
 {
     enum { ENOUGH = 200 };
     for (const struct diag_entry *e = from->first; e && d->errors < ENOUGH; e = e->next) {
         if (!e->warning) {
-            take_over(d, e);
+            take_over(d, e, note);
         }
+    }
+}
+
+void diag_drop_notes(struct diag *d, size_t times)
+{
+    for (struct diag_entry *e = d->first; e; e = e->next) {
+        e->note = e->times >= times ? NULL : e->note;
     }
 }
 
@@ -164,14 +178,14 @@ void diag_share_warnings(struct diag *d, const struct diag *from, bool first)
 {
     for (const struct diag_entry *e = from->first; e && first; e = e->next) {
         if (e->warning) {
-            take_over(d, e);
+            take_over(d, e, "");
         }
     }
     struct diag kept = {.memory = d->memory};
     for (struct diag_entry *e = d->first, *next; e; e = next) {
         next = e->next;
         e->next = NULL;
-        if (!e->warning || first || has(from, e)) {
+        if (!e->warning || first || find(from, e)) {
             append(&kept, e);
         }
     }
@@ -227,6 +241,7 @@ static void print_entry(const struct diag_entry *e, FILE *out)
         fputs(": ", out);
     }
     put_safely(e->message, out);
+    put_safely(e->note ? e->note : "", out);
     putc('\n', out);
 }
 

@@ -48,9 +48,13 @@ void diag_error_place(struct diag *d, const char *file, int line, int column, co
 void diag_warning(struct diag *d, const struct node *at, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Takes over the errors of another one that are not there yet, word for word. After a good number
- * of them no more are taken: whoever asks is told of the same mistakes again and again. */
-void diag_join(struct diag *d, const struct diag *from);
+/* Takes over the errors of another one that are not there yet, word for word; what comes new is
+ * told with the note, "" for none, behind it. After a good number of them no more are taken:
+ * whoever asks is told of the same mistakes again and again. */
+void diag_join(struct diag *d, const struct diag *from, const char *note);
+
+/* Takes the notes off those that came that many times. */
+void diag_drop_notes(struct diag *d, size_t times);
 
 /* Takes over the warnings of another one, or, unless it is the `first`, drops those that the other
  * one does not have: what is left is true of all that were shared. */

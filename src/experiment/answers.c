@@ -114,18 +114,30 @@ static void print_threshold(const struct results_thresholds *t, const struct res
     }
 }
 
+static void print_question(const struct search_words *w, FILE *out)
+{
+    const struct goal_words *g = &w->measure;
+    const char *per = g->measure.per.name;
+    bool share = g->above[0] || g->below[0];
+    if (share) {
+        fprintf(out, "In %s of the replications, ", w->target);
+    }
+    fprintf(out, "%s%s%s", g->measure.stat.name, per[0] ? " per " : "", per);
+    if (share) {
+        fprintf(out, " is %s %s at\n", g->above[0] ? "above" : "below",
+                g->above[0] ? g->above : g->below);
+    } else {
+        fprintf(out, " passes %s at\n", w->target);
+    }
+}
+
 static void print_thresholds(const struct agenda *a, const struct results_meta *meta, FILE *out)
 {
     struct arena memory = {0};
     const struct study_settings *s = &meta->points->held->settings;
     struct results_thresholds t = answers_thresholds(a, meta, &memory);
     if (t.n > 0) {
-        const struct search_words *w = &s->search.items[0];
-        const struct goal_words *g = &w->measure;
-        fprintf(out, "%s%s%s%s%s%s%s passes %s at\n", g->measure.stat.name,
-                g->measure.per.name[0] ? " per " : "", g->measure.per.name,
-                g->above[0] ? " above " : "", g->above, g->below[0] ? " below " : "", g->below,
-                w->target);
+        print_question(&s->search.items[0], out);
     }
     for (uint64_t i = 0; i < t.n && i < TOLD; i++) {
         print_threshold(&t, &t.items[i], s->search.items[0].confidence, out, &memory);

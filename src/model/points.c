@@ -153,13 +153,26 @@ static void keep_text(struct loading *l, const struct study *s, uint64_t point)
     arena_close(&own);
 }
 
+/* At which point a mistake was met; with many axes its number has to do. */
+static const char *where(struct loading *l, uint64_t point)
+{
+    enum { AXES_TOLD = 4 };
+    const struct points *p = l->points;
+    if (p->n == 1) {
+        return "";
+    }
+    const char *name = p->axes.n_axes <= AXES_TOLD ? points_name(p, point, NULL, &l->scratch) : "";
+    return arena_format(&l->scratch, " (at point %llu%s%s)", (unsigned long long)point,
+                        name[0] ? ": " : "", name);
+}
+
 /* Reads one point; false after mistakes. */
 static bool load_point(struct loading *l, uint64_t point, bool *more_series)
 {
     struct diag diag = {0};
     l->source.point = point;
     struct study *s = study_read(&l->source, &diag);
-    diag_join(l->diag, &diag);
+    diag_join(l->diag, &diag, where(l, point));
     diag_share_warnings(&l->shared, &diag, point == 0);
     diag_close(&diag);
     if (!s) {
@@ -194,7 +207,7 @@ static void look_around(struct loading *l)
     struct diag diag = {0};
     l->source.sweep = &points_alone;
     study_close(study_read(&l->source, &diag));
-    diag_join(l->diag, &diag);
+    diag_join(l->diag, &diag, "");
     diag_close(&diag);
 }
 
@@ -224,6 +237,7 @@ bool points_load(struct points *p, const char *path, const char *const *override
     if (l.source.text && !readable) {
         look_around(&l);
     }
+    diag_drop_notes(diag, p->n); /* where all points have it, it is none of them */
     if (good && more_series) {
         /* Whoever is named in the timeline of some points keeps series at all of them. */
         l.source.series = l.series;

@@ -11,7 +11,7 @@ import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-from outside import OutsideTest  # noqa: E402
+from outside import SOURCE, OutsideTest  # noqa: E402
 
 MODEL = """squall: 1
 name: goals
@@ -145,6 +145,29 @@ class Goals(OutsideTest):
                           r"([\d.]+)/s with 95 % confidence", out)
         self.assertIsNotNone(found, out)
         self.assertLess(abs(float(found[1]) - 50), 10)
+
+    def test_the_load_that_breaks_a_policy(self):
+        """Four attempts of everybody fit up to a quarter of what the service can do."""
+        study = SOURCE / "configs/sweeps/breaking_load.yaml"
+        self.squall("run", study, "-q", "--set",
+                    "search.axis={users.arrivals.poisson: {from: 100/s, to: 1060/s, steps: 9}}",
+                    "--set", "sweep={users.call.policy: [fast, budget]}",
+                    "--set", "replications.max=16", ranks=2)
+        search = self.open("breaking_load.h5")["search"]
+        self.assertLessEqual(search["low"][0], 250)
+        self.assertLessEqual(search["high"][0], 340)
+        self.assertGreaterEqual(search["low"][1], 820)
+
+    def test_the_other_studies(self):
+        for name, change in (("storm_map", "sweep={users.arrivals.poisson: [200/s, 900/s]}"),
+                             ("tuning", "sweep.sobol.points=4")):
+            out, err = self.squall("check", SOURCE / f"configs/sweeps/{name}.yaml")
+            self.assertIn("no mistakes", out)
+            self.assertEqual(err, "")
+            self.squall("run", SOURCE / f"configs/sweeps/{name}.yaml", "-q", "--set", change)
+        ok = self.used("storm_map.h5")
+        self.assertEqual(ok, [6, 6])
+        self.assertEqual(self.open("tuning.h5")["axes/users.call.timeout"].shape, (4,))
 
     def test_nothing_to_be_found(self):
         self.write(SHARE.replace("0.5}", "5}"))
