@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/check.h"
 #include "engine/entity.h"
@@ -52,16 +53,62 @@ static bool each_item(const struct blueprint *b,
 }
 
 /* Buckets are written as gaps, which are mostly 0: neighbours are in use together. */
+static inline unsigned char *put_bin(unsigned char *at, uint64_t gap, uint64_t count)
+{
+    if (__builtin_expect((gap | count) < 0x80, 1)) {
+        at[0] = (unsigned char)gap;
+        at[1] = (unsigned char)count;
+        return at + 2;
+    }
+    return varint_put(varint_put(at, gap), count);
+}
+
 static void put_bins(struct buffer *to, uint32_t n, const uint32_t *bin, const uint64_t *count)
 {
     buffer_varint(to, n);
     buffer_reserve(to, (size_t)n * 2 * VARINT_MOST);
     unsigned char *at = to->data + to->size;
     for (uint32_t i = 0, next = 0; i < n; next = bin[i++] + 1) {
-        at = varint_put(at, bin[i] - next);
-        at = varint_put(at, count[i]);
+        at = put_bin(at, bin[i] - next, count[i]);
     }
     to->size = (size_t)(at - to->data);
+}
+
+/* Where writing buckets one after another has got to. */
+struct bins {
+    unsigned char *at;
+    uint32_t n, next; /* written; least bucket that may follow */
+};
+
+static struct bins put_octave(struct bins b, uint32_t first, const uint64_t *count)
+{
+    struct hist_used used = hist_used(count);
+    for (uint32_t w = 0; w < HIST_PAGE / 64; w++, first += 64, count += 64) {
+        for (uint64_t left = used.word[w]; left; left &= left - 1) {
+            uint32_t i = (uint32_t)__builtin_ctzll(left);
+            b.at = put_bin(b.at, first + i - b.next, count[i]);
+            b.next = first + i + 1;
+            b.n++;
+        }
+    }
+    return b;
+}
+
+/* Writes all buckets. Their number, which stands before them, is known when they are written. */
+static void put_buckets(struct buffer *to, const struct hist_pool *pool, const struct histogram *h)
+{
+    size_t most = h->total < HIST_BINS ? (size_t)h->total : HIST_BINS;
+    buffer_reserve(to, (1 + 2 * most) * VARINT_MOST);
+    unsigned char *number = to->data + to->size, *first = number + VARINT_MOST;
+    struct bins b = {.at = first};
+    uint32_t last = hist_bin(h->max) >> HIST_SUB_BITS;
+    for (uint32_t octave = hist_bin(h->min) >> HIST_SUB_BITS; octave <= last; octave++) {
+        const uint64_t *count = hist_octave(pool, h, octave);
+        b = count ? put_octave(b, octave << HIST_SUB_BITS, count) : b;
+    }
+    number = varint_put(number, b.n);
+    memmove(number, first, (size_t)(b.at - first));
+    to->size = (size_t)(number + (b.at - first) - to->data);
 }
 
 static void put_histogram(struct buffer *to, const struct hist_pool *pool,
@@ -74,10 +121,7 @@ static void put_histogram(struct buffer *to, const struct hist_pool *pool,
     buffer_varint(to, h->sum);
     buffer_varint(to, h->min);
     buffer_varint(to, h->max - h->min);
-    uint32_t bin[HIST_BINS];
-    uint64_t count[HIST_BINS];
-    uint32_t n = hist_list(pool, h, bin, count);
-    put_bins(to, n, bin, count);
+    put_buckets(to, pool, h);
 }
 
 static void put_gauge(struct buffer *to, uint64_t integral, int64_t max)

@@ -3,6 +3,10 @@
 
 #include <string.h>
 
+#ifdef __x86_64__
+#include <immintrin.h>
+#endif
+
 /* Only address space is reserved; memory is taken as values come. 2^26 pages are 64 GiB, more than
  * a rank has. A latency fills two to six pages, so a quarter as many directories go with them. */
 enum { MOST_PAGES = 1 << 26, MOST_DIRECTORIES = 1 << 24 };
@@ -55,36 +59,55 @@ void hist_count_first(struct hist_pool *pool, struct histogram *h, uint64_t valu
     }
 }
 
+struct hist_used hist_used_plainly(const uint64_t *count)
+{
+    struct hist_used used = {{0}};
+    for (uint32_t i = 0; i < HIST_PAGE; i++) {
+        used.word[i / 64] |= (uint64_t)(count[i] != 0) << i % 64;
+    }
+    return used;
+}
+
+#ifdef __x86_64__
+__attribute__((target("avx2"))) static struct hist_used used_by_fours(const uint64_t *count)
+{
+    const __m256i none = _mm256_setzero_si256();
+    struct hist_used empty = {{0}};
+    for (uint32_t i = 0; i < HIST_PAGE; i += 4) {
+        __m256i four = _mm256_loadu_si256((const void *)(count + i));
+        __m256d is_empty = _mm256_castsi256_pd(_mm256_cmpeq_epi64(four, none));
+        empty.word[i / 64] |= (uint64_t)_mm256_movemask_pd(is_empty) << i % 64;
+    }
+    for (uint32_t w = 0; w < HIST_PAGE / 64; w++) {
+        empty.word[w] = ~empty.word[w];
+    }
+    return empty;
+}
+
+struct hist_used hist_used(const uint64_t *count)
+{
+    return __builtin_cpu_supports("avx2") ? used_by_fours(count) : hist_used_plainly(count);
+}
+#else
+struct hist_used hist_used(const uint64_t *count)
+{
+    return hist_used_plainly(count);
+}
+#endif
+
 void hist_each(const struct hist_pool *pool, const struct histogram *h,
                void (*each)(uint32_t bin, uint64_t count, void *context), void *context)
 {
-    if (h->directory == 0) {
-        return;
-    }
     for (uint32_t octave = 0; octave < HIST_OCTAVES; octave++) {
         const uint64_t *count = hist_octave(pool, h, octave);
-        for (uint32_t i = 0; count && i < HIST_PAGE; i++) {
-            if (count[i]) {
+        struct hist_used used = count ? hist_used(count) : (struct hist_used){{0}};
+        for (uint32_t w = 0; w < HIST_PAGE / 64; w++) {
+            for (uint64_t left = used.word[w]; left; left &= left - 1) {
+                uint32_t i = 64 * w + (uint32_t)__builtin_ctzll(left);
                 each((octave << HIST_SUB_BITS) + i, count[i], context);
             }
         }
     }
-}
-
-uint32_t hist_list(const struct hist_pool *pool, const struct histogram *h, uint32_t *bin,
-                   uint64_t *count)
-{
-    uint32_t n = 0;
-    for (uint32_t octave = 0; octave < HIST_OCTAVES; octave++) {
-        const uint64_t *from = hist_octave(pool, h, octave);
-        for (uint32_t i = 0; from && i < HIST_PAGE; i++) {
-            /* Without a branch, which would be guessed wrong at every other bucket. */
-            bin[n] = (octave << HIST_SUB_BITS) + i;
-            count[n] = from[i];
-            n += from[i] != 0;
-        }
-    }
-    return n;
 }
 
 static void add_figures(struct hist_counts *to, uint64_t total, hist_sum sum, uint64_t min,

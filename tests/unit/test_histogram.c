@@ -179,6 +179,24 @@ static void collect(uint32_t bin, uint64_t count, void *context)
     p->count[p->n++] = count;
 }
 
+static void test_used(void **state)
+{
+    (void)state;
+    /* Also counts of which only the upper half is not 0, and pages without any. */
+    for (uint32_t sparse = 0; sparse <= 70; sparse += 10) {
+        uint64_t count[HIST_PAGE];
+        for (uint32_t i = 0; i < HIST_PAGE; i++) {
+            uint64_t any = hash_pair(sparse, i);
+            count[i] = any % 64 >= sparse ? (any >> 8 & 1 ? UINT64_C(1) << 32 : any | 1) : 0;
+        }
+        struct hist_used used = hist_used(count), plainly = hist_used_plainly(count);
+        for (uint32_t i = 0; i < HIST_PAGE; i++) {
+            assert_int_equal(used.word[i / 64] >> i % 64 & 1, count[i] != 0);
+        }
+        assert_memory_equal(&used, &plainly, sizeof used);
+    }
+}
+
 static void test_pairs(void **state)
 {
     (void)state;
@@ -188,12 +206,6 @@ static void test_pairs(void **state)
     }
     struct pairs *p = calloc(1, sizeof *p);
     hist_each(&pool, &h, collect, p);
-    struct pairs *listed = calloc(1, sizeof *listed);
-    listed->n = hist_list(&pool, &h, listed->bin, listed->count);
-    assert_int_equal(listed->n, p->n);
-    assert_memory_equal(listed->bin, p->bin, p->n * sizeof *p->bin);
-    assert_memory_equal(listed->count, p->count, p->n * sizeof *p->count);
-    free(listed);
     struct hist_counts *from = calloc(1, sizeof *from), *direct = counts_of(&h);
     hist_counts_add_bins(from, &h, p->n, p->bin, p->count);
     assert_memory_equal(from, direct, sizeof *from);
@@ -253,6 +265,7 @@ int main(void)
         cmocka_unit_test(test_empty_and_single),
         cmocka_unit_test(test_quantiles_within_bound),
         cmocka_unit_test(test_merging_is_recording_together),
+        cmocka_unit_test(test_used),
         cmocka_unit_test(test_pairs),
         cmocka_unit_test(test_summary_only),
         cmocka_unit_test(test_reset),
