@@ -218,18 +218,31 @@ static bool attach_scales(struct h5 *h, const char *path, const struct h5_shape 
     return true;
 }
 
+/* HDF5 would hold on to 1 MiB of chunks of every dataset that is open. They are written one after
+ * another here and not looked at again, so that one is enough. */
+static void cache_one_chunk(hid_t access, hid_t type, const struct h5_shape *shape)
+{
+    size_t bytes = H5Tget_size(type);
+    for (int i = 0; i < shape->rank; i++) {
+        bytes *= (size_t)shape->chunk[i];
+    }
+    H5Pset_chunk_cache(access, 1, bytes, 1.0);
+}
+
 bool h5_dataset(struct h5 *h, const char *path, hid_t type, const struct h5_shape *shape, hid_t *id)
 {
     hsize_t most = H5S_UNLIMITED;
     hid_t space = H5Screate_simple(shape->rank, shape->dims, shape->grows ? &most : NULL);
-    hid_t create = object_plist(H5P_DATASET_CREATE);
+    hid_t create = object_plist(H5P_DATASET_CREATE), access = H5Pcreate(H5P_DATASET_ACCESS);
     if (shape->chunk[0] > 0) {
         H5Pset_chunk(create, shape->rank, shape->chunk);
         H5Pset_shuffle(create);
         H5Pset_deflate(create, 4);
+        cache_one_chunk(access, type, shape);
     }
-    *id = H5Dcreate2(h->file, path, type, space, H5P_DEFAULT, create, H5P_DEFAULT);
+    *id = H5Dcreate2(h->file, path, type, space, H5P_DEFAULT, create, access);
     bool ok = *id >= 0 || h5_failed(h, path);
+    H5Pclose(access);
     H5Pclose(create);
     H5Sclose(space);
     return ok && attach_scales(h, path, shape, *id);

@@ -221,7 +221,7 @@ static void plan_columns(struct writer *w)
 }
 
 /* Chunks are powers of two along replications and no larger than a block, so that none is ever
- * written in two goes. */
+ * written in two goes; a block longer than any chunk would only take memory. */
 static void plan_blocks(struct writer *w)
 {
     uint64_t width = 0, replications = w->study.n_replications;
@@ -229,6 +229,7 @@ static void plan_blocks(struct writer *w)
         width += w->columns[i].width;
     }
     uint64_t most = power_below(block_bytes / (width * sizeof(uint64_t)));
+    most = most < H5_CHUNK ? most : H5_CHUNK;
     w->block = most < replications ? most : power_below(2 * replications - 1);
     for (uint32_t i = 0; i < w->n_columns; i++) {
         struct column *c = &w->columns[i];
