@@ -188,6 +188,7 @@ static void bench_overhead(const struct bench_options *o, struct bench_crew *b, 
                            bool tell)
 {
     struct sample plain = {.n = 0}, kept = {.n = 0}, more = {.n = 0}, busier = {.n = 0};
+    struct sample extra = {.n = 0}; /* [s] a replication, of the rank that does it */
     struct bench_crew_run a, k = {.seconds = 0.0};
     double n = (double)o->tasks;
     for (int i = -1; i < o->runs; i++) { /* the first pair only warms up */
@@ -196,18 +197,20 @@ static void bench_overhead(const struct bench_options *o, struct bench_crew *b, 
         if (i >= 0) {
             add(&plain, a.seconds / n);
             add(&kept, k.seconds / n);
+            add(&extra, ranks * (k.seconds - a.seconds) / n);
             add(&more, percent_more(a.seconds, k.seconds));
             add(&busier, percent_more(a.busy, k.busy));
         }
     }
     if (tell) {
         double each = median(&kept);
-        printf("crew     %d rank%s, %.0f replications: %.1f us each in a loop, %.1f us handed out "
-               "and kept: %.2g %% more, %.2g %% of processor time; %.3g/s, %.3g MB/s of journals; "
-               "rank 0 has %.1f MiB after a tenth, %.1f MiB at the end\n",
-               ranks, ranks == 1 ? "" : "s", n, 1e6 * ranks * median(&plain), 1e6 * ranks * each,
-               median(&more), median(&busier), 1.0 / each, 1e-6 * (double)k.bytes / n / each,
-               mib(k.early_memory), mib(k.late_memory));
+        printf("crew     %d rank%s, %.0f replications of about a thousand events, of which %.0f "
+               "bytes are kept: %.1f us each in a loop, %.1f us handed out and kept: %.1f us or "
+               "%.2g %% more, %.2g %% of processor time; %.3g/s, %.3g MB/s of journals; rank 0 has "
+               "%.1f MiB after a tenth, %.1f MiB at the end\n",
+               ranks, ranks == 1 ? "" : "s", n, (double)k.bytes / n, 1e6 * ranks * median(&plain),
+               1e6 * ranks * each, 1e6 * median(&extra), median(&more), median(&busier), 1.0 / each,
+               1e-6 * (double)k.bytes / n / each, mib(k.early_memory), mib(k.late_memory));
     }
 }
 
