@@ -40,10 +40,10 @@ bool rows_put(struct h5 *h, struct rows *r, uint32_t n, const uint32_t *bin, con
     return h5_append(h, &r->part[LAYOUT_OFFSETS], r->n_values);
 }
 
-bool rows_skip(struct h5 *h, struct rows *r, uint64_t n)
+bool rows_reach(struct h5 *h, struct rows *r, uint64_t row)
 {
     bool ok = true;
-    for (; ok && n > 0; n--) {
+    for (; ok && r->n_rows < row; r->n_rows++) {
         ok = h5_append(h, &r->part[LAYOUT_OFFSETS], r->n_values);
     }
     return ok;

@@ -14,7 +14,7 @@ struct rows {
     char edge[LAYOUT_PATH];              /* the dimension along offsets, if it grows, else "" */
     char nonzero[LAYOUT_PATH];           /* the dimension along bin and count */
     uint64_t n_values;                   /* in bin and count so far */
-    uint64_t n_rows;                     /* so far, where they grow */
+    uint64_t n_rows;                     /* so far */
 };
 
 #define ROWS_GROW UINT64_MAX
@@ -23,7 +23,8 @@ struct rows {
  * returned. */
 bool rows_open(struct h5 *h, const char *path, uint64_t n, struct rows *r);
 bool rows_put(struct h5 *h, struct rows *r, uint32_t n, const uint32_t *bin, const uint64_t *count);
-bool rows_skip(struct h5 *h, struct rows *r, uint64_t n); /* `n` empty rows */
+/* Empty rows up to before `row`. */
+bool rows_reach(struct h5 *h, struct rows *r, uint64_t row);
 bool rows_close(struct h5 *h, struct rows *r);
 
 #endif

@@ -57,6 +57,7 @@ struct writer {
     uint64_t block;            /* replications in a block */
     uint64_t at;               /* place in the block of the one being read */
     uint64_t place;            /* of its point in the file */
+    uint64_t run;              /* its number in the file */
     uint64_t digest;
     uint64_t early; /* replications that did not end well */
 };
@@ -150,8 +151,11 @@ static void take_histogram(void *context, const struct record_place *place,
     *cell(w, place, 1) = h->sum;
     *cell(w, place, 2) = h->min;
     *cell(w, place, 3) = h->max;
-    if (is_well(w)) {
-        rows_put(&w->h5, row_of(w, place)->rows, h->n, h->bin, h->count);
+    struct rows *rows = row_of(w, place)->rows;
+    uint64_t row = w->run * type_of(w, place)->n_entities + w->study.groups[place->group].first +
+                   place->instance;
+    if (is_well(w) && rows_reach(&w->h5, rows, row)) {
+        rows_put(&w->h5, rows, h->n, h->bin, h->count);
     }
 }
 
@@ -359,14 +363,15 @@ static bool flush_column(struct writer *w, struct column *c, uint64_t point, uin
     return ok;
 }
 
-static bool skip_replication(struct writer *w)
+/* Whoever is not there, in this replication or at this point, has an empty row. */
+static bool fill_rows(struct writer *w)
 {
     bool ok = true;
-    w->columns[LAYOUT_STATUS].block[w->at] = RUN_MISSING;
     for (uint32_t i = 0; i < w->study.n_types; i++) {
         const struct arranged_type *t = &w->study.types[i];
         for (uint32_t k = t->first_row; k < t->first_row + t->n_rows && ok; k++) {
-            ok = !w->rows[k].rows || rows_skip(&w->h5, w->rows[k].rows, t->n_entities);
+            ok = !w->rows[k].rows ||
+                 rows_reach(&w->h5, w->rows[k].rows, (w->run + 1) * t->n_entities);
         }
     }
     return ok;
@@ -386,7 +391,8 @@ static bool take_replication(struct writer *w, const struct journal_entry *entry
     struct buffer *payload = &w->payload;
     struct results_error *e = w->h5.error;
     if (!entry) {
-        return skip_replication(w);
+        w->columns[LAYOUT_STATUS].block[w->at] = RUN_MISSING;
+        return fill_rows(w);
     }
     observed_replication(w->observed, w->place, entry->replication);
     const struct blueprint *model = meta_model(w->study.meta, entry->point, e);
@@ -402,7 +408,7 @@ static bool take_replication(struct writer *w, const struct journal_entry *entry
     w->columns[LAYOUT_DIGEST].block[w->at] = head.digest;
     w->columns[LAYOUT_TRIPPED].block[w->at] = (uint64_t)head.tripped;
     w->columns[LAYOUT_WARMUP].block[w->at] = (uint64_t)head.warmup;
-    return true;
+    return fill_rows(w);
 }
 
 static bool take_provenance(struct writer *w, const struct journal_entry *entry)
@@ -490,6 +496,7 @@ static bool walk(struct writer *w, bool (*take)(struct writer *, const struct jo
             bool wanted = r < s->used[p];
             w->at = r % w->block;
             w->place = p;
+            w->run = p * s->n_replications + r;
             ok = take(w, wanted ? entry_of(w, s->points[p], r, &n) : NULL);
             if (ok && (w->at == w->block - 1 || r == s->n_replications - 1)) {
                 ok = flush(w, p, r - w->at, w->at + 1);

@@ -12,6 +12,11 @@ STUDY = HERE.parent / "parallel/sweep.yaml"
 RATES, POLICIES, COUNTS = [300, 750, 1200], ["naive", "patient"], [1, 2]
 
 
+def buckets(group, row):
+    first, last = (int(n) for n in group["offsets"][row:row + 2])
+    return group["bin"][first:last].tolist(), group["count"][first:last].tolist()
+
+
 class Sweeps(OutsideTest):
     def open(self, name):
         import h5py
@@ -53,6 +58,12 @@ class Sweeps(OutsideTest):
             served = "stats/server/requests_completed"
             numpy.testing.assert_array_equal(sweep[served][point, :, :count], alone[served][0])
             self.assertFalse(sweep[served][point, :, count:].any())
+            for replication in range(3):
+                for entity in range(2):  # who is not there has an empty histogram
+                    row = "histograms/server/sojourn_time"
+                    mine = buckets(sweep[row], 6 * point + 2 * replication + entity)
+                    self.assertEqual(mine, ([], []) if entity >= count else
+                                     buckets(alone[row], count * replication + entity))
             mine = sweep["trace/point"][()] == point
             for column in ("time", "entity", "kind", "wait"):
                 numpy.testing.assert_array_equal(sweep[f"trace/{column}"][mine],
