@@ -225,7 +225,9 @@ static void plan_columns(struct writer *w)
 }
 
 /* Chunks are powers of two along replications and no larger than a block, so that none is ever
- * written in two goes; a block longer than any chunk would only take memory. */
+ * written in two goes; a block longer than any chunk would only take memory. But where all
+ * replications of a point are a small part of a chunk, it spans several points, which HDF5 keeps in
+ * memory until the next chunk is begun. */
 static void plan_blocks(struct writer *w)
 {
     uint64_t width = 0, replications = w->study.n_replications;
@@ -242,9 +244,11 @@ static void plan_blocks(struct writer *w)
             c->shape.chunk[d] = c->shape.dims[d] < left ? c->shape.dims[d] : left;
             left /= c->shape.chunk[d];
         }
-        left = power_below(left) < w->block ? power_below(left) : w->block;
-        c->shape.chunk[1] = left < replications ? left : replications;
-        c->shape.chunk[0] = 1;
+        uint64_t tall = power_below(left) < w->block ? power_below(left) : w->block;
+        c->shape.chunk[1] = tall < replications ? tall : replications;
+        left /= c->shape.chunk[1];
+        uint64_t points = c->shape.chunk[1] < replications || left < 1 ? 1 : left;
+        c->shape.chunk[0] = points < w->study.n_points ? points : w->study.n_points;
         c->block = calloc(w->block * c->width, sizeof *c->block);
         CHECK(c->block != NULL, "out of memory for results");
     }

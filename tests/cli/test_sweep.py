@@ -36,6 +36,7 @@ class Sweeps(OutsideTest):
         self.assertEqual(list(axes["web.count"][()]), [p[2] for p in points])
         self.assertEqual(axes["users.arrivals.poisson"].attrs["units"], "1/s")
         self.assertEqual(list(file["point"][()]), list(range(12)))
+        self.assertEqual(file["runs/events"].chunks, (12, 3))  # not one for each point
         present = file["entities/server/present"][()]
         self.assertEqual(present.tolist(), [[1, int(p[2] == 2)] for p in points])
 
