@@ -125,7 +125,7 @@ static struct measure resolved(struct run *r, bool series, const char *text)
 {
     struct diag d = {.errors = 0};
     struct wish wish;
-    struct measure m;
+    struct measure m = {.n_parts = 0};
     bool good =
         read_words(r, text, &wish, &d) &&
         (series ? measure_resolve_series(&wish.measure, NULL, r->trial.study, &r->arena, &d, &m)

@@ -65,7 +65,7 @@ static void random_texts_are_patched(void **state)
             size_t n = 0;
             for (uint64_t lines = (random = hash_mix64(random)) % 12; lines > 0; lines--) {
                 random = hash_mix64(random);
-                n += (size_t)sprintf(text[t] + n, "%.*s\n", (int)(random % 3), "xyz" + random % 2);
+                n += (size_t)sprintf(text[t] + n, "%.*s\n", (int)(random % 3), &"xyz"[random % 2]);
             }
             text[t][n] = '\0';
         }
