@@ -54,9 +54,9 @@ struct writer {
     struct writer_row *rows;   /* owned; of all types */
     struct observed *observed; /* owned */
     struct hist_pool pool;     /* of merged histograms */
-    uint64_t block;            /* replications in a block */
+    uint64_t block;            /* replications of a point in a block */
+    uint64_t block_points;     /* points in a block; 1 unless it has all replications of a point */
     uint64_t at;               /* place in the block of the one being read */
-    uint64_t place;            /* of its point in the file */
     uint64_t run;              /* its number in the file */
     uint64_t digest;
     uint64_t early; /* replications that did not end well */
@@ -224,19 +224,21 @@ static void plan_columns(struct writer *w)
     }
 }
 
-/* Chunks are powers of two along replications and no larger than a block, so that none is ever
- * written in two goes; a block longer than any chunk would only take memory. But where all
- * replications of a point are a small part of a chunk, it spans several points, which HDF5 keeps in
- * memory until the next chunk is begun. */
+/* Chunks are powers of two along replications and no longer than a block, so that none is written
+ * in two goes; a block longer than any chunk would only take memory. Where all replications of a
+ * point are a small part of a chunk, it spans several points, and so does a block where there is
+ * room: what is left of a chunk HDF5 keeps in memory until the next one is begun. */
 static void plan_blocks(struct writer *w)
 {
-    uint64_t width = 0, replications = w->study.n_replications;
+    uint64_t width = 0, replications = w->study.n_replications, n_points = w->study.n_points;
     for (uint32_t i = 0; i < w->n_columns; i++) {
         width += w->columns[i].width;
     }
     uint64_t most = power_below(block_bytes / (width * sizeof(uint64_t)));
     most = most < H5_CHUNK ? most : H5_CHUNK;
-    w->block = most < replications ? most : power_below(2 * replications - 1);
+    w->block = most < replications ? most : replications;
+    w->block_points = w->block < replications ? 1 : most / replications;
+    w->block_points = w->block_points < n_points ? w->block_points : n_points;
     for (uint32_t i = 0; i < w->n_columns; i++) {
         struct column *c = &w->columns[i];
         uint64_t left = H5_CHUNK;
@@ -244,12 +246,12 @@ static void plan_blocks(struct writer *w)
             c->shape.chunk[d] = c->shape.dims[d] < left ? c->shape.dims[d] : left;
             left /= c->shape.chunk[d];
         }
-        uint64_t tall = power_below(left) < w->block ? power_below(left) : w->block;
+        uint64_t tall = power_below(left) < most ? power_below(left) : most;
         c->shape.chunk[1] = tall < replications ? tall : replications;
         left /= c->shape.chunk[1];
         uint64_t points = c->shape.chunk[1] < replications || left < 1 ? 1 : left;
-        c->shape.chunk[0] = points < w->study.n_points ? points : w->study.n_points;
-        c->block = calloc(w->block * c->width, sizeof *c->block);
+        c->shape.chunk[0] = points < n_points ? points : n_points;
+        c->block = calloc(w->block_points * w->block * c->width, sizeof *c->block);
         CHECK(c->block != NULL, "out of memory for results");
     }
 }
@@ -349,13 +351,16 @@ static bool open_all(struct writer *w)
     return ok && observed_open(&w->h5, &w->study, &w->observed);
 }
 
-/* Writes the replications first .. first + n - 1 of a point and clears the block. */
-static bool flush_column(struct writer *w, struct column *c, uint64_t point, uint64_t first,
-                         uint64_t n)
+/* A part of a file: replications of neighbouring points. */
+struct box {
+    uint64_t point, points, replication, replications;
+};
+
+/* Writes a box, which fills the block from its beginning, and clears the block. */
+static bool flush_column(struct writer *w, struct column *c, const struct box *b)
 {
-    hsize_t start[H5_RANK] = {point, first}, count[H5_RANK] = {1, n};
-    count[2] = c->shape.dims[2];
-    count[3] = c->shape.dims[3];
+    hsize_t start[H5_RANK] = {b->point, b->replication};
+    hsize_t count[H5_RANK] = {b->points, b->replications, c->shape.dims[2], c->shape.dims[3]};
     hid_t space = H5Dget_space(c->dataset);
     hid_t memory = H5Screate_simple(c->shape.rank, count, NULL);
     H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL);
@@ -363,7 +368,7 @@ static bool flush_column(struct writer *w, struct column *c, uint64_t point, uin
     bool ok = status >= 0 || h5_failed(&w->h5, c->path);
     H5Sclose(memory);
     H5Sclose(space);
-    memset(c->block, 0, w->block * c->width * sizeof *c->block);
+    memset(c->block, 0, b->points * b->replications * c->width * sizeof *c->block);
     return ok;
 }
 
@@ -398,7 +403,7 @@ static bool take_replication(struct writer *w, const struct journal_entry *entry
         w->columns[LAYOUT_STATUS].block[w->at] = RUN_MISSING;
         return fill_rows(w);
     }
-    observed_replication(w->observed, w->place, entry->replication);
+    observed_replication(w->observed, w->run / w->study.n_replications, entry->replication);
     const struct blueprint *model = meta_model(w->study.meta, entry->point, e);
     if (!model || !journal_read(w->index, (size_t)(entry - w->index->entries), payload, e) ||
         !record_decode(payload->data, payload->size, model, &visitor, &head, e) || e->text[0]) {
@@ -458,20 +463,20 @@ static bool flush_merged(struct writer *w)
     return true;
 }
 
-static bool flush_blocks(struct writer *w, uint64_t point, uint64_t first, uint64_t n)
+static bool flush_blocks(struct writer *w, const struct box *b)
 {
     bool ok = true;
     for (uint32_t i = 0; ok && i < w->n_columns; i++) {
         bool provenance = i >= LAYOUT_WALL && i < LAYOUT_RUNS;
-        ok = provenance || flush_column(w, &w->columns[i], point, first, n);
+        ok = provenance || flush_column(w, &w->columns[i], b);
     }
-    return ok && (first + n < w->study.n_replications || flush_merged(w));
+    return ok;
 }
 
-static bool flush_provenance(struct writer *w, uint64_t point, uint64_t first, uint64_t n)
+static bool flush_provenance(struct writer *w, const struct box *b)
 {
-    return flush_column(w, &w->columns[LAYOUT_WALL], point, first, n) &&
-           flush_column(w, &w->columns[LAYOUT_SESSION], point, first, n);
+    return flush_column(w, &w->columns[LAYOUT_WALL], b) &&
+           flush_column(w, &w->columns[LAYOUT_SESSION], b);
 }
 
 /* The journal's entry of (point, replication), or NULL; `*n` is where the search goes on, for what
@@ -488,9 +493,24 @@ static const struct journal_entry *entry_of(const struct writer *w, uint64_t poi
     return there ? &e[*n] : NULL;
 }
 
-/* Takes every replication of the file, there or missing, and flushes where a block ends. */
+/* The box that is complete with replication r of point p; no points: none is. */
+static struct box box_before(const struct writer *w, uint64_t p, uint64_t r)
+{
+    const struct arrangement *s = &w->study;
+    uint64_t in_block = r % w->block, points = p % w->block_points + 1;
+    bool last = r == s->n_replications - 1;
+    if (w->block_points == 1) {
+        bool full = in_block == w->block - 1 || last;
+        return (struct box){p, full, r - in_block, in_block + 1};
+    }
+    bool full = last && (points == w->block_points || p == s->n_points - 1);
+    return (struct box){p + 1 - points, full ? points : 0, 0, s->n_replications};
+}
+
+/* Takes every replication of the file, there or missing, and flushes where a block ends. `end` is
+ * called after each point; NULL: nothing is to be done. */
 static bool walk(struct writer *w, bool (*take)(struct writer *, const struct journal_entry *),
-                 bool (*flush)(struct writer *, uint64_t point, uint64_t first, uint64_t n))
+                 bool (*end)(struct writer *), bool (*flush)(struct writer *, const struct box *))
 {
     const struct arrangement *s = &w->study;
     size_t n = 0;
@@ -498,14 +518,13 @@ static bool walk(struct writer *w, bool (*take)(struct writer *, const struct jo
     for (uint64_t p = 0; ok && p < s->n_points; p++) {
         for (uint64_t r = 0; ok && r < s->n_replications; r++) {
             bool wanted = r < s->used[p];
-            w->at = r % w->block;
-            w->place = p;
+            w->at = p % w->block_points * w->block + r % w->block;
             w->run = p * s->n_replications + r;
             ok = take(w, wanted ? entry_of(w, s->points[p], r, &n) : NULL);
-            if (ok && (w->at == w->block - 1 || r == s->n_replications - 1)) {
-                ok = flush(w, p, r - w->at, w->at + 1);
-            }
+            struct box box = box_before(w, p, r);
+            ok = ok && (box.points == 0 || flush(w, &box));
         }
+        ok = ok && (!end || end(w));
     }
     return ok;
 }
@@ -554,7 +573,7 @@ static bool close_datasets(struct writer *w)
 static bool write_provenance(struct writer *w)
 {
     return skeleton_provenance(&w->h5, &w->study) && open_run(w, LAYOUT_WALL) &&
-           open_run(w, LAYOUT_SESSION) && walk(w, take_provenance, flush_provenance) &&
+           open_run(w, LAYOUT_SESSION) && walk(w, take_provenance, NULL, flush_provenance) &&
            provenance_write(&w->h5, w->index);
 }
 
@@ -590,8 +609,8 @@ static bool write_file(const char *path, const struct results_meta *meta,
     plan_blocks(&w);
     bool ok = h5_create(&w.h5, path, e) && skeleton_write(&w.h5, &w.study) &&
               thresholds_write(&w.h5, choice ? &choice->thresholds : NULL) && open_all(&w) &&
-              has_all(&w) && walk(&w, take_replication, flush_blocks) && close_datasets(&w) &&
-              skeleton_finish(&w.h5, w.digest) && write_provenance(&w);
+              has_all(&w) && walk(&w, take_replication, flush_merged, flush_blocks) &&
+              close_datasets(&w) && skeleton_finish(&w.h5, w.digest) && write_provenance(&w);
     if (early) {
         *early = w.early;
     }
