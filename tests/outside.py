@@ -45,6 +45,17 @@ class OutsideTest(unittest.TestCase):
                          f"{arguments} on {ranks} ranks\n{done.stdout}\n{done.stderr}")
         return done.stdout, done.stderr
 
+    def started(self, command):
+        """Starts a command, which is killed in the end if it still runs; its messages can be read.
+        """
+        process = subprocess.Popen(command, cwd=self.folder, env=self.environment,
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.PIPE, text=True)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.stderr.close)
+        self.addCleanup(process.kill)
+        return process
+
     def files(self):
         return sorted(p.name for p in self.folder.iterdir())
 

@@ -26,14 +26,7 @@ class Disks(OutsideTest):
     first = property(lambda self: self.journal / "rank-000000.sqj")
 
     def begin(self, *arguments):
-        process = subprocess.Popen(self.command("run", STUDY, "--quiet", *arguments),
-                                   cwd=self.folder, env=self.environment,
-                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                   stderr=subprocess.PIPE, text=True)
-        self.addCleanup(process.wait)
-        self.addCleanup(process.stderr.close)
-        self.addCleanup(process.kill)
-        return process
+        return self.started(self.command("run", STUDY, "--quiet", *arguments))
 
     def wait_until_it_records(self, process):
         began = time.monotonic()

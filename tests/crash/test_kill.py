@@ -110,15 +110,7 @@ class Interrupted(OutsideTest):
         return ["--ranks-per-replication", str(min(ranks, self.TEAM))]
 
     def begin(self, *arguments, ranks):
-        command = self.command(*arguments, *self.team(ranks), "--quiet", ranks=ranks)
-        process = subprocess.Popen(command,
-                                   cwd=self.folder, env=self.environment,
-                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                   stderr=subprocess.PIPE, text=True)
-        self.addCleanup(process.wait)
-        self.addCleanup(process.stderr.close)
-        self.addCleanup(process.kill)
-        return process
+        return self.started(self.command(*arguments, *self.team(ranks), "--quiet", ranks=ranks))
 
     def resume(self, before, ranks):
         """Finishes a run of which `before` was finished already."""

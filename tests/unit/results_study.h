@@ -236,6 +236,19 @@ static inline bool study_append(struct journal *j, uint64_t point, uint64_t repl
     return journal_append(j, &record, e);
 }
 
+static inline bool study_same_session(const struct journal_session *s,
+                                      const struct journal_session *expected)
+{
+    bool same = true;
+    for (const struct journal_session_member *m = journal_session_members; m->name; m++) {
+        same =
+            same &&
+            (m->unit ? journal_session_number(s, m) == journal_session_number(expected, m)
+                     : strcmp(journal_session_text(s, m), journal_session_text(expected, m)) == 0);
+    }
+    return same;
+}
+
 /* A new directory; its path is to be freed. */
 static inline char *study_directory(void)
 {

@@ -659,17 +659,6 @@ static void test_blocks(void **state)
     results_close(&r);
 }
 
-static void expect_session(const struct journal_session *s, const struct journal_session *expected)
-{
-    for (const struct journal_session_member *m = journal_session_members; m->name; m++) {
-        if (m->unit) {
-            assert_true(journal_session_number(s, m) == journal_session_number(expected, m));
-        } else {
-            assert_string_equal(journal_session_text(s, m), journal_session_text(expected, m));
-        }
-    }
-}
-
 /* Each replication tells in which session it was run; what was noted can be read. */
 static void test_provenance(void **state)
 {
@@ -701,8 +690,8 @@ static void test_provenance(void **state)
     assert_true(results_open(file, &r, &e) && results_runs(&r, 0, runs, &e));
     assert_true(results_provenance(&r, &p, &e));
     assert_int_equal(p.n_sessions, 2);
-    expect_session(&p.sessions[0], &session[0]);
-    expect_session(&p.sessions[1], &session[1]);
+    assert_true(study_same_session(&p.sessions[0], &session[0]));
+    assert_true(study_same_session(&p.sessions[1], &session[1]));
     static const uint64_t expected[] = {1, 1, 0, 0, LAYOUT_NO_SESSION};
     for (uint64_t i = 0; i < 5; i++) {
         assert_true(runs[i].session == expected[i]);
