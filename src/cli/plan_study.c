@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/units.h"
 #include "cli/plan.h"
@@ -211,6 +212,17 @@ static void print_time(const struct plan *p, struct arena *a)
     }
 }
 
+/* Memory is reserved generously, and taken when it is needed: that matters to a limit only. */
+static const char *address_space(const struct plan *p, struct arena *a)
+{
+    struct rlimit limit;
+    bool limited = getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+    return limited ? arena_format(a, "; %s of address space, of which `ulimit -v` allows %s",
+                                  plan_bytes(p->ranks_address, a),
+                                  plan_bytes((double)limit.rlim_cur, a))
+                   : "";
+}
+
 static void print_room(const struct plan *p, struct arena *a)
 {
     const struct forecast *f = &p->forecast;
@@ -219,10 +231,9 @@ static void print_room(const struct plan *p, struct arena *a)
                                          plan_bytes(f->memory, a)));
         return;
     }
-    plan_line("memory",
-              arena_format(a, "about %s a rank, %s of it for a model; %s of address space",
-                           plan_bytes(p->ranks_memory, a), plan_bytes(f->memory, a),
-                           plan_bytes(p->ranks_address, a)));
+    plan_line("memory", arena_format(a, "about %s a rank, %s of it for a model%s",
+                                     plan_bytes(p->ranks_memory, a), plan_bytes(f->memory, a),
+                                     address_space(p, a)));
     plan_line("disk", arena_format(a,
                                    "about %s%s for the journal; the results file takes no more "
                                    "than that and %s",

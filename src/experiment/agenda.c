@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "experiment/order.h"
 
 enum kind { ALL, STOPPING, SEARCH };
 
@@ -45,11 +46,16 @@ static enum kind kind_of(const struct agenda_plan *plan)
     return !plan->goals || plan->goals->n == 0 ? ALL : plan->goals->search ? SEARCH : STOPPING;
 }
 
-bool agenda_has(const struct agenda_plan *plan, uint64_t task)
+/* Which of so many shards has a task, from 0. */
+static uint64_t share_of(const struct agenda_plan *plan, uint64_t task, uint32_t shards)
 {
     uint64_t unit = plan->n_replications * (plan->levels > 0 ? plan->levels : 1);
-    uint64_t number = kind_of(plan) == ALL ? task : task / unit;
-    return plan->shards == 0 || number % plan->shards == plan->shard - 1;
+    return (kind_of(plan) == ALL ? task : task / unit) % shards;
+}
+
+bool agenda_has(const struct agenda_plan *plan, uint64_t task)
+{
+    return plan->shards == 0 || share_of(plan, task, plan->shards) == plan->shard - 1;
 }
 
 uint64_t agenda_tasks_at(const struct agenda_plan *plan, uint64_t point)
@@ -88,34 +94,18 @@ static void unlist_first(struct agenda *a)
     a->first = u->after;
 }
 
-struct costly {
-    double cost;
-    uint64_t unit;
-};
-
-static int by_cost(const void *a, const void *b)
-{
-    const struct costly *x = a, *y = b;
-    return x->cost != y->cost ? (x->cost < y->cost) - (x->cost > y->cost)
-                              : (x->unit > y->unit) - (x->unit < y->unit);
-}
-
-/* The largest first, so that nobody begins a long one when the others are done. */
 static void list_by_cost(struct agenda *a, const double *cost)
 {
-    struct costly *c = calloc(a->n_units, sizeof *c);
-    CHECK(c, "out of memory for %llu points", (unsigned long long)a->n_units);
-    for (uint64_t p = 0; p < a->plan.n_points; p++) {
-        struct costly *u = &c[p / a->points];
-        u->unit = p / a->points;
-        u->cost += cost ? cost[p] : 0.0;
+    double *sum = calloc(a->n_units, sizeof *sum);
+    CHECK(sum, "out of memory for %llu points", (unsigned long long)a->n_units);
+    for (uint64_t p = 0; cost && p < a->plan.n_points; p++) {
+        sum[p / a->points] += cost[p];
     }
-    qsort(c, a->n_units, sizeof *c, by_cost);
+    order_by_cost(sum, a->n_units, a->order);
     for (uint64_t i = 0; i < a->n_units; i++) {
-        a->order[i] = c[i].unit;
-        list(a, c[i].unit);
+        list(a, a->order[i]);
     }
-    free(c);
+    free(sum);
 }
 
 /* --- units -------------------------------------------------------------------------------- */
@@ -376,6 +366,9 @@ static uint64_t take_held(struct agenda *a, uint64_t *tasks, uint64_t most)
         uint64_t task = a->held[i], point = point_of(a, task);
         bool ready = task & AGENDA_PILOT || !a->pilots || a->pilots[point] == PILOT_DONE;
         bool fits = n == 0 || (point == point_of(a, tasks[0]) && !(tasks[0] & AGENDA_PILOT));
+        if (a->units[point / a->points].over) {
+            continue; /* a search that has its answer */
+        }
         if (ready && fits && n < most) {
             tasks[n++] = task;
         } else {
@@ -442,24 +435,25 @@ uint64_t agenda_done(const struct agenda *a)
     return a->n_done;
 }
 
-void agenda_share(const struct agenda *a, uint32_t shard, uint32_t shards, uint64_t *tasks,
-                  uint64_t *done)
+uint64_t agenda_tasks_left(const struct agenda *a)
 {
-    struct agenda_plan plan = a->plan;
-    uint64_t all = plan.n_points * plan.n_replications, each = a->points * plan.n_replications;
-    plan.shard = shard;
-    plan.shards = shards;
-    *tasks = *done = 0;
+    return agenda_over(a) ? 0 : a->n_tasks > a->n_done ? a->n_tasks - a->n_done : 1;
+}
+
+void agenda_shares(const struct agenda *a, uint32_t shards, uint64_t *tasks, uint64_t *done)
+{
+    uint64_t all = a->plan.n_points * a->plan.n_replications;
+    memset(tasks, 0, shards * sizeof *tasks);
+    memset(done, 0, shards * sizeof *done);
     for (uint64_t t = 0; t < all && a->kind == ALL; t++) {
-        bool has = agenda_has(&plan, t);
-        *tasks += has;
-        *done += has && is_done(a, t);
+        tasks[share_of(&a->plan, t, shards)]++;
+        done[share_of(&a->plan, t, shards)] += is_done(a, t);
     }
     for (uint64_t u = 0; u < a->n_units && a->kind != ALL; u++) {
-        if (agenda_has(&plan, u * each)) {
-            *tasks += a->units[u].wanted;
-            *done += a->units[u].over ? a->units[u].wanted : a->units[u].done;
-        }
+        const struct unit *unit = &a->units[u];
+        uint64_t k = share_of(&a->plan, u * a->points * a->plan.n_replications, shards);
+        tasks[k] += unit->wanted;
+        done[k] += unit->over ? unit->wanted : unit->done;
     }
 }
 

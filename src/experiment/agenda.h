@@ -63,13 +63,17 @@ sim_time agenda_warmup(const struct agenda *a, uint64_t point);
 /* True when all is known that was asked for. */
 bool agenda_over(const struct agenda *a);
 
-/* Replications that the results need, as it looks now, and how many were done. */
+/* Replications that the results need, as it looks now, and how many were done, those among them
+ * that turned out not to be needed. */
 uint64_t agenda_tasks(const struct agenda *a);
 uint64_t agenda_done(const struct agenda *a);
 
-/* The same of a share of the tasks, as agenda_plan has it. */
-void agenda_share(const struct agenda *a, uint32_t shard, uint32_t shards, uint64_t *tasks,
-                  uint64_t *done);
+/* How many more are needed, as it looks now; at least one as long as it is not over. */
+uint64_t agenda_tasks_left(const struct agenda *a);
+
+/* The tasks needed and done of each of so many shards, as agenda_plan has them: arrays of
+ * `shards`. */
+void agenda_shares(const struct agenda *a, uint32_t shards, uint64_t *tasks, uint64_t *done);
 
 /* How many units there are, and of a unit how many replications are still to be run, as it looks
  * now: 0 when it is over. */

@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "experiment/stop.h"
+#include "parallel/patience.h"
 
 /* MPI's own errors end the program (MPI_ERRORS_ARE_FATAL), so return codes need no checks. */
 
@@ -76,9 +77,7 @@ static double report_every(const struct crew *c)
 
 static double clock_s(void)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+    return 1e-9 * (double)patience_clock();
 }
 
 /* Before anything is told of: false when what was done may be lost. */

@@ -17,38 +17,26 @@ bool failures_too_many(const struct failures_limit *limit, uint64_t failures, ui
                            : failures > (uint64_t)limit->count;
 }
 
-bool failures_status(struct journal_index *index, size_t i, enum run_status *status,
-                     struct results_error *e)
+void failures_find(const struct journal_index *index, struct failures *f)
 {
-    struct buffer payload = {0};
-    struct record_head head;
-    bool ok = journal_read(index, i, &payload, e) &&
-              record_head_decode(payload.data, payload.size, &head, e);
-    *status = ok ? head.status : RUN_MISSING;
-    buffer_close(&payload);
-    return ok;
-}
-
-bool failures_find(struct journal_index *index, struct failures *f, struct results_error *e)
-{
-    *f = (struct failures){.all = index->n};
+    *f = (struct failures){.all = 0};
     for (size_t i = 0; i < index->n; i++) {
-        enum run_status status;
-        if (!failures_status(index, i, &status, e)) {
-            return false;
+        const struct journal_entry *entry = &index->entries[i];
+        if (entry->replication == RECORD_PILOT) {
+            continue;
         }
-        if (status == RUN_OK) {
+        f->all++;
+        if (entry->status == RUN_OK) {
             continue;
         }
         if (f->n < FAILURES_TOLD) {
-            f->first[f->n].point = index->entries[i].point;
-            f->first[f->n].replication = index->entries[i].replication;
-            f->first[f->n].status = status;
+            f->first[f->n].point = entry->point;
+            f->first[f->n].replication = entry->replication;
+            f->first[f->n].status = entry->status;
         }
         f->n++;
-        f->by_status[status]++;
+        f->by_status[entry->status]++;
     }
-    return true;
 }
 
 const char *failures_text(const struct failures *f, struct arena *arena)

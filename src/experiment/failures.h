@@ -10,7 +10,6 @@
 #include <stdint.h>
 
 #include "base/arena.h"
-#include "results/error.h"
 #include "results/journal.h"
 #include "results/record.h"
 
@@ -29,13 +28,9 @@ bool failures_count(enum run_status status);
 /* Whether `failures` of `all` are more than allowed. */
 bool failures_too_many(const struct failures_limit *limit, uint64_t failures, uint64_t all);
 
-/* How entry `i` of a journal ended. */
-bool failures_status(struct journal_index *index, size_t i, enum run_status *status,
-                     struct results_error *e);
-
 enum { FAILURES_TOLD = 5 };
 
-/* Those of a journal that did not end well. */
+/* Those of a journal that did not end well. Pilots are no part of the results and not counted. */
 struct failures {
     uint64_t all; /* that the journal holds */
     uint64_t n;   /* that did not end well */
@@ -45,7 +40,7 @@ struct failures {
         enum run_status status;
     } first[FAILURES_TOLD];
 };
-bool failures_find(struct journal_index *index, struct failures *f, struct results_error *e);
+void failures_find(const struct journal_index *index, struct failures *f);
 
 /* One line, without its end: how many, how they ended, and which were the first. */
 const char *failures_text(const struct failures *f, struct arena *arena);

@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "engine/sim.h"
+#include "experiment/order.h"
 #include "parallel/efficiency.h"
 #include "parallel/flow.h"
 #include "parallel/patience.h"
@@ -75,31 +76,15 @@ void forecast_close(struct forecast *f)
 
 /* --- order -------------------------------------------------------------------------------- */
 
-struct weighed {
-    double weight;
-    uint64_t point;
-};
-
-static int by_weight(const void *a, const void *b)
-{
-    const struct weighed *x = a, *y = b;
-    return x->weight != y->weight ? (x->weight < y->weight) - (x->weight > y->weight)
-                                  : (x->point > y->point) - (x->point < y->point);
-}
-
 static void put_in_order(const struct forecast *f, bool concluded, uint64_t *order)
 {
-    struct weighed *w = malloc(f->n * sizeof *w);
-    CHECK(w, "out of memory for %llu points", (unsigned long long)f->n);
+    double *cost = malloc(f->n * sizeof *cost);
+    CHECK(cost, "out of memory for %llu points", (unsigned long long)f->n);
     for (uint64_t p = 0; p < f->n; p++) {
-        const struct forecast_point *x = &f->points[p];
-        w[p] = (struct weighed){concluded ? x->ns : floor(x->expected), p};
+        cost[p] = concluded ? f->points[p].ns : floor(f->points[p].expected);
     }
-    qsort(w, f->n, sizeof *w, by_weight);
-    for (uint64_t p = 0; p < f->n; p++) {
-        order[p] = w[p].point;
-    }
-    free(w);
+    order_by_cost(cost, f->n, order);
+    free(cost);
 }
 
 void forecast_rank(const struct forecast *f, uint64_t *order)
@@ -150,14 +135,6 @@ struct trial {
     uint64_t spent; /* [ns] of a core in all, ... */
     uint64_t other; /* [ns] of it for other things than events */
 };
-
-/* As of a pilot, where the warm-up is to be found out. */
-static struct sim_options options_of(const struct study *s)
-{
-    struct sim_options options = study_options(s);
-    options.warmup = options.warmup == WARMUP_AUTO ? 0 : options.warmup;
-    return options;
-}
 
 /* How far a replication has got. */
 struct reach {
@@ -232,7 +209,7 @@ static double weigh_record(struct trial *t, uint64_t replication, sim_time end)
 static double extrapolate_record(struct trial *t, uint64_t replication, double size, sim_time now)
 {
     const struct study_settings *s = &t->study->settings;
-    struct sim_options options = options_of(t->study);
+    struct sim_options options = study_options(t->study);
     double left = (double)(s->duration - now), bare = size;
     if (options.interval != SIM_TIME_NEVER) {
         /* The same once more without series tells how large these are. */
@@ -277,7 +254,7 @@ static bool try_one(struct trial *t, uint64_t budget_ns)
 static void try_point(struct forecast *f, const struct study *s, struct forecast_run *run,
                       uint64_t budget_ns)
 {
-    struct sim_options options = options_of(s);
+    struct sim_options options = study_options(s);
     double before, after, resident;
     weigh_process(&before, &resident);
     uint64_t began = core_clock();

@@ -13,17 +13,6 @@ static bool has_whole_points(const struct agenda_plan *plan)
     return plan->goals && plan->goals->n > 0;
 }
 
-/* Tasks of a point that are the plan's. */
-static uint64_t count_tasks(const struct agenda_plan *plan, uint64_t point)
-{
-    uint64_t n = plan->n_replications, first = point * n;
-    if (plan->shards == 0 || has_whole_points(plan)) {
-        return agenda_has(plan, first) || plan->shards == 0 ? n : 0;
-    }
-    uint64_t skipped = (plan->shard - 1 + plan->shards - first % plan->shards) % plan->shards;
-    return n > skipped ? (n - skipped - 1) / plan->shards + 1 : 0;
-}
-
 /* Gives the worker that is free first, the root of the heap, a task. */
 static void give(double *free_at, uint64_t workers, double cost)
 {
@@ -45,7 +34,7 @@ static double hand_out(const struct agenda_plan *plan, const uint64_t *order, ui
     double *free_at = calloc(workers, sizeof *free_at), end = 0.0;
     CHECK(free_at, "out of memory for %llu workers", (unsigned long long)workers);
     for (uint64_t i = 0; i < plan->n_points; i++) {
-        for (uint64_t k = count_tasks(plan, order[i]); k > 0; k--) {
+        for (uint64_t k = agenda_tasks_at(plan, order[i]); k > 0; k--) {
             give(free_at, workers, plan->cost[order[i]]);
         }
     }
@@ -61,7 +50,7 @@ double makespan(const struct agenda_plan *plan, const uint64_t *order, uint64_t 
     uint64_t tasks = 0;
     double all = 0.0, largest = 0.0;
     for (uint64_t p = 0; p < plan->n_points; p++) {
-        uint64_t n = count_tasks(plan, p);
+        uint64_t n = agenda_tasks_at(plan, p);
         tasks += n;
         all += (double)n * plan->cost[p];
         largest = n > 0 ? fmax(largest, plan->cost[p]) : largest;

@@ -6,13 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/check.h"
 #include "experiment/answers.h"
 #include "experiment/recall.h"
+#include "experiment/together.h"
 #include "model/points.h"
-#include "model/resolved.h"
 #include "results/journal.h"
 #include "results/writer.h"
 #include "version.h"
@@ -55,78 +54,35 @@ static bool read_metas(struct merge *m)
     return ok;
 }
 
-/* All journals are compared with the first. */
-static bool check_plan(struct merge *m, size_t i)
+/* Versions may differ: what they do is not known to. */
+static void tell_of_versions(const struct merge *m)
 {
-    const struct results_meta *first = &m->metas[0], *other = &m->metas[i];
+    const struct results_meta *first = &m->metas[0];
     const char *const *names = m->request->journals;
-    if (other->plan_hash != first->plan_hash) {
-        fprintf(stderr, "squall: %s belongs to another plan than %s; what differs:\n", names[i],
-                names[0]);
-        const char *const *changes = resolved_changes(first->resolved, other->resolved, &m->memory);
-        for (size_t k = 0; changes[k]; k++) {
-            fprintf(stderr, "  %s\n", changes[k]);
+    for (size_t i = 1; i < m->request->n_journals; i++) {
+        const struct results_meta *other = &m->metas[i];
+        if (strcmp(other->software, first->software) != 0 || strcmp(other->git, first->git) != 0) {
+            fprintf(stderr,
+                    "squall: %s was begun by %s (%s), %s by %s (%s): should the versions not do "
+                    "the same, the results are of two kinds\n",
+                    names[0], first->software, first->git, names[i], other->software, other->git);
+            return;
         }
-        fputs("Merge only journals of one study.\n", stderr);
-        return false;
     }
-    if (strcmp(other->software, first->software) != 0 || strcmp(other->git, first->git) != 0) {
-        fprintf(stderr,
-                "squall: %s was begun by %s (%s), %s by %s (%s): should the versions not do the "
-                "same, the results are of two kinds\n",
-                names[0], first->software, first->git, names[i], other->software, other->git);
-    }
-    return true;
-}
-
-static bool same_directory(const char *a, const char *b)
-{
-    struct stat x, y;
-    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
-}
-
-/* Compares a journal with one before it. */
-static bool check_pair(const struct merge *m, size_t i, size_t k)
-{
-    const char *const *names = m->request->journals;
-    const struct results_meta *a = &m->metas[i], *b = &m->metas[k];
-    if (same_directory(names[i], names[k])) {
-        fprintf(stderr, "squall: %s and %s are the same journal; name it once\n", names[i],
-                names[k]);
-        return false;
-    }
-    if (a->shards == 0 || b->shards == 0) {
-        return true;
-    }
-    if (a->shards != b->shards) {
-        fprintf(stderr,
-                "squall: %s is shard %" PRIu32 " of %" PRIu32 ", but %s is shard %" PRIu32
-                " of %" PRIu32 "; merge shards of one number\n",
-                names[i], a->shard, a->shards, names[k], b->shard, b->shards);
-        return false;
-    }
-    if (a->shard == b->shard) {
-        fprintf(stderr,
-                "squall: shard %" PRIu32 " of %" PRIu32
-                " is there twice, in %s and %s; leave one of them out\n",
-                a->shard, a->shards, names[i], names[k]);
-        return false;
-    }
-    return true;
 }
 
 static bool check_together(struct merge *m)
 {
-    bool ok = true;
-    for (size_t k = 0; k < m->request->n_journals; k++) {
-        bool belongs = check_plan(m, k);
-        for (size_t i = 0; belongs && i < k; i++) {
-            belongs = check_pair(m, i, k);
-        }
-        m->shards = m->metas[k].shards ? m->metas[k].shards : m->shards;
-        ok = ok && belongs;
+    const struct merge_request *q = m->request;
+    const struct together all = {q->journals, m->metas, q->n_journals, .shards_once = true};
+    if (!together_check(&all, &m->error)) {
+        return complain(m, EXIT_WRONG_INPUT) == EXIT_DONE;
     }
-    return ok;
+    tell_of_versions(m);
+    for (size_t i = 0; i < q->n_journals; i++) {
+        m->shards = m->metas[i].shards ? m->metas[i].shards : m->shards;
+    }
+    return true;
 }
 
 /* --- is everything there? ---------------------------------------------------------------- */
@@ -142,15 +98,9 @@ static const char *journal_of(const struct merge *m, uint32_t shard)
     return NULL;
 }
 
-/* Says what a shard lacks; true when it lacks anything. */
-static bool tell_of_shard(const struct merge *m, uint32_t shard)
+static void tell_of_shard(const struct merge *m, uint32_t shard, uint64_t own, uint64_t has)
 {
-    uint64_t own, has;
-    agenda_share(m->agenda, shard, m->shards, &own, &has);
     const char *journal = journal_of(m, shard);
-    if (has == own) {
-        return false;
-    }
     fprintf(stderr, "squall: shard %" PRIu32 " of %" PRIu32, shard, m->shards);
     if (journal) {
         fprintf(stderr,
@@ -161,30 +111,36 @@ static bool tell_of_shard(const struct merge *m, uint32_t shard)
                 " is missing: 'squall run CONFIG --shard %" PRIu32 "/%" PRIu32 "' makes it\n",
                 shard, m->shards);
     }
-    return true;
+}
+
+static void tell_of_shards(const struct merge *m)
+{
+    enum { TOLD = 20 };
+    uint64_t *own = calloc(2 * (size_t)m->shards, sizeof *own), *has = own + m->shards, told = 0;
+    CHECK(own, "out of memory for %" PRIu32 " shards", m->shards);
+    agenda_shares(m->agenda, m->shards, own, has);
+    for (uint32_t k = 0; k < m->shards; k++) {
+        if (has[k] < own[k] && told++ < TOLD) {
+            tell_of_shard(m, k + 1, own[k], has[k]);
+        }
+    }
+    if (told > TOLD) {
+        fprintf(stderr, "squall: %" PRIu64 " more shards lack something\n", told - TOLD);
+    }
+    free(own);
 }
 
 static void tell_of_missing(const struct merge *m)
 {
-    enum { TOLD = 20 };
-    uint64_t told = 0;
-    if (m->shards == 0) {
-        fprintf(stderr,
-                "squall: %s%s %" PRIu64 " of %" PRIu64
-                " replications: 'squall resume %s' runs what is missing\n",
-                m->request->journals[0],
-                m->request->n_journals == 1 ? " lacks" : " and others lack",
-                agenda_tasks(m->agenda) - agenda_done(m->agenda), agenda_tasks(m->agenda),
-                m->request->journals[0]);
+    if (m->shards > 0) {
+        tell_of_shards(m);
         return;
     }
-    for (uint32_t shard = 1; shard <= m->shards; shard++) {
-        if (told == TOLD) {
-            fputs("squall: what further shards lack is not told\n", stderr);
-            return;
-        }
-        told += tell_of_shard(m, shard);
-    }
+    fprintf(stderr,
+            "squall: %s%s %" PRIu64 " of %" PRIu64
+            " replications: 'squall resume %s' runs what is missing\n",
+            m->request->journals[0], m->request->n_journals == 1 ? " lacks" : " and others lack",
+            agenda_tasks_left(m->agenda), agenda_tasks(m->agenda), m->request->journals[0]);
 }
 
 /* --- the results ------------------------------------------------------------------------- */
@@ -239,7 +195,7 @@ static bool scan(struct merge *m)
                 m->index.damaged);
     }
     m->agenda = recall_agenda(&m->meta, &m->goals);
-    return recall_journal(m->agenda, &m->meta, &m->index, NULL, &m->error);
+    return recall_journal(m->agenda, &m->meta, &m->index, false, &m->error);
 }
 
 static enum exit_status write_results(struct merge *m)

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "base/check.h"
-#include "experiment/failures.h"
 #include "results/measured.h"
 #include "results/record.h"
 
@@ -57,24 +56,13 @@ static bool read_values(const struct results_meta *meta, struct journal_index *i
     return ok;
 }
 
-/* Whether entry `i` stands. How it ended is looked at only where that matters. */
-static bool stands(struct recall_choice *choice, struct journal_index *index, size_t i, bool *ok,
-                   struct results_error *e)
+bool recall_stands(const struct journal_entry *entry, bool retry_failed)
 {
-    enum run_status status;
-    if (!choice || (!choice->retry_failed && !choice->count)) {
-        return true;
-    }
-    *ok = failures_status(index, i, &status, e);
-    if (!*ok || (status == RUN_WATCHDOG && choice->retry_failed)) {
-        return false;
-    }
-    choice->failed += failures_count(status);
-    return true;
+    return !retry_failed || entry->status != RUN_WATCHDOG || entry->replication == RECORD_PILOT;
 }
 
 bool recall_journal(struct agenda *a, const struct results_meta *meta, struct journal_index *index,
-                    struct recall_choice *choice, struct results_error *e)
+                    bool retry_failed, struct results_error *e)
 {
     struct buffer payload = {0};
     bool ok = true, goals = meta->points->held->goals.n > 0;
@@ -82,7 +70,7 @@ bool recall_journal(struct agenda *a, const struct results_meta *meta, struct jo
         const struct journal_entry *entry = &index->entries[i];
         bool pilot = entry->replication == RECORD_PILOT;
         double values[GOALS_MOST] = {0.0};
-        if (!stands(choice, index, i, &ok, e)) {
+        if (!recall_stands(entry, retry_failed)) {
             continue;
         }
         if (goals || pilot) {

@@ -17,16 +17,13 @@
  * which is held. `goals` is filled in, and must outlive the agenda. */
 struct agenda *recall_agenda(const struct results_meta *meta, struct goals *goals);
 
-/* Which replications of a journal stand. */
-struct recall_choice {
-    bool retry_failed; /* those that the watchdog ended are to be run again */
-    bool count;        /* how many failed is wanted */
-    uint64_t failed;   /* out: of those that stand */
-};
+/* Whether an entry stands. With `retry_failed`, replications that the watchdog ended do not; pilots
+ * do, since what has run by the warm-up that they found must not be mixed with another. */
+bool recall_stands(const struct journal_entry *entry, bool retry_failed);
 
-/* Tells the agenda of all replications that the journal has. `choice` may be NULL: all stand. */
+/* Tells the agenda of all replications of the journal that stand. */
 bool recall_journal(struct agenda *a, const struct results_meta *meta, struct journal_index *index,
-                    struct recall_choice *choice, struct results_error *e);
+                    bool retry_failed, struct results_error *e);
 
 /* How many replications of each point the results consist of; to be freed. */
 uint64_t *recall_used(const struct agenda *a, uint64_t n_points);

@@ -24,12 +24,17 @@ enum exit_status run_complain(struct run *run, enum exit_status status)
 
 /* --- agreeing ---------------------------------------------------------------------------- */
 
+/* Rank 0's number, on every rank. */
+static int share_number(int value)
+{
+    MPI_Bcast(&value, 1, MPI_INT, 0, MPI_COMM_WORLD);
+    return value;
+}
+
 /* Tells every rank what rank 0 has come to. */
 static enum exit_status agree(enum exit_status status)
 {
-    int value = status;
-    MPI_Bcast(&value, 1, MPI_INT, 0, MPI_COMM_WORLD);
-    return (enum exit_status)value;
+    return (enum exit_status)share_number(status);
 }
 
 /* Rank 0's bytes, on every rank, in `memory`. */
@@ -65,19 +70,14 @@ static const char *join_overrides(struct run *run)
     return text;
 }
 
-/* What reading the points tells of them. */
-struct expecting {
-    sim_time end; /* [ns] the longest */
-    bool many;    /* points */
-};
-
+/* Notes the longest duration of all points in `*context` [ns], and what each is expected to cost.
+ */
 static void expect_point(void *context, const struct study *s, struct point *point, uint64_t k,
                          uint64_t n)
 {
-    struct expecting *e = context;
-    sim_time end = s->settings.duration;
+    sim_time *longest = context, end = s->settings.duration;
     (void)k;
-    e->end = end > e->end ? end : e->end;
+    *longest = end > *longest ? end : *longest;
     if (n > 1) {
         point->events = (uint64_t)forecast_expect(s);
     }
@@ -88,8 +88,8 @@ static enum exit_status load_config(struct run *run, const struct entity_type *c
 {
     const struct run_request *q = run->request;
     struct diag diag = {0};
-    struct expecting e = {.end = 0};
-    const struct points_visitor visitor = {expect_point, &e};
+    sim_time longest = 0;
+    const struct points_visitor visitor = {expect_point, &longest};
     bool good = points_load(&run->points, q->config, q->overrides, registry, &diag, &visitor);
     diag_print(&diag, stderr, 0);
     diag_close(&diag);
@@ -111,7 +111,7 @@ static enum exit_status load_config(struct run *run, const struct entity_type *c
         .n_replications = (uint64_t)s->replications.max,
         .shard = q->shard,
         .shards = q->shards,
-        .end = e.end,
+        .end = longest,
         .warmup = s->warmup,
         .interval = s->interval,
     };
@@ -138,6 +138,13 @@ static enum exit_status load_journal(struct run *run, const struct entity_type *
 {
     const char *journal = run->request->journal;
     if (!journal_meta(journal, &run->memory, &run->meta, &run->error)) {
+        return run_complain(run, EXIT_WRONG_INPUT);
+    }
+    if (!run->meta.points) {
+        results_fail(&run->error,
+                     "%s has lost its first file, which told of the study: 'squall run CONFIG "
+                     "--resume' goes on",
+                     journal);
         return run_complain(run, EXIT_WRONG_INPUT);
     }
     if (!restore(run, registry)) {
@@ -186,11 +193,20 @@ void run_warn_of_silence(struct run *run)
     }
 }
 
+uint64_t run_failures(const struct run *run)
+{
+    uint64_t n = 0;
+    for (int k = 0; k < RUN_STATUSES; k++) {
+        n += failures_count((enum run_status)k) ? run->tally.status[k] : 0;
+    }
+    return n;
+}
+
 /* More replications were given up than the user puts up with. */
 static void stop_for_failures(struct run *run)
 {
     const struct failures_limit *limit = &run->request->failures;
-    if (!stop_wanted() && failures_too_many(limit, run->failed, agenda_tasks(run->agenda))) {
+    if (!stop_wanted() && failures_too_many(limit, run_failures(run), agenda_tasks(run->agenda))) {
         run->failed_too_often = true;
         stop_because(arena_format(&run->memory, "--max-failures %s", limit->text));
     }
@@ -216,7 +232,7 @@ static bool is_over(void *context)
 static uint64_t tasks_left(void *context)
 {
     struct run *run = context;
-    return agenda_tasks(run->agenda) - agenda_done(run->agenda);
+    return agenda_tasks_left(run->agenda);
 }
 
 static void note_result(void *context, const struct crew_result *result)
@@ -229,11 +245,7 @@ static void note_result(void *context, const struct crew_result *result)
         tally_done(&run->tally, result->task / run->meta.n_replications,
                    (enum run_status)result->status, result->events);
     }
-    if (failures_count((enum run_status)result->status)) {
-        run->some_failed = true;
-        run->failed++;
-        stop_for_failures(run);
-    }
+    stop_for_failures(run);
 }
 
 /* [s] since replications began to be handed out. */
@@ -254,8 +266,10 @@ static void show_progress(void *context)
 
 /* --- running ------------------------------------------------------------------------------ */
 
-static enum exit_status finish_shard(const struct run *run)
+/* That replications were given up is the business of the results that are merged. */
+static enum exit_status finish_shard(struct run *run)
 {
+    run_tell_of_failures(run);
     if (!run->request->quiet) {
         printf("%s\n", run->journal);
     }
@@ -372,7 +386,8 @@ static enum exit_status run_opened(struct run *run)
         status = stop_wanted() ? stop_at_once() : run_open_files(run);
     }
     status = agree(status);
-    if (status != EXIT_DONE) {
+    run->finished = share_number(run->finished);
+    if (status != EXIT_DONE || run->finished) {
         return status;
     }
     run->journal =

@@ -10,8 +10,8 @@
 #include "experiment/answers.h"
 #include "experiment/recall.h"
 #include "experiment/run_parts.h"
-#include "model/resolved.h"
 #include "results/journal.h"
+#include "results/reader.h"
 #include "results/writer.h"
 
 static bool ends_with(const char *text, const char *end)
@@ -56,12 +56,10 @@ static void name_files(struct run *run)
 /* The user's journal is that of another plan: says what differs. */
 static enum exit_status refuse_plan(struct run *run, const struct results_meta *old)
 {
-    fprintf(stderr, "squall: %s belongs to another plan; what has changed since:\n", run->journal);
-    const char *const *changes = resolved_changes(old->resolved, run->meta.resolved, &run->memory);
-    for (size_t i = 0; changes[i]; i++) {
-        fprintf(stderr, "  %s\n", changes[i]);
-    }
-    fprintf(stderr, "Give the new study another --output, or remove the journal.\n");
+    fprintf(stderr,
+            "squall: %s belongs to another plan; what has changed since:%s\n"
+            "Give the new study another --output, or remove the journal.\n",
+            run->journal, meta_changes(old, &run->meta, SIZE_MAX, &run->memory));
     return EXIT_WRONG_INPUT;
 }
 
@@ -99,6 +97,30 @@ static enum exit_status open_existing(struct run *run)
     return EXIT_DONE;
 }
 
+static enum exit_status refuse_output(struct run *run)
+{
+    results_fail(&run->error, "%s exists; --force overwrites it, --output names another",
+                 run->output);
+    return run_complain(run, EXIT_WRONG_INPUT);
+}
+
+/* Whether the results that are there are those of this plan: of an earlier run that came to its
+ * end, so that the same command may be given again. */
+static bool is_of_plan(struct run *run)
+{
+    struct results results;
+    struct results_error unwanted = {""};
+    if (!results_open(run->output, &results, &unwanted)) {
+        return false;
+    }
+    bool same = results.meta.plan_hash == run->meta.plan_hash;
+    results_close(&results);
+    if (same && !run->request->quiet) {
+        fprintf(stderr, "squall: %s has the results of this study already\n", run->output);
+    }
+    return same;
+}
+
 /* Decides where results go, and that nothing is lost by it. */
 static enum exit_status prepare_files(struct run *run)
 {
@@ -109,12 +131,11 @@ static enum exit_status prepare_files(struct run *run)
         results_fail(&run->error, "%s is a directory; --output names a file", run->output);
         return run_complain(run, EXIT_WRONG_INPUT);
     }
-    if (run->meta.shards == 0 && access(run->output, F_OK) == 0 && !q->force && !q->retry_failed) {
-        results_fail(&run->error, "%s exists; --force overwrites it, --output names another",
-                     run->output);
-        return run_complain(run, EXIT_WRONG_INPUT);
-    }
     bool there = access(run->journal, F_OK) == 0;
+    if (run->meta.shards == 0 && access(run->output, F_OK) == 0 && !q->force && !q->retry_failed) {
+        run->finished = q->resume && is_of_plan(run);
+        return run->finished ? EXIT_DONE : refuse_output(run);
+    }
     if (there && q->force && !q->journal && !q->resume) {
         if (!journal_remove(run->journal, &run->error)) {
             return run_complain(run, EXIT_TROUBLE);
@@ -136,8 +157,8 @@ static void count_known(struct run *run, const struct journal_index *index)
     tally_open(&run->tally, run->agenda, &run->points);
     for (size_t i = 0; i < index->n; i++) {
         const struct journal_entry *e = &index->entries[i];
-        bool again = run->request->retry_failed && e->status == RUN_WATCHDOG;
-        if (e->replication != RECORD_PILOT && e->point < run->meta.n_points && !again) {
+        if (e->replication != RECORD_PILOT && e->point < run->meta.n_points &&
+            recall_stands(e, run->request->retry_failed)) {
             tally_earlier(&run->tally, e->point, e->status, e->events);
         }
     }
@@ -147,12 +168,10 @@ static void count_known(struct run *run, const struct journal_index *index)
 static enum exit_status list_tasks(struct run *run)
 {
     struct journal_index index = {0};
-    struct recall_choice choice = {.retry_failed = run->request->retry_failed,
-                                   .count = run->request->failures.text};
     run->agenda = recall_agenda(&run->meta, &run->goals);
-    bool ok = journal_scan(&run->journal, 1, run->meta.plan_hash, &index, &run->error) &&
-              recall_journal(run->agenda, &run->meta, &index, &choice, &run->error);
-    run->failed = choice.failed;
+    bool ok =
+        journal_scan(&run->journal, 1, run->meta.plan_hash, &index, &run->error) &&
+        recall_journal(run->agenda, &run->meta, &index, run->request->retry_failed, &run->error);
     if (index.damaged > 0) {
         fprintf(stderr,
                 "squall: %s is damaged in %" PRIu64 " places; what was there is run again\n",
@@ -166,17 +185,14 @@ static enum exit_status list_tasks(struct run *run)
 enum exit_status run_open_files(struct run *run)
 {
     enum exit_status status = prepare_files(run);
-    return status == EXIT_DONE ? list_tasks(run) : status;
+    return status == EXIT_DONE && !run->finished ? list_tasks(run) : status;
 }
 
 /* Prints the line, if there is something to say. Returns how many may be tried again. */
-static uint64_t tell_of_failures(struct run *run, struct journal_index *index)
+static uint64_t tell_of_failures(struct run *run, const struct journal_index *index)
 {
     struct failures f;
-    if (!failures_find(index, &f, &run->error)) {
-        run_complain(run, EXIT_TROUBLE);
-        return 0;
-    }
+    failures_find(index, &f);
     if (f.n > 0) {
         fprintf(stderr, "squall: %s\n", failures_text(&f, &run->memory));
     }
@@ -186,10 +202,10 @@ static uint64_t tell_of_failures(struct run *run, struct journal_index *index)
 void run_tell_of_failures(struct run *run)
 {
     struct journal_index index = {0};
-    if (!run->some_failed) {
+    if (run_failures(run) == 0) {
         return;
     }
-    if (journal_scan(&run->journal, 1, run->meta.plan_hash, &index, &run->error)) {
+    if (journal_glance(&run->journal, 1, run->meta.plan_hash, &index, &run->error)) {
         tell_of_failures(run, &index);
     } else {
         run_complain(run, EXIT_TROUBLE);

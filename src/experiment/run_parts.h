@@ -27,11 +27,10 @@ struct run {
     struct results_meta meta;
     const char *output;       /* 0 */
     const char *journal;      /* directory */
+    bool finished;            /* an earlier run has made the results, and nothing is to be done */
     struct goals goals;       /* 0: for the agenda, the first point's */
     struct agenda *agenda;    /* 0 */
-    uint64_t failed;          /* 0: replications that count as failures, of earlier runs, too */
     bool failed_too_often;    /* 0: the run was stopped for that */
-    bool some_failed;         /* 0: in this run */
     uint64_t began;           /* [ns] of patience_clock: when tasks began to be handed out */
     struct tally tally;       /* of other ranks: nothing */
     struct progress progress; /* 0 */
@@ -52,8 +51,10 @@ enum exit_status run_open_files(struct run *run);
  * something in it that may be tried again. */
 enum exit_status run_write_results(struct run *run);
 
-/* Rank 0: says which replications of a journal did not end well, after a run in which some did not.
- */
+/* Rank 0: replications that were given up by a limit, of earlier runs, too. */
+uint64_t run_failures(const struct run *run);
+
+/* Rank 0: says which replications of a journal did not end well, if any were given up. */
 void run_tell_of_failures(struct run *run);
 
 /* To be called now and then: says where the work is, when a stop meets with no answer. */

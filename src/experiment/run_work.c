@@ -75,6 +75,15 @@ static bool is_given_up(const struct worker *b)
     return team_most(&b->run->team, mine, &who) == GIVES_UP;
 }
 
+/* "point 3, replication 7". */
+static const char *name_of(struct worker *b, const struct record_head *head)
+{
+    const char *which = head->replication == RECORD_PILOT
+                            ? "the pilot that finds the warm-up"
+                            : arena_format(&b->memory, "replication %" PRIu64, head->replication);
+    return arena_format(&b->memory, "point %" PRIu64 ", %s", head->point, which);
+}
+
 /* Says what was going on when a replication was given up, by the rank of the team that knows most
  * of it. */
 static void describe(struct worker *b, const struct record_head *head, enum windows_end end)
@@ -91,8 +100,7 @@ static void describe(struct worker *b, const struct record_head *head, enum wind
                       : end == WINDOWS_STUCK
                           ? "it is stuck"
                           : arena_format(&b->memory, "event_limit: %" PRIu64, most);
-    struct state_dump_head about = {.point = head->point,
-                                    .replication = head->replication,
+    struct state_dump_head about = {.what = name_of(b, head),
                                     .why = why,
                                     .wall_ns = patience_clock() - b->watchdog.began,
                                     .rank = team->rank,
@@ -150,10 +158,9 @@ static void complain_of_limit(struct worker *b, const struct record_head *head)
     enum { TOLD = 3, TELLERS = 4 };
     if (b->stuck) {
         fprintf(stderr,
-                "squall: replication %" PRIu64
-                " is stuck at %.9g s: events go on without time passing; do users think for no "
-                "time?\n",
-                head->replication, (double)head->sim_end * 1e-9);
+                "squall: %s is stuck at %.9g s: events go on without time passing; do users think "
+                "for no time?\n",
+                name_of(b, head), (double)head->sim_end * 1e-9);
     }
     if (b->given_up < TOLD && b->run->rank / b->run->team.size < TELLERS) {
         fprintf(stderr, "squall: %s", b->dump);
@@ -166,8 +173,8 @@ static void complain_of_trip(struct worker *b, const struct record_head *head)
 {
     enum { TOLD = 3 };
     if (b->trips < TOLD) {
-        fprintf(stderr, "squall: replication %" PRIu64 " spent its failure budget at %.9g s%s\n",
-                head->replication, (double)head->tripped * 1e-9,
+        fprintf(stderr, "squall: %s spent its failure budget at %.9g s%s\n", name_of(b, head),
+                (double)head->tripped * 1e-9,
                 b->trips + 1 == TOLD ? "; the next ones to do so are not told" : "");
         b->trips++;
     }
@@ -239,14 +246,17 @@ static struct journal_session session_here(struct run *run)
     return s;
 }
 
-/* Where nothing is left to be run, the file is only kept from others: it may lie on a full disk. */
+/* Where nothing is left to be run, the file is only kept from others: it may lie on a full disk.
+ * The points of a large sweep take megabytes, and it is enough that rank 0's file tells of them. */
 static bool open_journal(struct worker *b)
 {
     struct run *run = b->run;
     if (!b->journal) {
         struct journal_session session = session_here(run);
+        struct results_meta meta = run->meta;
+        meta.points = run->rank == 0 ? meta.points : NULL;
         bool idle = run->agenda && agenda_over(run->agenda);
-        b->journal = journal_open_append(run->journal, (uint32_t)run->rank, &run->meta,
+        b->journal = journal_open_append(run->journal, (uint32_t)run->rank, &meta,
                                          idle ? NULL : &session, &run->error);
     }
     return b->journal;

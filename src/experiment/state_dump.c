@@ -93,12 +93,12 @@ const char *state_dump_text(const struct state_dump_head *head, struct sim *s, s
             : arena_format(arena, ", of rank %d of the %d that share it", head->rank, head->ranks);
     return arena_format(
         arena,
-        "point %" PRIu64 ", replication %" PRIu64 " was given up: %s%s\n"
+        "%s was given up: %s%s\n"
         "  simulated time %s of %s, next event at %s, %" PRIu64 " pending\n"
         "  %" PRIu64 " events in %.3g s, %.3g/s; memory %.4g MiB\n"
         "  made most of the events, and what is counted there since the warm-up:\n%s",
-        head->point, head->replication, head->why, part, duration(sim_now(s), arena),
-        duration(sim_end(s), arena), duration(sim_next_time(s), arena), sim_pending(s), events,
-        wall, wall > 0.0 ? (double)events / wall : 0.0, (double)sim_memory(s) / 1048576.0,
+        head->what, head->why, part, duration(sim_now(s), arena), duration(sim_end(s), arena),
+        duration(sim_next_time(s), arena), sim_pending(s), events, wall,
+        wall > 0.0 ? (double)events / wall : 0.0, (double)sim_memory(s) / 1048576.0,
         list_entities(s, arena));
 }

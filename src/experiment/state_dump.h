@@ -13,7 +13,7 @@
 
 /* What the simulation does not know. */
 struct state_dump_head {
-    uint64_t point, replication;
+    const char *what; /* "point 3, replication 7" */
     const char *why;  /* the limit that was hit, or what else was wrong */
     uint64_t wall_ns; /* [ns] since it began */
     int rank, ranks;  /* whose simulation this is, of how many that share the replication */

@@ -11,6 +11,7 @@
 #include "config/yaml.h"
 #include "experiment/agenda.h"
 #include "experiment/remainder.h"
+#include "experiment/together.h"
 #include "results/journal.h"
 
 static const double RECENT_NS = 300e9; /* what counts as the last minutes */
@@ -33,35 +34,6 @@ struct taking {
 };
 
 /* --- do they belong together? ------------------------------------------------------------ */
-
-static bool same_directory(const char *a, const char *b)
-{
-    struct stat x, y;
-    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
-}
-
-static bool check_pair(struct taking *t, size_t i, size_t k)
-{
-    const struct survey_journal *j = t->survey->journals;
-    const struct results_meta *a = &t->metas[i], *b = &t->metas[k];
-    if (same_directory(j[i].path, j[k].path)) {
-        return results_fail(t->error, "%s and %s are the same journal; name it once", j[i].path,
-                            j[k].path);
-    }
-    if (a->plan_hash != b->plan_hash) {
-        return results_fail(t->error,
-                            "%s is of the study '%s', but %s is of another plan, '%s'; ask for one "
-                            "study at a time",
-                            j[i].path, a->name, j[k].path, b->name);
-    }
-    if (a->shards > 0 && b->shards > 0 && a->shards != b->shards) {
-        return results_fail(t->error,
-                            "%s is shard %" PRIu32 " of %" PRIu32 ", but %s is shard %" PRIu32
-                            " of %" PRIu32 "; ask for shards of one number",
-                            j[i].path, a->shard, a->shards, j[k].path, b->shard, b->shards);
-    }
-    return true;
-}
 
 static bool read_meta(struct taking *t, size_t i)
 {
@@ -89,11 +61,9 @@ static bool read_metas(struct taking *t, const char *const *paths, size_t n)
         ok = read_meta(t, i);
         s->journals[i].shard = t->metas[i].shard;
         s->journals[i].shards = t->metas[i].shards;
-        for (size_t k = 0; ok && k < i; k++) {
-            ok = check_pair(t, k, i);
-        }
     }
-    return ok;
+    const struct together all = {paths, t->metas, n, .shards_once = false};
+    return ok && together_check(&all, t->error);
 }
 
 /* --- what the study is -------------------------------------------------------------------- */

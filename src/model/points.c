@@ -52,9 +52,7 @@ static const char *sweep_text(const struct node *block, struct arena *arena)
 /* The axis of a search is the last factor, and halves are taken of it. */
 static void check_search(struct loading *l, const struct node *root)
 {
-    const struct node *search = node_child(root, "search");
-    search = search && search->kind == NODE_SEQUENCE ? search->first : search;
-    const struct node *axis = node_child(search, "axis");
+    const struct node *axis = study_search_axis(root);
     if (!axis) {
         return;
     }

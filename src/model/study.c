@@ -427,10 +427,11 @@ static void change(struct study *s, struct node *root, const struct change *chan
     }
 }
 
-/* A list may be written as its only item. */
-static const struct node *first_item(const struct node *list)
+const struct node *study_search_axis(const struct node *root)
 {
-    return list && list->kind == NODE_SEQUENCE ? list->first : list;
+    const struct node *search = node_child(root, "search");
+    /* A list may be written as its only item. */
+    return node_child(search && search->kind == NODE_SEQUENCE ? search->first : search, "axis");
 }
 
 /* What the points are comes before what is changed at each. */
@@ -449,7 +450,7 @@ const struct node *study_sweep(struct node *root, const char *const *overrides, 
         }
     }
     struct node *sweep = (struct node *)node_child(root, "sweep");
-    const struct node *axis = node_child(first_item(node_child(root, "search")), "axis");
+    const struct node *axis = study_search_axis(root);
     if (sweep) {
         node_remove(sweep); /* its values are used by their paths, not here */
     }

@@ -211,6 +211,9 @@ struct study_source {
     const struct entity_type *const *registry; /* must outlive the study */
 };
 
+/* The axis that a configuration searches on, or NULL. */
+const struct node *study_search_axis(const struct node *root);
+
 /* The sweep block of a configuration, with what the overrides make of it and with the axis of its
  * search, if it has one, as the last factor; NULL without either. It is taken out of the tree. */
 const struct node *study_sweep(struct node *root, const char *const *overrides, struct arena *arena,

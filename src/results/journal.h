@@ -143,9 +143,6 @@ struct journal_file_look {
 };
 struct journal_file_look journal_file_look(const struct journal_index *index, size_t file);
 
-/* Where (point, replication) is in the index, or index->n: it was not run. */
-size_t journal_find(const struct journal_index *index, uint64_t point, uint64_t replication);
-
 /* Reads the payload of entry `i` into `payload`, replacing what it held. */
 bool journal_read(struct journal_index *index, size_t i, struct buffer *payload,
                   struct results_error *e);
@@ -154,7 +151,8 @@ bool journal_read(struct journal_index *index, size_t i, struct buffer *payload,
 bool journal_note(struct journal_index *index, size_t i, struct arena *arena, const char **note,
                   struct results_error *e);
 
-/* The study a journal belongs to, texts in `arena`. */
+/* The study a journal belongs to, texts in `arena`: as the first of its files tells it, rank 0's,
+ * which alone has the points of a sweep. */
 bool journal_meta(const char *dir, struct arena *arena, struct results_meta *meta,
                   struct results_error *e);
 

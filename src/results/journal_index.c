@@ -352,23 +352,6 @@ void journal_index_close(struct journal_index *index)
     *index = (struct journal_index){0};
 }
 
-size_t journal_find(const struct journal_index *index, uint64_t point, uint64_t replication)
-{
-    size_t low = 0, high = index->n;
-    while (low < high) {
-        size_t mid = low + (high - low) / 2;
-        const struct journal_entry *entry = &index->entries[mid];
-        if (entry->point < point || (entry->point == point && entry->replication < replication)) {
-            low = mid + 1;
-        } else {
-            high = mid;
-        }
-    }
-    bool found = low < index->n && index->entries[low].point == point &&
-                 index->entries[low].replication == replication;
-    return found ? low : index->n;
-}
-
 bool journal_read(struct journal_index *index, size_t i, struct buffer *payload,
                   struct results_error *e)
 {

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "results/meta.h"
 
+#include <string.h>
+
+#include "model/resolved.h"
+
 /* The members in the order written; one list for both directions. */
 #define TEXTS(X) X(name) X(config) X(overrides) X(resolved) X(command) X(software) X(git)
 #define NUMBERS(X) \
@@ -92,6 +96,25 @@ bool meta_decode(struct bytes *from, struct arena *arena, struct results_meta *m
         meta->points = take_points(from, n, meta->resolved, arena);
     }
     return !from->bad && from->at == from->end && (n == 0 || n == meta->n_points);
+}
+
+const char *meta_changes(const struct results_meta *before, const struct results_meta *after,
+                         size_t most, struct arena *arena)
+{
+    const char *text = "";
+    const char *const *changes = resolved_changes(before->resolved, after->resolved, arena);
+    const char *was = before->points ? before->points->sweep : "";
+    const char *is = after->points ? after->points->sweep : "";
+    size_t n = 0;
+    for (; changes[n] && n < most; n++) {
+        text = arena_format(arena, "%s\n  %s", text, changes[n]);
+    }
+    if (strcmp(was, is) != 0 && n < most) { /* each is a line of its own, or nothing */
+        text = arena_format(arena, "%s\n  %s%.*s -> %.*s", text, was[0] ? "" : "no sweep",
+                            (int)strcspn(was, "\n"), was, is[0] ? (int)strcspn(is, "\n") : 8,
+                            is[0] ? is : "no sweep");
+    }
+    return text;
 }
 
 const struct blueprint *meta_model(const struct results_meta *meta, uint64_t point,

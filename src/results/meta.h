@@ -46,6 +46,11 @@ void meta_encode(const struct results_meta *meta, struct buffer *to);
  * only, in `arena` too, for points_restore. False: these bytes are no meta. */
 bool meta_decode(struct bytes *from, struct arena *arena, struct results_meta *meta);
 
+/* What differs between the plans of two studies, a line for each thing, "  path: 4 -> 8" and a
+ * line's end before it; "" when nothing is found. At most `most` lines. In `arena`. */
+const char *meta_changes(const struct results_meta *before, const struct results_meta *after,
+                         size_t most, struct arena *arena);
+
 /* The model of a point, until it is asked for another one. NULL: it cannot be made; see `e`. */
 const struct blueprint *meta_model(const struct results_meta *meta, uint64_t point,
                                    struct results_error *e);

@@ -109,6 +109,33 @@ class Sweeps(OutsideTest):
         shards = places["sessions/shard"][()][places["session"][()].flatten()]
         self.assertEqual([int(s) for s in shards], [t % 3 + 1 for t in range(len(shards))])
 
+    def test_the_same_command_again(self):
+        """What has come to its end is not run again, and not refused either."""
+        first = ("run", STUDY, "-q", "--resume")
+        self.squall(*first)
+        before = (self.folder / "sweep.h5").read_bytes()
+        self.squall(*first)
+        out, err = self.squall("run", STUDY, "--resume", ranks=2)
+        self.assertEqual(err, "squall: sweep.h5 has the results of this study already\n")
+        self.assertEqual((self.folder / "sweep.h5").read_bytes(), before)
+        _, err = self.squall(*first, "--set", "seed=5", status=2)
+        self.assertIn("sweep.h5 exists", err)
+        self.squall("run", STUDY, "-q", "--resume", "--force", "--set", "seed=5")
+
+    def test_rank_0_tells_of_the_points(self):
+        """Its file alone has them, so that a large sweep does not fill the disk."""
+        self.squall("run", STUDY, "-q", "--shard", "1/2", ranks=2)
+        journal = self.folder / "sweep.shard-1-of-2.journal"
+        first, second = journal / "rank-000000.sqj", journal / "rank-000001.sqj"
+        self.assertIn(b"sweep: {", first.read_bytes())
+        if second.exists():
+            # Values of the sweep stand in what rank 0 has of other points.
+            self.assertNotIn(b"sweep: {", second.read_bytes())
+            first.unlink()
+            _, err = self.squall("resume", journal, status=2)
+            self.assertIn("has lost its first file", err)
+            self.squall("run", STUDY, "-q", "--shard", "1/2", "--resume")
+
     def test_shards_of_other_sweeps_are_refused(self):
         self.squall("run", STUDY, "-q", "--shard", "1/2")
         self.squall("run", STUDY, "-q", "--shard", "2/2", "--set", "sweep={web.count: [1, 2]}")
@@ -116,7 +143,7 @@ class Sweeps(OutsideTest):
         _, err = self.squall("merge", *names, status=2)
         self.assertIn(f"squall: {names[1]} belongs to another plan than {names[0]}; what differs:\n",
                       err)
-        self.assertIn("sweep", err)
+        self.assertIn("-> sweep: {web.count: [1, 2]}", err)
 
     def test_mistakes_are_told_where_they_are_written(self):
         (self.folder / "s.yaml").write_text(STUDY.read_text().replace("[1, 2]", "[1, 0, -1]"))
@@ -131,7 +158,7 @@ class Sweeps(OutsideTest):
         _, err = self.squall("run", STUDY, "-q", "--shard", "1/2", "--resume", status=2,
                              *["--set", "sweep={web.count: [1, 2]}"])
         self.assertIn("belongs to another plan", err)
-        self.assertIn("sweep", err)
+        self.assertIn("  sweep: {users.arrivals.poisson: {from: 300/s", err)
 
     def test_shards(self):
         for wrong in ("0/2", "3/2", "1", "1/0", "a/2", "1/2/3", "-1/2"):

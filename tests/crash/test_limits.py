@@ -133,6 +133,24 @@ class Watchdog(Limits):
         self.assert_same_results("study.h5", "other.h5")
         self.assertEqual(self.files(), ["other.h5", "study.h5"])
 
+    def test_a_pilot_is_no_replication(self):
+        """It is given up like one; but what others have run by stands, also when these are tried
+        again."""
+        auto = ("--set", "warmup=auto", "--set", "interval=100ms")
+        _, told = self.squall("run", STUDY, *SHORT, *SMALL, *auto, status=4)
+        self.assertIn("point 0, the pilot that finds the warm-up was given up: --memory-limit", told)
+        self.assertIn("squall: 4 of 4 replications did not end well", told)
+        self.squall("resume", "study.journal", "--retry-failed", "--quiet")
+        self.assertEqual(set(runs(self.folder / "study.h5", "warmup")), {0})
+        self.assertEqual(self.statuses("study.h5"), ["ok"] * 4)
+
+    def test_a_shard_tells_of_what_it_gave_up(self):
+        """The journal has all that it is to have, and the merged results end as they must."""
+        _, told = self.squall("run", STUDY, *SHORT, *SMALL, "--shard", "1/1")
+        self.assertIn("squall: 4 of 4 replications did not end well: 4 watchdog", told)
+        self.squall("merge", "study.shard-1-of-1.journal", status=4)
+        self.assertEqual(self.statuses("study.h5"), ["watchdog"] * 4)
+
     def test_trying_again(self):
         """The journal is kept for it, and the results are those of a run without a limit."""
         self.squall("run", STUDY, *SHORT, "--output", "peace.h5")

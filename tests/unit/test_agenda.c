@@ -284,17 +284,17 @@ static void what_a_share_lacks(void **state)
     (void)state;
     double values[GOALS_MOST] = {0.0};
     struct agenda *a = agenda_open(&(struct agenda_plan){.n_points = 2, .n_replications = 4});
-    uint64_t tasks, done;
+    uint64_t tasks[3], done[3];
     agenda_put(a, 0, values);
     agenda_put(a, 0, values);
     agenda_put(a, 3, values);
     agenda_put(a, 99, values);
-    agenda_share(a, 1, 3, &tasks, &done); /* 0, 3, 6 */
-    assert_int_equal(tasks, 3);
-    assert_int_equal(done, 2);
-    agenda_share(a, 3, 3, &tasks, &done); /* 2, 5 */
-    assert_int_equal(tasks, 2);
-    assert_int_equal(done, 0);
+    agenda_shares(a, 3, tasks, done);
+    assert_int_equal(tasks[0], 3); /* 0, 3, 6 */
+    assert_int_equal(done[0], 2);
+    assert_int_equal(tasks[2], 2); /* 2, 5 */
+    assert_int_equal(done[2], 0);
+    assert_int_equal(agenda_tasks_left(a), 6);
     assert_int_equal(agenda_done(a), 2);
     agenda_close(a);
 }

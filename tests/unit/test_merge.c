@@ -263,7 +263,7 @@ static void shards_of_another_number_are_refused(void **state)
     write_journal("one", 1, 2, NONE);
     write_journal("other", 2, 3, NONE);
     expect_refused(EXIT_WRONG_INPUT, JOURNALS("one", "other"),
-                   "squall: one is shard 1 of 2, but other is shard 2 of 3; merge shards of one "
+                   "squall: one is shard 1 of 2, but other is shard 2 of 3; take shards of one "
                    "number\n");
 }
 
@@ -277,7 +277,7 @@ static void another_plan_is_refused_and_compared(void **state)
     expect_refused(EXIT_WRONG_INPUT, JOURNALS("one", "other"),
                    "squall: other belongs to another plan than one; what differs:\n"
                    "  entities.web.concurrency: 2 -> 3\n"
-                   "Merge only journals of one study.\n");
+                   "Take only journals of one study.\n");
 }
 
 static void versions_that_differ_are_told(void **state)
