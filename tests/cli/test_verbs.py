@@ -97,7 +97,7 @@ class Results(OutsideTest):
             "  users: {type: client, target: web, arrivals: {closed: {users: 2, think_time: 0s}}}\n"
             "  web: {type: server, service_time: 5ms, queue: {capacity: 0}}\n")
         told, complaint = self.squall("run", "loop.yaml", "--quiet", status=4)
-        self.assertIn("squall: replication 0 is stuck at 0 s: ", complaint)
+        self.assertIn("squall: point 0, replication 0 is stuck at 0 s: ", complaint)
         self.assertIn("replications  2 event_limit", self.squall("inspect", "loop.h5")[0])
 
     def test_a_spent_failure_budget_is_told(self):
@@ -112,7 +112,7 @@ class Results(OutsideTest):
             self.assertIn(f"squall: {n} of {n} replications did not end well: {n} budget_tripped",
                           last)
             for i, line in enumerate(lines):
-                self.assertRegex(line, rf"\Asquall: replication {i} spent its failure budget at "
+                self.assertRegex(line, rf"\Asquall: point 0, replication {i} spent its failure budget at "
                                        r"0\.[0-9]+ s" + ("; the next ones to do so are not told"
                                                          if i == 2 else "") + r"\Z")
             self.assertIn(f"replications  {n} budget_tripped",
