@@ -184,16 +184,22 @@ static double percent_more(double a, double b)
     return 100.0 * (b / a - 1.0);
 }
 
-static void bench_overhead(const struct bench_options *o, struct bench_crew *b, int ranks,
-                           bool tell)
+enum { CREW_EVENTS = 1000 /* of the shortest replications */ };
+
+static void bench_overhead(const struct bench_options *o, const struct entity_type *const *registry,
+                           uint64_t events, bool tell)
 {
+    struct bench_crew *b = bench_crew_open(registry, events);
+    int ranks;
+    MPI_Comm_size(MPI_COMM_WORLD, &ranks);
     struct sample plain = {.n = 0}, kept = {.n = 0}, more = {.n = 0}, busier = {.n = 0};
     struct sample extra = {.n = 0}; /* [s] a replication, of the rank that does it */
     struct bench_crew_run a, k = {.seconds = 0.0};
-    double n = (double)o->tasks;
+    uint64_t tasks = o->tasks / (events / CREW_EVENTS);
+    double n = (double)tasks;
     for (int i = -1; i < o->runs; i++) { /* the first pair only warms up */
-        a = bench_crew_plain(b, o->tasks);
-        k = bench_crew_kept(b, o->tasks);
+        a = bench_crew_plain(b, tasks);
+        k = bench_crew_kept(b, tasks);
         if (i >= 0) {
             add(&plain, a.seconds / n);
             add(&kept, k.seconds / n);
@@ -204,14 +210,16 @@ static void bench_overhead(const struct bench_options *o, struct bench_crew *b, 
     }
     if (tell) {
         double each = median(&kept);
-        printf("crew     %d rank%s, %.0f replications of about a thousand events, of which %.0f "
+        printf("crew     %d rank%s, %.0f replications of about %llu events, of which %.0f "
                "bytes are kept: %.1f us each in a loop, %.1f us handed out and kept: %.1f us or "
                "%.2g %% more, %.2g %% of processor time; %.3g/s, %.3g MB/s of journals; rank 0 has "
                "%.1f MiB after a tenth, %.1f MiB at the end\n",
-               ranks, ranks == 1 ? "" : "s", n, (double)k.bytes / n, 1e6 * ranks * median(&plain),
-               1e6 * ranks * each, 1e6 * median(&extra), median(&more), median(&busier), 1.0 / each,
-               1e-6 * (double)k.bytes / n / each, mib(k.early_memory), mib(k.late_memory));
+               ranks, ranks == 1 ? "" : "s", n, (unsigned long long)events, (double)k.bytes / n,
+               1e6 * ranks * median(&plain), 1e6 * ranks * each, 1e6 * median(&extra),
+               median(&more), median(&busier), 1.0 / each, 1e-6 * (double)k.bytes / n / each,
+               mib(k.early_memory), mib(k.late_memory));
     }
+    bench_crew_close(b);
 }
 
 static void bench_hand_outs(const struct bench_options *o, uint64_t most, bool tell)
@@ -240,9 +248,8 @@ static enum exit_status bench_crew(const struct bench_options *o,
     MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided);
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
     MPI_Comm_size(MPI_COMM_WORLD, &ranks);
-    struct bench_crew *b = bench_crew_open(registry);
-    bench_overhead(o, b, ranks, rank == 0);
-    bench_crew_close(b);
+    bench_overhead(o, registry, CREW_EVENTS, rank == 0);
+    bench_overhead(o, registry, 10 * CREW_EVENTS, rank == 0);
     if (ranks > 1) {
         bench_hand_outs(o, 1, rank == 0);
         bench_hand_outs(o, CREW_CHUNK, rank == 0);

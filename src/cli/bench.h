@@ -50,10 +50,10 @@ void bench_parallel_each(const struct study *study, const struct team_request *q
                                       struct bench_run divided),
                          void *context, struct arena *arena, const char **report);
 
-/* The case `crew`: a study of replications that take a tenth of a millisecond. Everything here is
- * collective over MPI_COMM_WORLD. */
+/* The case `crew`: a study of replications of about so many events, of which a thousand take a
+ * tenth of a millisecond. Everything here is collective over MPI_COMM_WORLD. */
 struct bench_crew;
-struct bench_crew *bench_crew_open(const struct entity_type *const *registry);
+struct bench_crew *bench_crew_open(const struct entity_type *const *registry, uint64_t events);
 void bench_crew_close(struct bench_crew *b);
 
 /* On rank 0. */

@@ -31,7 +31,7 @@ struct bench_crew {
     char folder[4096], journal[4110];
 };
 
-/* About a thousand events. */
+/* About a thousand events in each half second. */
 static const char text[] =
     "squall: 1\n"
     "name: short\n"
@@ -49,13 +49,15 @@ static const char text[] =
     "network:\n"
     "  - {from: users, to: service, latency: 1ms}\n";
 
-struct bench_crew *bench_crew_open(const struct entity_type *const *registry)
+struct bench_crew *bench_crew_open(const struct entity_type *const *registry, uint64_t events)
 {
+    char duration[64];
+    snprintf(duration, sizeof duration, "duration=%" PRIu64 "us", events * 500);
     struct bench_crew *b = calloc(1, sizeof *b);
     CHECK(b, "out of memory");
     MPI_Comm_rank(MPI_COMM_WORLD, &b->rank);
     MPI_Comm_size(MPI_COMM_WORLD, &b->ranks);
-    b->study = bench_open_study(text, NULL, registry);
+    b->study = bench_open_study(text, (const char *const[]){duration, NULL}, registry);
     struct sim_options options = study_options(b->study);
     b->windows = windows_open(MPI_COMM_SELF, &b->study->blueprint, NULL, &options, WINDOWS_AUTO);
     b->meta = (struct results_meta){.name = b->study->settings.name,
