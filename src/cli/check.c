@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "cli/verb.h"
+#include "experiment/progress.h"
 #include "model/points.h"
 #include "model/resolved.h"
 
@@ -45,6 +46,14 @@ static const struct argp argp = {
     .doc = "Reports all mistakes of a configuration at once, with file, line, column and key. Exit "
            "status 0 when there are none, else 2."};
 
+static void note_point(void *progress, const struct study *s, struct point *point, uint64_t k,
+                       uint64_t n)
+{
+    (void)s;
+    (void)point;
+    progress_read(progress, k + 1, n);
+}
+
 static void report(const char *path, const struct points *points)
 {
     const struct study_settings *s = &points->held->settings;
@@ -65,7 +74,11 @@ static enum exit_status run_check(int argc, char **argv, const struct entity_typ
     verb_parse(&argp, argc, argv, &o);
     struct points points;
     struct diag diag = {0};
-    bool good = points_load(&points, o.path, o.overrides.items, registry, &diag, NULL);
+    struct progress_reading progress;
+    progress_reading_open(&progress, false);
+    const struct points_visitor visitor = {note_point, &progress};
+    bool good = points_load(&points, o.path, o.overrides.items, registry, &diag, &visitor);
+    progress_reading_close(&progress);
     overrides_close(&o.overrides);
     diag_print(&diag, stderr, 0);
     diag_close(&diag);

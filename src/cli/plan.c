@@ -9,15 +9,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/check.h"
 #include "base/simtime.h"
 #include "base/units.h"
-#include "cli/clock.h"
 #include "cli/plan_division.h"
 #include "cli/verb.h"
 #include "experiment/makespan.h"
+#include "experiment/progress.h"
 
 enum {
     KEY_RANKS = 'n',
@@ -123,36 +122,27 @@ static const struct argp argp = {
 
 struct reading {
     struct forecast *forecast;
-    bool shows;         /* progress, on a terminal */
-    double began, last; /* [s] */
+    struct progress_reading progress;
 };
 
 static void note_point(void *context, const struct study *s, struct point *point, uint64_t k,
                        uint64_t n)
 {
-    static const double PATIENCE_S = 1.0, REDRAW_S = 0.2;
     struct reading *r = context;
-    double now = clock_s();
     (void)point;
     forecast_note(r->forecast, s, k, n);
-    if (r->shows && now - r->began > PATIENCE_S && now - r->last > REDRAW_S) {
-        r->last = now;
-        fprintf(stderr, "\r\033[Kread %llu of %llu points", (unsigned long long)k + 1,
-                (unsigned long long)n);
-    }
+    progress_read(&r->progress, k + 1, n);
 }
 
 static bool read_points(struct plan *p, const struct plan_options *o,
                         const struct entity_type *const *registry)
 {
     struct diag diag = {0};
-    struct reading r = {
-        .forecast = &p->forecast, .shows = isatty(STDERR_FILENO), .began = clock_s()};
+    struct reading r = {.forecast = &p->forecast};
+    progress_reading_open(&r.progress, false);
     const struct points_visitor visitor = {note_point, &r};
     bool good = points_load(&p->points, o->path, o->overrides.items, registry, &diag, &visitor);
-    if (r.last > 0.0) {
-        fputs("\r\033[K", stderr);
-    }
+    progress_reading_close(&r.progress);
     diag_print(&diag, stderr, 0);
     diag_close(&diag);
     return good;

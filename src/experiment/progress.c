@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "parallel/patience.h"
 
 static const double REDRAW_S = 0.2, LOG_FIRST_S = 10.0, LOG_S = 60.0;
 static const double UNITS_A_REDRAW = 1e5; /* more are looked at less often */
@@ -16,6 +17,36 @@ void progress_open(struct progress *p, bool quiet)
 {
     *p = (struct progress){.quiet = quiet, .terminal = isatty(STDERR_FILENO)};
     p->due = p->terminal ? REDRAW_S : LOG_FIRST_S;
+}
+
+static double clock_s(void)
+{
+    return 1e-9 * (double)patience_clock();
+}
+
+void progress_reading_open(struct progress_reading *r, bool quiet)
+{
+    const double patience_s = 1.0;
+    *r = (struct progress_reading){.shows = !quiet && isatty(STDERR_FILENO),
+                                   .due = clock_s() + patience_s};
+}
+
+void progress_read(struct progress_reading *r, uint64_t done, uint64_t of)
+{
+    if (r->shows && clock_s() >= r->due) {
+        r->due = clock_s() + REDRAW_S;
+        r->shown = true;
+        fprintf(stderr, "\r\033[Kread %" PRIu64 " of %" PRIu64 " points", done, of);
+        fflush(stderr);
+    }
+}
+
+void progress_reading_close(struct progress_reading *r)
+{
+    if (r->shown) {
+        fputs("\r\033[K", stderr);
+    }
+    r->shown = false;
 }
 
 char *progress_time(double seconds, char *text)

@@ -70,14 +70,19 @@ static const char *join_overrides(struct run *run)
     return text;
 }
 
-/* Notes the longest duration of all points in `*context` [ns], and what each is expected to cost.
- */
-static void expect_point(void *context, const struct study *s, struct point *point, uint64_t k,
-                         uint64_t n)
+/* What reading the points tells of them. */
+struct reading {
+    sim_time longest; /* [ns] duration */
+    struct progress_reading progress;
+};
+
+static void note_point(void *context, const struct study *s, struct point *point, uint64_t k,
+                       uint64_t n)
 {
-    sim_time *longest = context, end = s->settings.duration;
-    (void)k;
-    *longest = end > *longest ? end : *longest;
+    struct reading *r = context;
+    sim_time end = s->settings.duration;
+    r->longest = end > r->longest ? end : r->longest;
+    progress_read(&r->progress, k + 1, n);
     if (n > 1) {
         point->events = (uint64_t)forecast_expect(s);
     }
@@ -88,9 +93,11 @@ static enum exit_status load_config(struct run *run, const struct entity_type *c
 {
     const struct run_request *q = run->request;
     struct diag diag = {0};
-    sim_time longest = 0;
-    const struct points_visitor visitor = {expect_point, &longest};
+    struct reading r = {.longest = 0};
+    progress_reading_open(&r.progress, q->quiet);
+    const struct points_visitor visitor = {note_point, &r};
     bool good = points_load(&run->points, q->config, q->overrides, registry, &diag, &visitor);
+    progress_reading_close(&r.progress);
     diag_print(&diag, stderr, 0);
     diag_close(&diag);
     if (!good) {
@@ -111,7 +118,7 @@ static enum exit_status load_config(struct run *run, const struct entity_type *c
         .n_replications = (uint64_t)s->replications.max,
         .shard = q->shard,
         .shards = q->shards,
-        .end = longest,
+        .end = r.longest,
         .warmup = s->warmup,
         .interval = s->interval,
     };
