@@ -3,14 +3,19 @@
 
     import squall
     with squall.open("retry_storm.h5") as results:
-        sent = results.counter("client", "requests_sent")       # [point, replication, entity]
-        p99 = results.quantiles("client", "request_latency", [0.99])
+        results.summary()                                       # pandas: all, with intervals
+        results.stats("client")                                 # xarray: by replication
+        results.frame("client", by="group")                     # pandas: the same
+        p99, bound = results.quantiles("client", "request_latency", [0.99])
+        p99.values, p99.unit, p99.to_xarray(), p99.to_pandas()
 
-Opening reads nothing but names; numbers are read when asked for. What is derived from them is in
-`squall.measures`, pictures are in `squall.plot` (which needs matplotlib) and on the command line:
-`python3 -m squall --help`.
+Opening reads nothing but names; numbers are read when asked for. Several files open as one:
+`squall.open("a.h5", "b.h5")`. What is derived from numbers is in `squall.measures`, intervals of
+confidence are in `squall.intervals`, pictures in `squall.plot` (which needs matplotlib) and on the
+command line: `python3 -m squall --help`.
 """
 
-from squall.file import Field, Results, ResultsError, open
+from squall.fields import Field, Labels
+from squall.file import Results, ResultsError, open
 
-__all__ = ["Field", "Results", "ResultsError", "open"]
+__all__ = ["Field", "Labels", "Results", "ResultsError", "open"]

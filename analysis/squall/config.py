@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import yaml
 
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -36,6 +39,30 @@ def parse_duration(text: str) -> float:
     if not found:
         raise ValueError(f"'{text}' is not a duration")
     return float(found[1]) * _SECONDS[found[2]]
+
+
+def numbers(texts: Sequence[str] | np.ndarray) -> tuple[np.ndarray, str] | None:
+    """Values as a configuration writes them, as numbers and their unit: durations in s, rates in
+    1/s, pure numbers; None where they are not all of one of these kinds.
+
+    >>> numbers(["100ms", "2s"])
+    (array([0.1, 2. ]), 's')
+    >>> numbers(["fixed", "none"]) is None
+    True
+    """
+    for unit, read in (("1", float), ("1/s", _parse_rate), ("s", parse_duration)):
+        try:
+            return np.array([read(str(text)) for text in texts]), unit
+        except ValueError:
+            continue
+    return None
+
+
+def _parse_rate(text: str) -> float:
+    number, slash, unit = text.partition("/")
+    if not slash or unit not in _SECONDS:
+        raise ValueError(f"'{text}' is not a rate")
+    return float(number) / _SECONDS[unit]
 
 
 @dataclass(frozen=True)
@@ -87,6 +114,17 @@ class Config:
         """What happens when, in the order written."""
         rows = self.tree.get("timeline") or []
         return [_action(row) for row in rows]
+
+    def changed(self, values: dict[str, str]) -> Config:
+        """The same with other values at some paths, written as `--set` takes them. Paths that lead
+        nowhere in it are passed over."""
+        other = Config("{}")
+        other.text, other.tree = self.text, copy.deepcopy(self.tree)
+        for path, value in values.items():
+            keys = [key for key in re.split(r"[.\[\]]+", path) if key]
+            top = other.tree if keys[0] in other.tree else other.tree.get("entities", {})
+            _set(top, keys, value)
+        return other
 
     def leaves(self) -> dict[str, str]:
         """Every scalar by its path, as `--set` takes it: {"users.call.timeout": "300ms", ...}."""
@@ -159,6 +197,19 @@ def _sides(block: Any) -> str:
 def _names(value: Any) -> str:
     items = value if isinstance(value, list) else [value]
     return " + ".join(item if isinstance(item, str) else item["name"] for item in items)
+
+
+def _set(node: Any, keys: list[str], value: str) -> None:
+    """Sets what the keys lead to, if they do."""
+    for place, key in enumerate(keys):
+        if isinstance(node, list) and key.isdigit() and int(key) < len(node):
+            key = int(key)
+        elif not (isinstance(node, dict) and key in node):
+            return
+        if place == len(keys) - 1:
+            node[key] = yaml.load(value, Loader=yaml.BaseLoader)
+        else:
+            node = node[key]
 
 
 def _collect(node: Any, path: str, found: dict[str, str]) -> None:

@@ -1,87 +1,59 @@
 # SPDX-License-Identifier: Apache-2.0
 """A results file, opened.
 
-Every array is returned as a `Field`: numbers, the names of their dimensions, unit and meaning. The
-dimensions are
+Every array is returned as a `Field`: numbers, the names of their dimensions, labels, unit and
+meaning. The dimensions are
 
-    point         sweep point; one without a sweep
+    point         sweep point; one without a sweep. `Results.axes` says what each has
     replication   independent repetition
     entity        of one type, in the order of `Results.entities(type)`; in time series only those
-                  that keep them, `Results.entities(type, series=True)`
+                  that keep them, `Results.entities(type, series=True)`. With `by="group"` the
+                  instances of a group are taken together, and the dimension is called `group`
     interval      of a time series, from `Results.time_s`
+    quantile      probabilities asked for
 
 Replications that were not run to their end have numbers too (zeros when they are missing): look at
-`Results.complete` before averaging.
+`Results.complete` before averaging, or use the tables (`Results.stats`, `frame`, `summary`), which
+know it.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
 
-from squall.config import Config
+from squall.fields import Field, Labels
 from squall.histogram import Histogram
+from squall.rows import Rows
+from squall.store import FILETYPE, NS_PER_S, SCHEMA_MAJOR, ResultsError, Store, meaning
 
-FILETYPE = "squall-results"
-SCHEMA_MAJOR = 1  # a file of any minor version of it can be read
-NS_PER_S = 1e9
+if TYPE_CHECKING:
+    import pandas
+    import xarray
 
+__all__ = ["FILETYPE", "NS_PER_S", "SCHEMA_MAJOR", "Field", "Results", "ResultsError", "open"]
 
-class ResultsError(Exception):
-    """A file cannot be used, or does not hold what was asked for; the text says why."""
-
-
-@dataclass(frozen=True)
-class Field:
-    """Numbers with what is needed to understand them."""
-
-    values: np.ndarray
-    dims: tuple[str, ...]  # one name for each axis of `values`
-    unit: str  # "1" for pure numbers
-    long_name: str
+WHOLE = ("point", "replication", "entity")  # dimensions of what is said of whole replications
+BY = ("entity", "group")
+BLOCK = 1 << 20  # buckets read at once
 
 
-def open(path: str | os.PathLike[str]) -> Results:
-    """Opens a results file; to be closed, or used in a `with` statement."""
+def open(path: str | os.PathLike[str], *more: str | os.PathLike[str]) -> Results:
+    """Opens a results file; to be closed, or used in a `with` statement. Several files become one,
+    whose points are those of all: see `squall.several`."""
+    if more:
+        from squall.several import Several
+
+        return Several([Results(one) for one in (path, *more)])
     return Results(path)
 
 
-class Results:
+class Results(Store):
     """An open results file. Arrays are read anew at each call and belong to the caller."""
-
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = os.fspath(path)
-        try:
-            self._file = h5py.File(self.path, "r")
-        except FileNotFoundError as error:
-            raise ResultsError(f"{self.path}: no such file") from error
-        except OSError as error:
-            raise ResultsError(f"{self.path}: not an HDF5 file, or not whole ({error})") from error
-        try:
-            self._check_kind()
-        except ResultsError:
-            self._file.close()
-            raise
-
-    def _check_kind(self) -> None:
-        attributes = self._file.attrs
-        if attributes.get("filetype") != FILETYPE:
-            raise ResultsError(f"{self.path}: an HDF5 file, but no results of squall")
-        major, minor = (int(number) for number in attributes["schema"])
-        if major != SCHEMA_MAJOR:
-            raise ResultsError(
-                f"{self.path}: its layout is version {major}.{minor}, written by "
-                f"{attributes.get('software', 'an unknown program')}; this package reads version "
-                f"{SCHEMA_MAJOR}"
-            )
-
-    def close(self) -> None:
-        self._file.close()
 
     def __enter__(self) -> Results:
         return self
@@ -92,84 +64,68 @@ class Results:
     def __repr__(self) -> str:
         return f"<squall results {self.path!r}: {self.title}, {', '.join(self.types)}>"
 
-    # What was run.
+    def at(self, point: int) -> tuple[Results, int]:
+        """The file that a point is in, and its place there: of one file, always itself."""
+        return self, point
 
-    @property
-    def h5(self) -> h5py.File:
-        """The file itself, for whatever has no accessor."""
-        return self._file
-
-    @property
-    def title(self) -> str:
-        """Name of the study."""
-        return str(self._file.attrs["title"])
-
-    @cached_property
-    def config(self) -> Config:
-        """The configuration with every default filled in."""
-        return Config(self._file["config_resolved"].asstr()[()])
-
-    @property
-    def duration_s(self) -> float:
-        """Simulated time of one replication [s]."""
-        return float(self._file["plan"].attrs["end_ns"]) / NS_PER_S
-
-    @property
-    def warmup_s(self) -> float:
-        """Time before which nothing counts, except in time series [s]; where each point has one
-        of its own, the longest."""
-        if "warmup_ns" in self._file["plan"].attrs:
-            return float(self._file["plan"].attrs["warmup_ns"]) / NS_PER_S
-        return float(self._file["runs/warmup"][()].max()) / NS_PER_S
-
-    @cached_property
-    def observed_s(self) -> np.ndarray:
-        """Simulated time within which statistics counted [s]: [point, replication]."""
-        runs = self._file["runs"]
-        begin_ns = runs["warmup"][()] if "warmup" in runs else self.warmup_s * NS_PER_S
-        return np.maximum(runs["sim_end"][()].astype(float) - begin_ns, 1.0) / NS_PER_S
-
-    @property
-    def complete(self) -> np.ndarray:
-        """Which replications ran to their end: bool [point, replication]."""
-        status = self._file["runs/status"]
-        names = status.attrs["flag_meanings"].split()
-        return status[()] == status.attrs["flag_values"][names.index("ok")]
-
-    # Who took part.
-
-    @property
-    def types(self) -> tuple[str, ...]:
-        """Entity types in the file: client, server, ..."""
-        return tuple(self._file["entities"])
-
-    def entities(self, type: str, *, series: bool = False) -> list[str]:
-        """Names of the entities of a type; with `series`, of those that keep time series."""
-        section = "series" if series else "entities"
-        return list(self._dataset(f"{section}/{type}/entity").asstr()[()])
-
-    def groups(self, type: str, *, series: bool = False) -> np.ndarray:
-        """Name of each entity's group: str [entity], as `entities` lists them."""
-        names = self.entities(type)
-        group_of = dict(zip(names, self._dataset(f"entities/{type}/group").asstr()[()]))
-        return np.array([group_of[name] for name in self.entities(type, series=series)])
+    def statistics(self, type: str) -> dict[str, str]:
+        """What a type counts and measures: "counter", "gauge", "histogram" or "breakdown" by
+        name."""
+        sections = {
+            "stats": "counter",
+            "gauges": "gauge",
+            "histograms": "histogram",
+            "breakdowns": "breakdown",
+        }
+        dimensions = (*WHOLE, "line")
+        return {
+            name: kind
+            for section, kind in sections.items()
+            for name in self._file.get(f"{section}/{type}", ())
+            if name not in dimensions
+        }
 
     # Numbers of whole replications, from the end of the warm-up.
 
-    def counter(self, type: str, name: str) -> Field:
+    def counter(self, type: str, name: str, *, by: str = "entity") -> Field:
         """A counter: integers [point, replication, entity]."""
-        return self._field(f"stats/{type}/{name}", ("point", "replication", "entity"))
+        path = f"stats/{type}/{name}"
+        values = self._dataset(path)[()]
+        return self._field(path, name, type, by, self._gathered(values, type, by, np.add))
 
-    def gauge_mean(self, type: str, name: str) -> Field:
-        """A level, averaged over time: [point, replication, entity]."""
-        integral = self._field(
-            f"gauges/{type}/{name}/time_integral", ("point", "replication", "entity")
+    def gauge_mean(self, type: str, name: str, *, by: str = "entity") -> Field:
+        """A level, averaged over time: [point, replication, entity]; of a group, the sum of those
+        of its instances."""
+        path = f"gauges/{type}/{name}/time_integral"
+        integral = self._gathered(self._dataset(path)[()], type, by, np.add)
+        return _level(
+            self._field(path, name, type, by, integral / NS_PER_S / self.observed_s[:, :, None])
         )
-        return _mean_level(integral, self.observed_s[:, :, None] * NS_PER_S)
 
-    def gauge_max(self, type: str, name: str) -> Field:
-        """The highest level reached: integers [point, replication, entity]."""
-        return self._field(f"gauges/{type}/{name}/max", ("point", "replication", "entity"))
+    def gauge_max(self, type: str, name: str, *, by: str = "entity") -> Field:
+        """The highest level reached: integers [point, replication, entity]; of a group, that of any
+        of its instances."""
+        path = f"gauges/{type}/{name}/max"
+        values = self._dataset(path)[()]
+        return self._field(path, name, type, by, self._gathered(values, type, by, np.maximum))
+
+    def moments(self, type: str, name: str, *, by: str = "entity") -> dict[str, Field]:
+        """What is known exactly of a histogram: `count` of values, `mean`, `min` and `max`;
+        [point, replication, entity] each. NaN where there are no values, but for the count."""
+        group = f"histograms/{type}/{name}"
+        leaves = {leaf: self._dataset(f"{group}/{leaf}")[()] for leaf in ("total", "sum", "min", "max")}
+        leaves["min"] = np.where(leaves["total"] > 0, leaves["min"], np.iinfo(np.uint64).max)
+        how = {"total": np.add, "sum": np.add, "min": np.minimum, "max": np.maximum}
+        whole = {leaf: self._gathered(values, type, by, how[leaf]) for leaf, values in leaves.items()}
+        count = whole["total"]
+        mean = np.divide(whole["sum"], count, out=np.full(count.shape, np.nan), where=count > 0)
+        found = {"count": (count, "total"), "mean": (mean, "sum")}
+        for leaf in ("min", "max"):
+            found[leaf] = (np.where(count > 0, whole[leaf].astype(float), np.nan), leaf)
+        return {
+            key: self._field(f"{group}/{leaf}", f"{name}_{key}", type, by, values)
+            for key, (values, leaf) in found.items()
+        }
 
     def histogram(
         self,
@@ -196,22 +152,73 @@ class Results:
         ]
         return Histogram.merged(parts, self._edges)
 
-    def quantiles(self, type: str, name: str, p: Sequence[float]) -> tuple[Field, Field]:
-        """Quantiles of a histogram by replication, and how far each may be off.
+    def quantiles(
+        self,
+        type: str,
+        name: str,
+        p: Sequence[float],
+        *,
+        by: str = "entity",
+        pooled: bool = False,
+    ) -> tuple[Field, Field]:
+        """Quantiles of a histogram, and how far each may be off.
 
         `p` are probabilities, 0 <= p <= 1. Both fields are [point, replication, entity, quantile];
         the second one bounds the error that comes from the width of the buckets. NaN where there
-        are no values.
+        are no values. `pooled` takes the values of all complete replications of a point together:
+        [point, entity, quantile].
         """
         group = f"histograms/{type}/{name}"
-        total = self._dataset(f"{group}/total")
-        value = np.full((*total.shape, len(p)), np.nan)
-        bound = np.full_like(value, np.nan)
-        for place in np.ndindex(total.shape):
-            value[place], bound[place] = self._whole_histogram(group, place).quantiles(p)
-        dims = ("point", "replication", "entity", "quantile")
-        unit, long_name = _meaning(self._dataset(f"{group}/sum"))
-        return Field(value, dims, unit, long_name), Field(bound, dims, unit, "Error bound")
+        shape = self._dataset(f"{group}/total").shape
+        labels, into = self._who(type, by)
+        n_points, n_replications, n_entities = shape
+        # Where the row (replication, entity) of a point goes; a negative number: nowhere.
+        places = np.arange(n_replications)[:, None] * len(labels.values) + into
+        per_point = n_replications * len(labels.values)
+        if pooled:
+            places, per_point = np.broadcast_to(into, places.shape), len(labels.values)
+        merging = pooled or by != "entity"
+        unit = n_replications * n_entities
+        parts = []
+        for begin, rows in self._blocks(group, unit if merging else 1):
+            if merging:
+                many = np.arange(begin // unit, (begin + len(rows)) // unit)
+                where = (np.arange(len(many)) * per_point)[:, None] + places.reshape(-1)
+                if pooled:
+                    kept = np.repeat(self.complete[many], n_entities, axis=1)
+                    where = np.where(kept, where, -1)
+                rows = rows.merged(where.reshape(-1), len(many) * per_point)
+            parts.append(rows.quantiles(p))
+        dims = ("point", *(() if pooled else ("replication",)), by, "quantile")
+        size = (n_points, *(() if pooled else (n_replications,)), len(labels.values), len(p))
+        value, bound = (np.concatenate(part).reshape(size) for part in zip(*parts))
+        coords = {**self._coords(type, by), "quantile": Labels(np.array(p, float), ("quantile",), "1")}
+        coords = {key: it for key, it in coords.items() if set(it.dims) <= set(dims)}
+        unit_, long_name = meaning(self._dataset(f"{group}/sum"))
+        return (
+            Field(value, dims, unit_, long_name, coords, name),
+            Field(bound, dims, unit_, "Error bound", coords, f"{name}_bound"),
+        )
+
+    # Tables; see squall.tables.
+
+    def stats(self, type: str, *, by: str = "entity") -> xarray.Dataset:
+        """All statistics of a type as an `xarray.Dataset` [point, replication, entity]."""
+        from squall import tables
+
+        return tables.stats(self, type, by=by)
+
+    def frame(self, type: str, *, by: str = "entity") -> pandas.DataFrame:
+        """The same as a `pandas.DataFrame`: a row for each complete replication and entity."""
+        from squall import tables
+
+        return tables.frame(self, type, by=by)
+
+    def summary(self, **options: Any) -> pandas.DataFrame:
+        """What replications say together, with intervals: see `squall.tables.summary`."""
+        from squall import tables
+
+        return tables.summary(self, **options)
 
     # What only some studies keep, in columns: every array has one value for each line, so that
     # `pandas.DataFrame` makes a table of them.
@@ -258,9 +265,7 @@ class Results:
         for line in some:
             bins, counts = self._row(group, int(line))
             if len(bins) == 0:
-                raise ResultsError(
-                    f"{self.path}: was run without histograms; {group} has no buckets"
-                )
+                self._no_buckets(group)
             parts.append(
                 Histogram(bins, counts, self._edges, int(least[line]), int(largest[line]))
             )
@@ -307,15 +312,48 @@ class Results:
         """Lengths of the intervals [s], of which the last may be shorter: [interval]."""
         return self._dataset("series/interval_length")[()] / NS_PER_S
 
-    def series(self, type: str, name: str) -> Field:
+    def series(self, type: str, name: str, *, by: str = "entity") -> Field:
         """[point, replication, entity, interval]: what a counter counted within each interval, or
         the level of a gauge averaged over each."""
-        dims = ("point", "replication", "entity", "interval")
         path = f"series/{type}/{name}"
-        if f"{path}/time_integral" not in self._file:
-            return self._field(path, dims)
-        integral = self._field(f"{path}/time_integral", dims)
-        return _mean_level(integral, self._dataset("series/interval_length")[()])
+        level = f"{path}/time_integral" in self._file
+        path = f"{path}/time_integral" if level else path
+        values = self._gathered(self._dataset(path)[()], type, by, np.add, series=True)
+        if level:
+            values = values / self._dataset("series/interval_length")[()]
+        field = self._field(path, name, type, by, values, series=True)
+        return _level(field) if level else field
+
+    def series_quantiles(
+        self, type: str, name: str, p: Sequence[float], *, by: str = "entity"
+    ) -> tuple[Field, Field]:
+        """Quantiles of the values that fell into each interval, of all replications taken together,
+        and the bounds of their errors: [point, entity, interval, quantile] both. NaN where there
+        are none."""
+        group = f"series/{type}/{name}"
+        n_points, _, n_entities, n_intervals = self._dataset(f"{group}/total").shape
+        labels, into = self._who(type, by, series=True)
+        n_who = len(labels.values)
+        places = into[:, None] * n_intervals + np.arange(n_intervals)
+        unit = n_entities * n_intervals
+        parts = []
+        for _, rows in self._blocks(group, unit):
+            many = len(rows) // unit
+            where = (np.arange(many) * n_who * n_intervals)[:, None] + places.reshape(-1)
+            parts.append(rows.merged(where.reshape(-1), many * n_who * n_intervals).quantiles(p))
+        size = (n_points, n_who, n_intervals, len(p))
+        value, bound = (np.concatenate(part).reshape(size) for part in zip(*parts))
+        coords = {
+            **self._coords(type, by, series=True),
+            "quantile": Labels(np.array(p, float), ("quantile",), "1"),
+        }
+        del coords["replication"]
+        dims = ("point", by, "interval", "quantile")
+        unit_, long_name = "ns", f"{name} of each interval"
+        return (
+            Field(value, dims, unit_, long_name, coords, name),
+            Field(bound, dims, unit_, "Error bound", coords, f"{name}_bound"),
+        )
 
     def series_histogram(
         self,
@@ -336,26 +374,49 @@ class Results:
 
     # Reading.
 
-    def _dataset(self, path: str) -> h5py.Dataset:
-        if path.startswith("series/") and not self.has_series:
-            raise ResultsError(f"{self.path}: has no time series; run it with an interval")
-        for section, key in (("breakdowns", "breakdowns"), ("trace", "trace.entities")):
-            if path.startswith(section + "/") and section not in self._file:
-                raise ResultsError(f"{self.path}: has no {section}; run it with output.{key}")
-        found = self._file.get(path)
-        if not isinstance(found, h5py.Dataset):
-            where = path.rpartition("/")[0]
-            while where and where not in self._file:
-                where = where.rpartition("/")[0]
-            there = ", ".join(self._file[where or "/"])
-            raise ResultsError(f"{self.path}: has no {path} (in /{where}: {there})")
-        return found
+    def _who(self, type: str, by: str, *, series: bool = False) -> tuple[Labels, np.ndarray]:
+        """Whom numbers are told of, and the place of each entity among them: [entity]."""
+        if by not in BY:
+            raise ResultsError(f"by='{by}': statistics are by {' or '.join(BY)}")
+        if by == "entity":
+            names = np.array(self.entities(type, series=series), str)
+            return Labels(names, ("entity",)), np.arange(len(names))
+        groups = self.groups(type, series=series)
+        names, first, place = np.unique(groups, return_index=True, return_inverse=True)
+        order = np.argsort(first)  # as written, not by alphabet
+        return Labels(names[order], ("group",)), np.argsort(order)[place]
 
-    def _field(self, path: str, dims: tuple[str, ...]) -> Field:
-        dataset = self._dataset(path)
-        return Field(dataset[()], dims, *_meaning(dataset))
+    def _gathered(
+        self, values: np.ndarray, type: str, by: str, how: np.ufunc, *, series: bool = False
+    ) -> np.ndarray:
+        """Values [point, replication, entity, ...] by whom they are told of."""
+        labels, into = self._who(type, by, series=series)
+        if by == "entity":
+            return values
+        parts = [how.reduce(values[:, :, into == k], axis=2) for k in range(len(labels.values))]
+        return np.stack(parts, axis=2)
 
-    @cached_property
+    def _coords(self, type: str, by: str, *, series: bool = False) -> dict[str, Labels]:
+        coords = {
+            "point": Labels(self.points, ("point",)),
+            **self.axes,
+            "replication": Labels(np.arange(self.n_replications), ("replication",)),
+            by: self._who(type, by, series=series)[0],
+        }
+        if by == "entity":
+            coords["group"] = Labels(self.groups(type, series=series), ("entity",))
+        if series:
+            coords["interval"] = Labels(self.time_s, ("interval",), "s", "Start of the interval")
+        return coords
+
+    def _field(
+        self, path: str, name: str, type: str, by: str, values: np.ndarray, *, series: bool = False
+    ) -> Field:
+        dims = ("point", "replication", by, *(("interval",) if series else ()))
+        coords = self._coords(type, by, series=series)
+        return Field(values, dims, *meaning(self._dataset(path)), coords, name)
+
+    @property
     def _numbered(self) -> tuple[np.ndarray, np.ndarray]:
         """Names of all entities and of their groups, by number in the model."""
         n = sum(len(self.entities(type)) for type in self.types)
@@ -365,9 +426,37 @@ class Results:
             names[number], groups[number] = self.entities(type), self.groups(type)
         return names, groups
 
-    @cached_property
-    def _edges(self) -> np.ndarray:
-        return self._dataset("histograms/edges")[()]
+    def _blocks(self, group: str, unit: int) -> Iterator[tuple[int, Rows]]:
+        """The compressed rows of a histogram, with the number of the first, in blocks of whole
+        units of rows."""
+        begins = self._dataset(f"{group}/offsets")[()].astype(np.int64)
+        n = len(begins) - 1
+        begin = 0
+        while begin < n:
+            end = int(np.searchsorted(begins, begins[begin] + BLOCK, side="right")) - 1
+            end = min(max((end - begin) // unit, 1) * unit + begin, n)
+            yield begin, self._some_rows(group, begin, begins[begin : end + 1])
+            begin = end
+
+    def _some_rows(self, group: str, first: int, begins: np.ndarray) -> Rows:
+        inside = slice(begins[0], begins[-1])
+        bins, counts = (self._dataset(f"{group}/{leaf}")[inside] for leaf in ("bin", "count"))
+        begins = begins - begins[0]
+        many = slice(first, first + len(begins) - 1)
+        if f"{group}/min" in self._file:
+            total, least, largest = (
+                _flat(self._dataset(f"{group}/{leaf}"), many) for leaf in ("total", "min", "max")
+            )
+            if (total[begins[1:] == begins[:-1]] > 0).any():
+                self._no_buckets(group)
+        else:  # then those of the outermost buckets
+            bounds = np.append(bins, 0).astype(np.int64)
+            least = self._edges[bounds[np.minimum(begins[:-1], len(bins))]]
+            largest = self._edges[bounds[begins[1:] - 1] + 1] - 1
+        return Rows(begins, bins.astype(np.int64), counts, self._edges, least, largest)
+
+    def _no_buckets(self, group: str) -> None:
+        raise ResultsError(f"{self.path}: was run without histograms; {group} has no buckets")
 
     def _row(self, group: str, row: int) -> tuple[np.ndarray, np.ndarray]:
         """Buckets in use and how many values are in each, of one compressed row."""
@@ -380,13 +469,17 @@ class Results:
         row = np.ravel_multi_index(place, total.shape)
         bins, counts = self._row(group, int(row))
         if total[place] > 0 and len(bins) == 0:
-            raise ResultsError(f"{self.path}: was run without histograms; {group} has no buckets")
+            self._no_buckets(group)
         least, largest = (int(self._dataset(f"{group}/{leaf}")[place]) for leaf in ("min", "max"))
         return Histogram(bins, counts, self._edges, least, largest)
 
 
-def _meaning(dataset: h5py.Dataset) -> tuple[str, str]:
-    return dataset.attrs["units"], dataset.attrs["long_name"]
+def _flat(dataset: h5py.Dataset, rows: slice) -> np.ndarray:
+    """Some of the numbers of a dataset, as if it had one dimension: reads the points they lie in."""
+    size = int(np.prod(dataset.shape[1:]))
+    first = rows.start // size
+    part = dataset[first : -(-rows.stop // size)].reshape(-1)
+    return part[rows.start - first * size : rows.stop - first * size]
 
 
 def _words(dataset: h5py.Dataset, values: np.ndarray) -> np.ndarray:
@@ -396,7 +489,8 @@ def _words(dataset: h5py.Dataset, values: np.ndarray) -> np.ndarray:
     return np.array([words.get(value, "") for value in present], object)[place]
 
 
-def _mean_level(integral: Field, length_ns: np.ndarray) -> Field:
-    unit = integral.unit.removesuffix("ns").strip() or "1"
-    long_name = "Mean level: " + integral.long_name.partition(": ")[2]
-    return Field(integral.values / length_ns, integral.dims, unit, long_name)
+def _level(field: Field) -> Field:
+    """A mean level, described as its integral over time."""
+    unit = field.unit.removesuffix("ns").strip() or "1"
+    long_name = "Mean level: " + field.long_name.partition(": ")[2]
+    return Field(field.values, field.dims, unit, long_name, field.coords, field.name)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from squall.rows import Rows
+
 
 @dataclass(frozen=True)
 class Histogram:
@@ -15,6 +17,10 @@ class Histogram:
 
     Bucket b holds the values edges[b] <= v < edges[b + 1]; all of the same unit, ns in results
     files.
+
+    >>> ten_wide = np.arange(0, 101, 10)
+    >>> Histogram(np.array([0, 4]), np.array([3, 1]), ten_wide, 2, 42).quantiles([0, 0.5, 1])
+    (array([ 2. ,  6.1, 42. ]), array([0., 9., 0.]))
     """
 
     bins: np.ndarray  # buckets in use, ascending: [bucket]
@@ -50,34 +56,9 @@ class Histogram:
         return int(self.counts.sum())
 
     def quantiles(self, p: Sequence[float] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The quantiles at the probabilities `p`, and a bound of each one's error: [quantile] both.
-
-        A quantile lies at position p * (total - 1) among the ordered values, with linear
-        interpolation between two of them (type 7 of Hyndman and Fan, the default of numpy). Values
-        are taken to lie evenly inside their bucket, so an answer may be wrong by less than the
-        bucket's width, which is the bound. NaN without values.
-        """
-        p = np.asarray(p, float)
-        if self.total == 0:
-            return np.full(p.shape, np.nan), np.full(p.shape, np.nan)
-        position = p * (self.total - 1)
-        rank = np.minimum(position.astype(np.int64), self.total - 1)
-        share = position - rank
-        low, low_bound = self._at(rank)
-        high, high_bound = self._at(np.minimum(rank + 1, self.total - 1))
-        return low + share * (high - low), low_bound + share * (high_bound - low_bound)
-
-    def _at(self, rank: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The values of some ranks, 0 .. total - 1, and the bounds of their errors."""
-        upto = np.cumsum(self.counts).astype(np.int64)
-        bucket = np.searchsorted(upto, rank, side="right")
-        count = self.counts[bucket].astype(np.int64)
-        edge = self.edges[self.bins[bucket]].astype(float)
-        # The largest and the least value of a bucket differ by one less than its width.
-        last = (self.edges[self.bins[bucket] + 1] - self.edges[self.bins[bucket]] - 1).astype(float)
-        value = edge + last * (rank - (upto[bucket] - count) + 0.5) / count
-        value = np.clip(value, self.least, self.largest)
-        value = np.where(rank == 0, self.least, value)
-        value = np.where(rank == self.total - 1, self.largest, value)
-        known = (rank == 0) | (rank == self.total - 1)
-        return value.astype(float), np.where(known, 0.0, last)
+        """The quantiles at the probabilities `p`, and a bound of each one's error: [quantile] both;
+        see `Rows.quantiles`. NaN without values."""
+        ends = np.array([0, len(self.bins)])
+        extremes = np.array([self.least]), np.array([self.largest])
+        value, bound = Rows(ends, self.bins, self.counts, self.edges, *extremes).quantiles(p)
+        return value[0], bound[0]

@@ -87,8 +87,39 @@ class Figures(TinyTest):
         by_interval = figures.series(self.results, figure)
         self.assertEqual(by_interval.tolist(), [[1, 1, 1, 1], [1, 1, 0, 0]])
 
+    def test_what_a_stopping_rule_asks_for(self):
+        for text, values in (
+            ("users.requests_sent.total", [80, 80]),
+            ("users.requests_sent.rate", [80 / 3.5] * 2),
+            ("bots[0].requests_sent.total", [160, 160]),  # an instance
+            ("web.queue_depth.max", [7, 14]),
+            ("users.request_latency.count", [100, 1]),
+            ("users.request_latency.max", [99e-9, 42e-9]),
+            ("users.request_latency.p0", [0, 42e-9]),
+        ):
+            self.assertEqual(self.value(text), values, text)
+        [half, one] = self.value("users.request_latency.p50")
+        self.assertAlmostEqual(half, 49.5e-9, delta=1e-9)  # of 0..99, in buckets ten wide
+        self.assertEqual(one, 42e-9)
+
+    def test_by_point_and_replication(self):
+        figure = figures.parse(self.results, "users.requests_sent.total")
+        [row] = figures.table(self.results, figure)
+        self.assertEqual(row[:2].tolist(), [80, 80])
+        self.assertTrue(np.isnan(row[2]))  # it did not run to its end
+
+    def test_percentiles_by_interval(self):
+        figure = figures.parse(self.results, "users.request_latency.p50")
+        [row] = figures.series(self.results, figure)
+        for interval, value in enumerate(row):
+            self.assertAlmostEqual(value, (10 * interval + 4.5) * 1e-9, delta=1e-15)
+        with self.assertRaisesRegex(squall.ResultsError, "do not tell request_latency by repl"):
+            self.value("users.request_latency.p50", span=(1, 3))
+
     def test_units(self):
         for text, unit in (
+            ("users.requests_sent.total", "number [1]"),
+            ("users.request_latency.p99", "p99 of request latency [s]"),
             ("users.requests_sent", "rate [1/s]"),
             ("web.queue_depth", "level [1]"),
             ("users.requests_sent / users.logical_requests", "ratio [1]"),
@@ -98,8 +129,11 @@ class Figures(TinyTest):
     def test_mistakes(self):
         for text, words in (
             ("nobody.successes", "no group 'nobody' (there are: users, bots, web)"),
-            ("users.success", "client 'users' has no counter or gauge 'success'"),
-            ("users", "client 'users' has no counter or gauge ''"),
+            ("users.success", "client 'users' has no counter, gauge or histogram 'success'"),
+            ("users", "client 'users' has no counter, gauge or histogram ''"),
+            ("users.requests_sent.p99", "there is no 'p99' (rate, total)"),
+            ("users.request_latency.p101", "there is no 'p101' (mean, min, max, count, p50)"),
+            ("users.request_latency.p99 + bots.request_latency.p99", "adds what cannot be added"),
             ("web.queue_depth + users.requests_sent", "adds what cannot be added"),
         ):
             with self.assertRaises(squall.ResultsError) as caught:

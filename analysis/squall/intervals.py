@@ -1,0 +1,386 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Intervals of confidence, from replications.
+
+    sent = results.counter("client", "requests_sent").values     # [point, replication, entity]
+    rate = intervals.mean(sent[..., 0] / results.observed_s)     # .estimate, .low, .high: [point]
+
+Observations are independent of one another: replications, or what is made of each of them, never
+the values within one. They lie along one axis, the last one unless `axis` says otherwise; every
+other axis is kept, so that a table of many rows takes one call. NaN (a replication that gave
+nothing) is left out. Units are those of the values. A confidence is that of the two-sided interval:
+0.95 leaves 2.5 % on each side. The formulas are those of `src/stats/summary.h` and of
+`squall inspect`, and give the same numbers. What cannot be meant raises ValueError.
+
+How often intervals of 95 % held what they were made for, as `tests/test_intervals.py` measures it in
+10^4 trials each, so that the second digit is uncertain by a fifth of a percent point:
+
+COVERAGE_TABLE
+"""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import stats
+
+BATCH = 1 << 22  # values of resamples that are held at a time
+MANY_ROWS = 50  # from which on arithmetic with arrays is faster than with floats
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate and the ends of its interval: floats, or arrays of one shape."""
+
+    estimate: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    confidence: float  # of both sides, 0 < confidence < 1
+
+    @property
+    def half_width(self) -> np.ndarray:
+        """Half of what lies between the ends: the number behind +- where they are symmetric."""
+        return 0.5 * (self.high - self.low)
+
+
+def mean(values: ArrayLike, confidence: float = 0.95, *, axis: int = -1) -> Interval:
+    """The mean +- t s / sqrt(n), with Student's t of n - 1 degrees of freedom.
+
+    It asks for values that are nearly normal, or for many. Infinite below two values, and NaN
+    without any.
+
+    >>> rate = mean([9.0, 10.0, 11.0])
+    >>> print(f"{rate.estimate:.1f} +- {rate.half_width:.3f}")
+    10.0 +- 2.484
+    """
+    n, middle, squares = _summary(_last(values, axis))
+    return _around(np.where(n > 0, middle, np.nan), _half_width(n, squares, confidence), confidence)
+
+
+def paired(
+    values: ArrayLike, others: ArrayLike, confidence: float = 0.95, *, axis: int = -1
+) -> Interval:
+    """The mean of `values` - `others`, of which equal places belong together: two systems under
+    common random numbers, compared replication by replication (Law and Kelton, Simulation Modeling
+    and Analysis, section 10.2.1). Their other axes are broadcast. A pair of which either is NaN is
+    left out.
+
+    >>> with_retries, without = [5.0, 7.0, 6.0], [4.0, 5.5, 5.5]
+    >>> print(f"{paired(with_retries, without).estimate:.1f}")
+    1.0
+    """
+    values, others = _last(values, axis), _last(others, axis)
+    if values.shape[-1] != others.shape[-1]:
+        raise ValueError(
+            f"{values.shape[-1]} values cannot be paired with {others.shape[-1]}; compare "
+            "independent ones by `welch`"
+        )
+    return mean(values - others, confidence)
+
+
+def welch(
+    values: ArrayLike, others: ArrayLike, confidence: float = 0.95, *, axis: int = -1
+) -> Interval:
+    """The difference of the means of `values` and of `others` that are independent of them, by
+    Student's t with the degrees of freedom of Welch (Biometrika 34, 1947) and Satterthwaite. Their
+    numbers and variances may differ. Infinite below two values on either side.
+
+    >>> faster = welch([5.0, 7.0, 6.0], [4.0, 5.0, 4.5, 4.5])
+    >>> print(f"{faster.estimate:.1f} +- {faster.half_width:.3f}")
+    1.5 +- 2.186
+    """
+    sides = [_summary(_last(side, axis)) for side in (values, others)]
+    (n, middle, squares), (n_others, middle_others, squares_others) = sides
+    with np.errstate(divide="ignore", invalid="ignore"):
+        square = squares / (n - 1) / n
+        square_others = squares_others / (n_others - 1) / n_others
+        both = square + square_others
+        freedom = both**2 / (square**2 / (n - 1) + square_others**2 / (n_others - 1))
+        half = _student(confidence, freedom) * np.sqrt(both)
+        estimate = np.where((n > 0) & (n_others > 0), middle - middle_others, np.nan)
+    half = np.where(both == 0.0, 0.0, half)
+    half = np.where((n < 2) | (n_others < 2), np.inf, half)
+    return _around(estimate, half, confidence)
+
+
+def antithetic(values: ArrayLike, *, axis: int = -1) -> np.ndarray:
+    """The observations of a study with antithetic replications: the means of the neighbours (2 k,
+    2 k + 1), with half as many places along the axis. NaN where either is.
+
+    Neighbours depend on each other, their means do not; with negative correlation the variance of
+    these is less than half that of single values (Hammersley and Morton, Proceedings of the
+    Cambridge Philosophical Society 52, 1956).
+
+    >>> antithetic([1.0, 3.0, 4.0, 2.0]).tolist()
+    [2.0, 3.0]
+    """
+    values = _last(values, axis)
+    if values.shape[-1] % 2 != 0:
+        raise ValueError(
+            f"antithetic replications come in pairs, and {values.shape[-1]} is odd; keep those "
+            "that did not run to their end, as NaN"
+        )
+    return np.moveaxis(0.5 * values[..., 0::2] + 0.5 * values[..., 1::2], -1, axis)
+
+
+def sectioning(
+    values: ArrayLike, estimate: ArrayLike, confidence: float = 0.95, *, axis: int = -1
+) -> Interval:
+    """A quantile whose estimate, [...], is that of all values of all replications together, and
+    `values` that of each replication, [..., replication].
+
+    Quantiles of small samples are biased in the tail, so their mean would be. The interval is
+    Student's t with the deviations taken from `estimate` instead of from the mean of `values`, so
+    that this bias widens it (Asmussen and Glynn, Stochastic Simulation, 2007, section III.5;
+    Nakayama, ACM TOMACS 24(4), 2014). So does `squall inspect`.
+
+    >>> p99 = sectioning([90.0, 95.0, 85.0], 92.0)
+    >>> print(f"{p99.low:.1f} .. {p99.high:.1f}")
+    78.2 .. 105.8
+    """
+    n, middle, squares = _summary(_last(values, axis))
+    estimate = np.asarray(estimate, float)
+    squares = squares + n * (middle - estimate) ** 2
+    return _around(estimate, _half_width(n, squares, confidence), confidence)
+
+
+def quantile(
+    values: ArrayLike, p: ArrayLike, confidence: float = 0.95, *, axis: int = -1
+) -> Interval:
+    """The p-quantile of observations, 0 < p < 1, between two order statistics: whatever their law,
+    their number below the quantile is binomial (David and Nagaraja, Order Statistics, 2003, section
+    7.1; the ranks of `summary_quantile_ranks`). An end is infinite where there are too few values
+    for it. The estimate is of type 7 of Hyndman and Fan, as numpy's; NaN without values.
+
+    Several `p` come first in the shape of the answer, as in numpy.
+
+    >>> worst = quantile(range(1, 101), 0.95)
+    >>> print(f"{worst.estimate:.2f}, {worst.low:g} .. {worst.high:g}")
+    95.05, 90 .. 100
+    """
+    p = np.asarray(p, float)
+    if not np.all((0.0 < p) & (p < 1.0)):
+        raise ValueError(f"a quantile needs 0 < p < 1, not {p}")
+    ordered = np.sort(_last(values, axis), axis=-1)  # NaN last
+    n = np.count_nonzero(~np.isnan(ordered), axis=-1)[..., None]
+    low, high = quantile_ranks(n, p.ravel(), confidence)
+    position = p.ravel() * np.maximum(n - 1, 0)
+    rank = np.floor(position).astype(int) + 1
+    first, second = _of_rank(ordered, rank), _of_rank(ordered, np.minimum(rank + 1, n))
+    ends = (
+        first + (position - (rank - 1)) * (second - first),
+        np.where(low >= 1, _of_rank(ordered, low), -np.inf),
+        np.where(high <= n, _of_rank(ordered, high), np.inf),
+    )
+    shape = p.shape + ordered.shape[:-1]
+    return Interval(*(np.moveaxis(end, -1, 0).reshape(shape)[()] for end in ends), confidence)
+
+
+def quantile_ranks(
+    n: ArrayLike, p: ArrayLike, confidence: float = 0.95
+) -> tuple[np.ndarray, np.ndarray]:
+    """The ranks, 1-based, of the order statistics of `n` values that enclose the p-quantile; below
+    1 or above n where there is none that does. Shapes are broadcast.
+
+    >>> quantile_ranks(1000, 0.99)
+    (983, 997)
+    """
+    side = 0.5 * (1.0 - _checked(confidence))
+    n, p = np.broadcast_arrays(n, p)
+    some = np.maximum(n, 1)
+    # Rank r is above the quantile with the chance that at most r - 1 values are below it.
+    low = stats.binom.ppf(side, some, p).astype(int)
+    low = np.where(stats.binom.cdf(low, some, p) <= side, low + 1, low)
+    high = stats.binom.ppf(1.0 - side, some, p).astype(int) + 1
+    return np.where(n > 0, low, 0)[()], np.where(n > 0, high, 1)[()]
+
+
+def proportion(
+    hits: ArrayLike, n: ArrayLike, confidence: float = 0.95, *, method: str = "wilson"
+) -> Interval:
+    """The share of `hits` in `n` trials; [0, 1], and NaN in between, without trials.
+
+        wilson            the score interval (Wilson, JASA 22, 1927), which holds the true share as
+                          often as it says on average, but not for each share
+        clopper-pearson   from exact tests (Clopper and Pearson, Biometrika 26, 1934), which holds
+                          it at least as often, and is wider
+
+    >>> storms = proportion(3, 100)
+    >>> print(f"{storms.estimate:.2f}, {storms.low:.4f} .. {storms.high:.4f}")
+    0.03, 0.0103 .. 0.0845
+    """
+    side = 0.5 * (1.0 - _checked(confidence))
+    hits, n = (np.asarray(number, float) for number in (hits, n))
+    if not np.all((0 <= hits) & (hits <= n)):
+        raise ValueError("a proportion needs 0 <= hits <= n")
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = hits / n
+        if method == "wilson":
+            z = stats.norm.isf(side)
+            scale = 1.0 + z * z / n
+            middle = (share + z * z / (2.0 * n)) / scale
+            half = z / scale * np.sqrt(share * (1.0 - share) / n + z * z / (4.0 * n * n))
+            low, high = middle - half, middle + half
+        elif method == "clopper-pearson":
+            low = stats.beta.ppf(side, hits, n - hits + 1.0)
+            high = stats.beta.isf(side, hits + 1.0, n - hits)
+        else:
+            raise ValueError(f"no method '{method}' (there are: wilson, clopper-pearson)")
+    # Rounding must not leave a hair outside of what a proportion can be.
+    low, high = np.where(hits == 0, 0.0, low)[()], np.where(hits == n, 1.0, high)[()]
+    return Interval(share[()], low, high, confidence)
+
+
+def bootstrap(
+    values: ArrayLike,
+    statistic: Callable[..., np.ndarray],
+    confidence: float = 0.95,
+    *,
+    resamples: int = 2000,
+    seed: int = 1,
+    axis: int = -1,
+) -> Interval:
+    """Any statistic of observations, by the bias-corrected and accelerated bootstrap (Efron, JASA
+    82, 1987; `scipy.stats.bootstrap`). The percentiles of the resamples stand in where it is not
+    defined, as where leaving out any one value changes nothing.
+
+    `statistic` takes values and, to be fast, an `axis`, as the functions of numpy do. The same seed
+    gives the same interval; every row is resampled alike, whatever other rows there are. It asks for
+    some 20 values, and more for quantiles in the tail. Infinite below two.
+
+    >>> middle = bootstrap([3.0, 1.0, 4.0, 1.5, 9.0, 2.0, 6.0, 5.0], np.median)
+    >>> print(f"{middle.estimate:.1f}, {middle.low:.2f} .. {middle.high:.2f}")
+    3.5, 1.50 .. 6.00
+    """
+    _checked(confidence)
+    values = _last(values, axis)
+    there = ~np.isnan(values)
+    if there.all():
+        return _bootstrapped(values, statistic, confidence, resamples, seed)
+    ends = np.empty((3, *values.shape[:-1]))
+    for row in np.ndindex(values.shape[:-1]):
+        some = values[row][there[row]]
+        one = _bootstrapped(some, statistic, confidence, resamples, seed)
+        ends[(slice(None), *row)] = one.estimate, one.low, one.high
+    return Interval(*(end[()] for end in ends), confidence)
+
+
+def holm(p_values: ArrayLike) -> np.ndarray:
+    """Adjusts the p-values of several tests (of `scipy.stats.ttest_rel`, say) for there being
+    several: to reject what is below 0.05 rejects anything wrongly with a chance of at most 5 %,
+    however they depend on each other (Holm, Scandinavian Journal of Statistics 6, 1979). All axes
+    are one family; NaN is no test and stays.
+
+    >>> holm([0.01, 0.04, 0.03]).tolist()
+    [0.03, 0.06, 0.06]
+    """
+    p_values = np.asarray(p_values, float)
+    flat = p_values.ravel()
+    order = np.argsort(flat)[: np.count_nonzero(~np.isnan(flat))]
+    adjusted = np.full(flat.shape, np.nan)
+    factors = np.arange(len(order), 0, -1)
+    adjusted[order] = np.minimum(np.maximum.accumulate(factors * flat[order]), 1.0)
+    return adjusted.reshape(p_values.shape)
+
+
+# What they share.
+
+
+def _last(values: ArrayLike, axis: int) -> np.ndarray:
+    """As floats, with the observations along the last axis."""
+    return np.moveaxis(np.asarray(values, float), axis, -1)
+
+
+def _checked(confidence: float) -> float:
+    if not 0.0 < confidence < 1.0:
+        raise ValueError(f"a confidence is a share, 0 < confidence < 1, not {confidence}")
+    return confidence
+
+
+def _summary(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Number, mean and sum of squared deviations along the last axis, NaN left out."""
+    there = ~np.isnan(values)
+    n = np.count_nonzero(there, axis=-1).astype(float)
+    if there.all() and n.size >= MANY_ROWS:
+        return n, *_welford(np.moveaxis(values, -1, 0))
+    middle, squares = np.zeros(n.shape), np.zeros(n.shape)
+    for row in np.ndindex(n.shape):
+        middle[row], squares[row] = _welford(values[row][there[row]].tolist())
+    return n, middle, squares
+
+
+def _welford(values):
+    """Mean and sum of squared deviations, of floats or of arrays of one shape: added one by one
+    (Welford, Technometrics 4, 1962), as `summary_add` does, so that the last digits agree."""
+    middle = squares = 0.0
+    with np.errstate(invalid="ignore"):  # infinite values
+        for n, value in enumerate(values, start=1):
+            off = value - middle
+            middle = middle + off / n
+            squares = squares + off * (value - middle)
+    return middle, squares
+
+
+def _student(confidence: float, freedom: np.ndarray) -> np.ndarray:
+    return stats.t.isf(0.5 * (1.0 - _checked(confidence)), freedom)
+
+
+def _half_width(n: np.ndarray, squares: np.ndarray, confidence: float) -> np.ndarray:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        half = _student(confidence, n - 1.0) * np.sqrt(squares / (n - 1.0) / n)
+    return np.where(n < 2, np.inf, half)
+
+
+def _around(middle: np.ndarray, half: ArrayLike, confidence: float) -> Interval:
+    return Interval(middle[()], (middle - half)[()], (middle + half)[()], confidence)
+
+
+def _of_rank(ordered: np.ndarray, rank: np.ndarray) -> np.ndarray:
+    """The values of some ranks (1-based), [..., rank]; any where there is no such rank."""
+    if ordered.shape[-1] == 0:
+        return np.full(rank.shape, np.nan)
+    place = np.clip(rank, 1, ordered.shape[-1]) - 1
+    return np.take_along_axis(ordered, place, axis=-1)
+
+
+def _bootstrapped(
+    values: np.ndarray,
+    statistic: Callable[..., np.ndarray],
+    confidence: float,
+    resamples: int,
+    seed: int,
+) -> Interval:
+    """Of values without NaN, along the last axis."""
+    if values.size == 0:
+        nothing = np.full(values.shape[:-1], np.nan)
+        return _around(nothing, np.inf, confidence)
+    if "axis" in inspect.signature(statistic).parameters:
+        estimate = np.asarray(statistic(values, axis=-1), float)
+    else:
+        estimate = np.apply_along_axis(statistic, -1, values)
+    if values.shape[-1] < 2:
+        return _around(estimate, np.inf, confidence)
+    options = {"confidence_level": confidence, "axis": -1, "batch": max(1, BATCH // values.size)}
+    with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
+        warnings.simplefilter("ignore", stats.DegenerateDataWarning)
+        draws = np.random.default_rng(seed)
+        accelerated = stats.bootstrap(
+            (values,), statistic, n_resamples=resamples, method="BCa", random_state=draws, **options
+        )
+        plain = stats.bootstrap(
+            (values,),
+            statistic,
+            n_resamples=0,
+            bootstrap_result=accelerated,
+            method="percentile",
+            **options,
+        )
+    ends = (
+        np.where(np.isnan(best), other, best)[()]
+        for best, other in zip(accelerated.confidence_interval, plain.confidence_interval)
+    )
+    return Interval(estimate[()], *ends, confidence)

@@ -1,0 +1,250 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Several results files as one: `squall.open("a.h5", "b.h5")`.
+
+Their points become the points of one study, those of the first file first. What tells the files
+apart is an axis like any other: `file`, the name of each without its extension, and every key of
+the configuration in which they differ. So two runs with and without retries are a sweep of one axis,
+and the same study with other seeds has more points.
+
+The files must have the same entities in whatever is read of them.
+"""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any
+
+import h5py
+import numpy as np
+
+from squall.config import Config, differences, numbers
+from squall.fields import Field, Labels, concatenated
+from squall.file import Results
+from squall.histogram import Histogram
+from squall.store import ResultsError
+
+
+_NO_AXES = ("sweep", "replications")  # say how much was run, and where, not what
+
+
+class Several(Results):
+    """Open results files, which it closes."""
+
+    def __init__(self, files: Sequence[Results]) -> None:
+        self.files = tuple(files)
+        self.path = " + ".join(file.path for file in files)
+        self._first_points = np.cumsum([0, *(file.n_points for file in files)])
+
+    def close(self) -> None:
+        for file in self.files:
+            file.close()
+
+    def at(self, point: int) -> tuple[Results, int]:
+        place = int(np.searchsorted(self._first_points, point, side="right")) - 1
+        return self.files[place], point - int(self._first_points[place])
+
+    # What was run.
+
+    @property
+    def h5(self) -> h5py.File:
+        """The first of the files."""
+        return self.files[0].h5
+
+    @property
+    def title(self) -> str:
+        return ", ".join(dict.fromkeys(file.title for file in self.files))
+
+    @property
+    def config(self) -> Config:
+        """That of the first file; see `config_at`."""
+        return self.files[0].config
+
+    def config_at(self, point: int) -> Config:
+        file, place = self.at(point)
+        return file.config_at(place)
+
+    @property
+    def n_points(self) -> int:
+        return int(self._first_points[-1])
+
+    @property
+    def n_replications(self) -> int:
+        return max(file.n_replications for file in self.files)
+
+    @cached_property
+    def points(self) -> np.ndarray:
+        return np.arange(self.n_points)
+
+    @cached_property
+    def axes(self) -> dict[str, Labels]:
+        told = differences([file.config for file in self.files])
+        keys = [path for one in told for path in one if not path.startswith(_NO_AXES)]
+        paths = dict.fromkeys([*keys, *(path for file in self.files for path in file.axes)])
+        names = np.array([pathlib.PurePath(file.path).stem for file in self.files])
+        counts = [file.n_points for file in self.files]
+        found = {"file": Labels(np.repeat(names, counts), ("point",), "", "file")}
+        for path in paths:
+            found[path] = _joined(path, [_values(file, path, one) for file, one in zip(self.files, told)])
+        return found
+
+    @property
+    def antithetic(self) -> bool:
+        return self._common("whether replications are antithetic", lambda file: file.antithetic)
+
+    @property
+    def duration_s(self) -> float:
+        return self._common("the duration", lambda file: file.duration_s)
+
+    @property
+    def warmup_s(self) -> float:
+        return max(file.warmup_s for file in self.files)
+
+    @cached_property
+    def observed_s(self) -> np.ndarray:
+        return self._padded("observed_s", np.nan)
+
+    @cached_property
+    def complete(self) -> np.ndarray:
+        return self._padded("complete", False)
+
+    # Who took part.
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """Entity types that all files have."""
+        return tuple(type for type in self.files[0].types if all(type in it.types for it in self.files))
+
+    def entities(self, type: str, *, series: bool = False) -> list[str]:
+        return self._common(
+            f"the entities of type {type}", lambda file: file.entities(type, series=series)
+        )
+
+    def groups(self, type: str, *, series: bool = False) -> np.ndarray:
+        self.entities(type, series=series)
+        return self.files[0].groups(type, series=series)
+
+    def present(self, type: str) -> np.ndarray:
+        return np.concatenate([file.present(type) for file in self.files])
+
+    def statistics(self, type: str) -> dict[str, str]:
+        """Those that all files have."""
+        first, *others = (file.statistics(type) for file in self.files)
+        return {name: kind for name, kind in first.items() if all(name in one for one in others)}
+
+    # Numbers.
+
+    def counter(self, type: str, name: str, *, by: str = "entity") -> Field:
+        return self._field_of(type, lambda file: file.counter(type, name, by=by))
+
+    def gauge_mean(self, type: str, name: str, *, by: str = "entity") -> Field:
+        return self._field_of(type, lambda file: file.gauge_mean(type, name, by=by))
+
+    def gauge_max(self, type: str, name: str, *, by: str = "entity") -> Field:
+        return self._field_of(type, lambda file: file.gauge_max(type, name, by=by))
+
+    def moments(self, type: str, name: str, *, by: str = "entity") -> dict[str, Field]:
+        self.entities(type)
+        parts = [file.moments(type, name, by=by) for file in self.files]
+        return {key: self._joined_field([part[key] for part in parts]) for key in parts[0]}
+
+    def quantiles(self, type: str, name: str, p: Sequence[float], **how: Any) -> tuple[Field, Field]:
+        self.entities(type)
+        parts = [file.quantiles(type, name, p, **how) for file in self.files]
+        value, bound = (self._joined_field(part) for part in zip(*parts))
+        return value, bound
+
+    def histogram(self, type: str, name: str, *, point: int = 0, **which: Any) -> Histogram:
+        file, place = self.at(point)
+        return file.histogram(type, name, point=place, **which)
+
+    def breakdown(self, type: str, name: str) -> dict[str, np.ndarray]:
+        return self._lines([file.breakdown(type, name) for file in self.files])
+
+    def breakdown_histogram(self, *_: Any, **__: Any) -> Histogram:
+        raise ResultsError("a breakdown's histogram is read from one file: from `at(point)`")
+
+    def trace(self) -> dict[str, np.ndarray]:
+        return self._lines([file.trace() for file in self.files])
+
+    # Time series.
+
+    @property
+    def has_series(self) -> bool:
+        return all(file.has_series for file in self.files)
+
+    @property
+    def time_s(self) -> np.ndarray:
+        return self._common("the intervals", lambda file: file.time_s)
+
+    @property
+    def interval_s(self) -> np.ndarray:
+        return self._common("the intervals", lambda file: file.interval_s)
+
+    def series(self, type: str, name: str, *, by: str = "entity") -> Field:
+        self.time_s, self.entities(type, series=True)
+        return self._joined_field([file.series(type, name, by=by) for file in self.files])
+
+    def series_quantiles(
+        self, type: str, name: str, p: Sequence[float], *, by: str = "entity"
+    ) -> tuple[Field, Field]:
+        self.time_s, self.entities(type, series=True)
+        parts = [file.series_quantiles(type, name, p, by=by) for file in self.files]
+        value, bound = (self._joined_field(part) for part in zip(*parts))
+        return value, bound
+
+    def series_histogram(
+        self, type: str, name: str, interval: int, *, point: int = 0, **which: Any
+    ) -> Histogram:
+        file, place = self.at(point)
+        return file.series_histogram(type, name, interval, point=place, **which)
+
+    # Joining.
+
+    def _common(self, what: str, read: Callable[[Results], Any]) -> Any:
+        """What all files must have alike."""
+        first = read(self.files[0])
+        for file in self.files[1:]:
+            if not np.array_equal(first, read(file)):
+                raise ResultsError(f"{self.files[0].path} and {file.path} differ in {what}")
+        return first
+
+    def _padded(self, name: str, filling: Any) -> np.ndarray:
+        """A table [point, replication] of each file, below one another."""
+        room = np.full((self.n_points, self.n_replications), filling)
+        for file, begin in zip(self.files, self._first_points):
+            room[begin : begin + file.n_points, : file.n_replications] = getattr(file, name)
+        return room
+
+    def _field_of(self, type: str, read: Callable[[Results], Field]) -> Field:
+        self.entities(type)
+        return self._joined_field([read(file) for file in self.files])
+
+    def _joined_field(self, parts: Sequence[Field]) -> Field:
+        return concatenated(parts, {"point": Labels(self.points, ("point",)), **self.axes})
+
+    def _lines(self, parts: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+        """Columns below one another, their points numbered as here."""
+        moved = [
+            {**part, "point": part["point"] + begin}
+            for part, begin in zip(parts, self._first_points.astype(np.uint64))
+        ]
+        return {key: np.concatenate([part[key] for part in moved]) for key in parts[0]}
+
+
+def _values(file: Results, path: str, told: dict[str, str]) -> Labels:
+    """What the points of a file have on an axis: one of its own, or what it says for all."""
+    if path in file.axes:
+        return file.axes[path]
+    text = told.get(path, file.config.leaves().get(path, ""))
+    return Labels(np.full(file.n_points, text), ("point",))
+
+
+def _joined(path: str, parts: Sequence[Labels]) -> Labels:
+    """Numbers where all are, of one unit; else texts."""
+    read = [(part.values, part.unit) if part.values.dtype.kind != "U" else numbers(part.values) for part in parts]
+    if all(one is not None for one in read) and len({unit for _, unit in read}) == 1:
+        return Labels(np.concatenate([values for values, _ in read]), ("point",), read[0][1], path)
+    texts = [[str(value) for value in part.values] for part in parts]
+    return Labels(np.concatenate([np.array(one, str) for one in texts]), ("point",), "", path)

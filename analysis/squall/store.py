@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A results file as it lies on disk: what was run, who took part, and how to reach its arrays."""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+
+import h5py
+import numpy as np
+
+from squall.config import Action, Config
+from squall.fields import Labels
+
+FILETYPE = "squall-results"
+SCHEMA_MAJOR = 1  # a file of any minor version of it can be read
+NS_PER_S = 1e9
+
+
+class ResultsError(Exception):
+    """A file cannot be used, or does not hold what was asked for; the text says why."""
+
+
+class Store:
+    """An open file. Opening reads nothing but attributes."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = os.fspath(path)
+        try:
+            self._file = h5py.File(self.path, "r")
+        except FileNotFoundError as error:
+            raise ResultsError(f"{self.path}: no such file") from error
+        except OSError as error:
+            raise ResultsError(f"{self.path}: not an HDF5 file, or not whole ({error})") from error
+        try:
+            self._check_kind()
+        except ResultsError:
+            self._file.close()
+            raise
+
+    def _check_kind(self) -> None:
+        attributes = self._file.attrs
+        if attributes.get("filetype") != FILETYPE:
+            raise ResultsError(f"{self.path}: an HDF5 file, but no results of squall")
+        major, minor = (int(number) for number in attributes["schema"])
+        if major != SCHEMA_MAJOR:
+            raise ResultsError(
+                f"{self.path}: its layout is version {major}.{minor}, written by "
+                f"{attributes.get('software', 'an unknown program')}; this package reads version "
+                f"{SCHEMA_MAJOR}"
+            )
+
+    def close(self) -> None:
+        self._file.close()
+
+    @property
+    def h5(self) -> h5py.File:
+        """The file itself, for whatever has no accessor."""
+        return self._file
+
+    # What was run.
+
+    @property
+    def title(self) -> str:
+        """Name of the study."""
+        return str(self._file.attrs["title"])
+
+    @cached_property
+    def config(self) -> Config:
+        """The configuration with every default filled in; of a sweep, before any of its axes."""
+        return Config(self._file["config_resolved"].asstr()[()])
+
+    def config_at(self, point: int) -> Config:
+        """The configuration of one point. What an axis says of a path that only a short form has
+        (`arrivals.poisson`) is not in it."""
+        return self.config.changed({path: _written(it, point) for path, it in self.axes.items()})
+
+    def timeline(self, point: int = 0) -> list[Action]:
+        """What happens when at a point, in the order written."""
+        return self.config_at(point).timeline()
+
+    @property
+    def n_points(self) -> int:
+        """Points in the file: one without a sweep."""
+        return self._file["runs/status"].shape[0]
+
+    @property
+    def n_replications(self) -> int:
+        """The most of any point; see `complete`."""
+        return self._file["runs/status"].shape[1]
+
+    @cached_property
+    def points(self) -> np.ndarray:
+        """Number of each point in the plan, of which those that nobody looked at are left out:
+        [point]."""
+        numbers = self._file.get("point")
+        known = isinstance(numbers, h5py.Dataset) and len(numbers) == self.n_points
+        return numbers[()].astype(np.int64) if known else np.arange(self.n_points)
+
+    @cached_property
+    def axes(self) -> dict[str, Labels]:
+        """What each point has on the axes of the sweep, by path, in the order written: numbers with
+        their unit, or texts; [point] each. Empty without a sweep."""
+        found = self._file.get("axes", {})
+        return {
+            path: Labels(_texts_or_numbers(axis), ("point",), axis.attrs["units"], path)
+            for path, axis in found.items()
+            if path != "point" and isinstance(axis, h5py.Dataset) and axis.shape == (self.n_points,)
+        }
+
+    @property
+    def antithetic(self) -> bool:
+        """Whether replications 2k and 2k + 1 are a pair, which depend on each other: only pairs are
+        independent then."""
+        replications = self.config.tree.get("replications") or {}
+        return isinstance(replications, dict) and replications.get("antithetic") == "true"
+
+    @property
+    def duration_s(self) -> float:
+        """Simulated time of one replication [s]."""
+        return float(self._file["plan"].attrs["end_ns"]) / NS_PER_S
+
+    @property
+    def warmup_s(self) -> float:
+        """Time before which nothing counts, except in time series [s]; where each point has one
+        of its own, the longest."""
+        if "warmup_ns" in self._file["plan"].attrs:
+            return float(self._file["plan"].attrs["warmup_ns"]) / NS_PER_S
+        return float(self._file["runs/warmup"][()].max()) / NS_PER_S
+
+    @cached_property
+    def observed_s(self) -> np.ndarray:
+        """Simulated time within which statistics counted [s]: [point, replication]."""
+        runs = self._file["runs"]
+        begin_ns = runs["warmup"][()] if "warmup" in runs else self.warmup_s * NS_PER_S
+        return np.maximum(runs["sim_end"][()].astype(float) - begin_ns, 1.0) / NS_PER_S
+
+    @cached_property
+    def complete(self) -> np.ndarray:
+        """Which replications ran to their end: bool [point, replication]."""
+        status = self._file["runs/status"]
+        names = status.attrs["flag_meanings"].split()
+        return status[()] == status.attrs["flag_values"][names.index("ok")]
+
+    # Who took part.
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """Entity types in the file: client, server, ..."""
+        return tuple(self._file["entities"])
+
+    def entities(self, type: str, *, series: bool = False) -> list[str]:
+        """Names of the entities of a type; with `series`, of those that keep time series."""
+        section = "series" if series else "entities"
+        return list(self._dataset(f"{section}/{type}/entity").asstr()[()])
+
+    def groups(self, type: str, *, series: bool = False) -> np.ndarray:
+        """Name of each entity's group: str [entity], as `entities` lists them."""
+        groups = self._dataset(f"entities/{type}/group").asstr()[()]
+        if not series:
+            return np.array(groups, str)
+        group_of = dict(zip(self.entities(type), groups))
+        return np.array([group_of[name] for name in self.entities(type, series=True)], str)
+
+    def present(self, type: str) -> np.ndarray:
+        """Which entities a point has: bool [point, entity]."""
+        path = f"entities/{type}/present"
+        if path in self._file:
+            return self._file[path][()] != 0
+        return np.ones((self.n_points, len(self.entities(type))), bool)
+
+    # Reading.
+
+    def _dataset(self, path: str) -> h5py.Dataset:
+        if path.startswith("series/") and "series" not in self._file:
+            raise ResultsError(f"{self.path}: has no time series; run it with an interval")
+        for section, key in (("breakdowns", "breakdowns"), ("trace", "trace.entities")):
+            if path.startswith(section + "/") and section not in self._file:
+                raise ResultsError(f"{self.path}: has no {section}; run it with output.{key}")
+        found = self._file.get(path)
+        if not isinstance(found, h5py.Dataset):
+            where = path.rpartition("/")[0]
+            while where and where not in self._file:
+                where = where.rpartition("/")[0]
+            there = ", ".join(self._file[where or "/"])
+            raise ResultsError(f"{self.path}: has no {path} (in /{where}: {there})")
+        return found
+
+    @cached_property
+    def _edges(self) -> np.ndarray:
+        return self._dataset("histograms/edges")[()]
+
+
+def meaning(dataset: h5py.Dataset) -> tuple[str, str]:
+    """Unit and long name."""
+    return dataset.attrs["units"], dataset.attrs["long_name"]
+
+
+def _texts_or_numbers(axis: h5py.Dataset) -> np.ndarray:
+    return np.array(axis.asstr()[()], str) if axis.dtype.kind == "O" else axis[()]
+
+
+def _written(axis: Labels, point: int) -> str:
+    """The value of an axis as a configuration writes it."""
+    value = axis.values[point]
+    if axis.values.dtype.kind == "U":
+        return str(value)
+    unit = "" if axis.unit == "1" else axis.unit.removeprefix("1")
+    return f"{value:.15g}{unit}"
