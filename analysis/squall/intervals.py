@@ -81,10 +81,13 @@ class Interval:
     high: np.ndarray
     confidence: float  # of both sides, 0 < confidence < 1
 
+    symmetric: np.ndarray | None = None  # the number behind +-, where there is one
+
     @property
     def half_width(self) -> np.ndarray:
-        """Half of what lies between the ends: the number behind +- where they are symmetric."""
-        return 0.5 * (self.high - self.low)
+        """The number behind +-, or half of what lies between the ends where it is not the same on
+        both sides."""
+        return 0.5 * (self.high - self.low) if self.symmetric is None else self.symmetric
 
 
 def mean(values: ArrayLike, confidence: float = 0.95, *, axis: int = -1) -> Interval:
@@ -184,7 +187,7 @@ def sectioning(
     """
     n, middle, squares = _summary(_last(values, axis))
     estimate = np.broadcast_to(np.asarray(estimate, float), n.shape)
-    squares = squares + n * (middle - estimate) ** 2
+    squares = squares + n * (middle - estimate) * (middle - estimate)
     return _around(estimate, _half_width(n, squares, confidence), confidence)
 
 
@@ -380,7 +383,10 @@ def _half_width(n: np.ndarray, squares: np.ndarray, confidence: float) -> np.nda
 
 
 def _around(middle: np.ndarray, half: ArrayLike, confidence: float) -> Interval:
-    return Interval(middle[()], (middle - half)[()], (middle + half)[()], confidence)
+    half = np.broadcast_to(half, middle.shape)
+    return Interval(
+        middle[()], (middle - half)[()], (middle + half)[()], confidence, half[()]
+    )
 
 
 def _of_rank(ordered: np.ndarray, rank: np.ndarray) -> np.ndarray:
