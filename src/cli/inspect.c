@@ -8,71 +8,18 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/units.h"
 #include "cli/verb.h"
 #include "results/layout.h"
 
-enum {
-    KEY_CSV = 0x100,
-    KEY_JSON,
-    KEY_PROVENANCE,
-    KEY_ENTITY = 'e',
-    KEY_TYPE = 't',
-    KEY_CONFIDENCE = 'c'
-};
-enum { KEY_QUANTILES = 'q', KEY_ALL = 'a' };
-
-#define DEFAULT_CONFIDENCE "95%"
-#define DEFAULT_QUANTILES  "0.5,0.9,0.99,0.999"
-
-/* A number or percentage between 0 and 1, both excluded. */
-static double parse_share(struct inspect_options *o, const char *text, struct argp_state *state)
-{
-    double value = 0.5;
-    const char *wrong = units_read_real(text, "1", &o->memory, &value);
-    if (wrong) {
-        argp_error(state, "%s", wrong);
-    } else if (!(value > 0.0 && value < 1.0)) {
-        argp_error(state, "'%s' is not between 0 and 1, nor between 0%% and 100%%", text);
-    }
-    return value;
-}
-
-static void parse_quantiles(struct inspect_options *o, const char *list, struct argp_state *state)
-{
-    char *rest = arena_copy(&o->memory, list), *text;
-    o->quantiles = arena_take(&o->memory, (strlen(list) + 1) * sizeof *o->quantiles);
-    o->n_quantiles = 0;
-    while ((text = strsep(&rest, ","))) {
-        double p = parse_share(o, text, state);
-        o->quantiles[o->n_quantiles++] =
-            (struct quantile){p, arena_format(&o->memory, "p%.10g", 100.0 * p)};
-    }
-}
+enum { KEY_ALL = 'a', KEY_PROVENANCE = 0x100 };
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
     struct inspect_options *o = state->input;
+    (void)arg;
     switch (key) {
     case ARGP_KEY_INIT:
-        o->confidence = parse_share(o, DEFAULT_CONFIDENCE, state);
-        parse_quantiles(o, DEFAULT_QUANTILES, state);
-        return 0;
-    case KEY_CSV:
-    case KEY_JSON:
-        o->form = key == KEY_CSV ? FORM_CSV : FORM_JSON;
-        return 0;
-    case KEY_ENTITY:
-        o->entity = arg;
-        return 0;
-    case KEY_TYPE:
-        o->type = arg;
-        return 0;
-    case KEY_CONFIDENCE:
-        o->confidence = parse_share(o, arg, state);
-        return 0;
-    case KEY_QUANTILES:
-        parse_quantiles(o, arg, state);
+        state->child_inputs[0] = o;
         return 0;
     case KEY_ALL:
         o->all = true;
@@ -98,21 +45,6 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp_option rows[] = {
-    {.name = "csv", .key = KEY_CSV, .doc = "One line for each number, in full precision"},
-    {.name = "json", .key = KEY_JSON, .doc = "The same as an array of objects"},
-    {.name = "entity",
-     .key = KEY_ENTITY,
-     .arg = "NAME",
-     .doc = "Only this group (web), or one of its instances (web[2])"},
-    {.name = "type", .key = KEY_TYPE, .arg = "TYPE", .doc = "Only entities of this type"},
-    {.name = "confidence",
-     .key = KEY_CONFIDENCE,
-     .arg = "SHARE",
-     .doc = "Of the intervals (" DEFAULT_CONFIDENCE ")"},
-    {.name = "quantiles",
-     .key = KEY_QUANTILES,
-     .arg = "LIST",
-     .doc = "Which of a histogram (" DEFAULT_QUANTILES ")"},
     {.name = "all",
      .key = KEY_ALL,
      .doc = "Also statistics that are zero throughout; CSV and JSON always have them"},
@@ -120,13 +52,15 @@ static const struct argp_option rows[] = {
      .key = KEY_PROVENANCE,
      .doc = "Instead of statistics: where and when replications were run, and their notes"},
     {.name = NULL}};
+static const struct argp_child children[] = {{.argp = &inspect_selection}, {.argp = NULL}};
 static const struct argp argp = {
     .options = rows,
     .parser = parse_option,
     .args_doc = "FILE.h5...",
     .doc = "Shows what results files say: for every group of entities its statistics, each with "
            "its confidence interval over replications. The instances of a group are taken "
-           "together."};
+           "together.",
+    .children = children};
 
 static void export_entry(const struct view *v, const struct lot *lot, const struct entry *e)
 {
@@ -178,51 +112,10 @@ static bool show_lot(struct view *v, const struct lot *lot)
     return ok;
 }
 
-/* The next group of a type, or the entity asked for: false after the last. `lot` is zero at first,
- * but for its type. */
-static bool next_lot(const struct inspect_options *o, struct lot *lot)
-{
-    const struct results_type *t = lot->type;
-    uint64_t i = lot->range.first + lot->range.count;
-    for (; i < t->n_entities; i++) {
-        lot->name = t->groups[i];
-        lot->range = (struct results_range){i, 1};
-        if (o->entity && strcmp(o->entity, t->groups[i]) != 0) {
-            lot->name = t->entities[i];
-            if (strcmp(o->entity, t->entities[i]) == 0) {
-                return true;
-            }
-            continue;
-        }
-        while (i + lot->range.count < t->n_entities &&
-               strcmp(t->groups[i + lot->range.count], lot->name) == 0) {
-            lot->range.count++;
-        }
-        return true;
-    }
-    return false;
-}
-
-static bool read_runs(struct view *v)
-{
-    const struct results_meta *m = &v->results.meta;
-    v->n_ok = 0;
-    if (!results_runs(&v->results, v->point, v->runs, &v->error)) {
-        return false;
-    }
-    for (uint64_t r = 0; r < m->n_replications; r++) {
-        const struct results_run *run = &v->runs[r];
-        bool counts = run->status == RUN_OK && run->sim_end > run->warmup;
-        v->observed[r] = counts ? (double)(run->sim_end - run->warmup) / (double)SIM_TIME_S : 0.0;
-        v->n_ok += counts;
-    }
-    return true;
-}
-
 static bool show_point(struct view *v)
 {
     const struct inspect_options *o = v->options;
-    if (!read_runs(v)) {
+    if (!inspect_read_runs(v)) {
         return false;
     }
     if (o->form == FORM_TABLES) {
@@ -241,7 +134,7 @@ static bool show_point(struct view *v)
         if (o->type && strcmp(o->type, lot.type->name) != 0) {
             continue;
         }
-        while (ok && next_lot(o, &lot)) {
+        while (ok && inspect_next_lot(o, &lot)) {
             ok = show_lot(v, &lot);
         }
     }
@@ -274,54 +167,6 @@ static bool show_file(struct view *v)
     return ok;
 }
 
-/* Says that the file has nothing of this name. */
-static bool refuse(const char *path, const char *what, const char *name, const char *const *names)
-{
-    const char *near = diag_nearest(name, names);
-    fprintf(stderr, "squall: %s has no %s '%s'", path, what, name);
-    if (near) {
-        fprintf(stderr, " (did you mean '%s'?)", near);
-    }
-    fputc('\n', stderr);
-    return false;
-}
-
-/* Whether what is asked for is in the file. */
-static bool check_selection(const struct inspect_options *o, const char *path,
-                            const struct results *r)
-{
-    struct arena memory = {0};
-    size_t n = 0, room = r->n_types + 1;
-    for (uint32_t i = 0; i < r->n_types; i++) {
-        room += 2 * r->types[i].n_entities;
-    }
-    const char **names = arena_take(&memory, room * sizeof *names);
-    bool ok = true, found = false;
-    if (o->type && !results_find_type(r, o->type)) {
-        for (uint32_t i = 0; i < r->n_types; i++) {
-            names[n++] = r->types[i].name;
-        }
-        ok = refuse(path, "type of entity", o->type, names);
-    }
-    for (uint32_t i = 0; ok && o->entity && i < r->n_types; i++) {
-        const struct results_type *t = &r->types[i];
-        struct lot lot = {.type = t};
-        if (o->type && strcmp(o->type, t->name) != 0) {
-            continue;
-        }
-        found = found || next_lot(o, &lot);
-        for (uint64_t k = 0; k < t->n_entities; k++) {
-            names[n++] = t->groups[k];
-            names[n++] = t->entities[k];
-        }
-    }
-    if (ok && o->entity && !found) {
-        ok = refuse(path, o->type ? "entity of this type called" : "entity", o->entity, names);
-    }
-    arena_close(&memory);
-    return ok;
-}
-
 /* Everything that is wrong with what was asked is said before anything is shown. */
 static bool check_files(const struct inspect_options *o)
 {
@@ -334,7 +179,7 @@ static bool check_files(const struct inspect_options *o)
             ok = false;
             continue;
         }
-        ok = check_selection(o, o->files[i], &results) && ok;
+        ok = inspect_check_selection(o, o->files[i], &results) && ok;
         results_close(&results);
     }
     return ok;

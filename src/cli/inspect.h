@@ -6,6 +6,7 @@
 #ifndef SQUALL_CLI_INSPECT_H
 #define SQUALL_CLI_INSPECT_H
 
+#include <argp.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -98,6 +99,21 @@ struct view {
     uint64_t (*traced)[TRACE_KINDS]; /* rows by entity (its number in the model) and kind, of the
                                         replications that ended well; NULL: there is no trace */
 };
+
+/* The options that say which entities, quantiles and intervals are wanted, and in which form: an
+ * argp child whose input is a struct inspect_options. It sets the defaults. */
+extern const struct argp inspect_selection;
+
+/* Whether what is asked for is in the file; if not, says so. */
+bool inspect_check_selection(const struct inspect_options *o, const char *path,
+                             const struct results *r);
+
+/* The next group of a type, or the entity asked for: false after the last. `lot` is zero at first,
+ * but for its type. */
+bool inspect_next_lot(const struct inspect_options *o, struct lot *lot);
+
+/* Reads how the replications of the view's point ended. False: see v->error. */
+bool inspect_read_runs(struct view *v);
 
 /* Reads a statistic of `lot` at the view's point; e->row says which. The figures live in v->lot.
  * False: see v->error. */
