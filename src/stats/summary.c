@@ -26,11 +26,60 @@ double summary_standard_error(const struct summary *s)
 
 double summary_half_width(const struct summary *s, double confidence)
 {
-    if (s->n < 2) {
-        return INFINITY;
+    struct estimate e = summary_estimate(s);
+    return estimate_half_width(&e, confidence);
+}
+
+struct estimate summary_estimate(const struct summary *s)
+{
+    return (struct estimate){s->n > 0 ? s->mean : NAN, summary_standard_error(s),
+                             s->n > 1 ? (double)(s->n - 1) : 0.0};
+}
+
+struct estimate summary_welch(const struct summary *value, const struct summary *other)
+{
+    struct estimate a = summary_estimate(value), b = summary_estimate(other);
+    double most = fmax(a.error, b.error);
+    struct estimate e = {a.value - b.value, hypot(a.error, b.error), a.degrees + b.degrees};
+    /* Shares of the larger, lest their fourth powers vanish. */
+    if (most > 0.0 && a.degrees > 0.0 && b.degrees > 0.0) {
+        double u = pow(a.error / most, 2), w = pow(b.error / most, 2);
+        e.degrees = (u + w) * (u + w) / (u * u / a.degrees + w * w / b.degrees);
     }
-    double t = gsl_cdf_tdist_Pinv(0.5 + 0.5 * confidence, (double)(s->n - 1));
-    return t * summary_standard_error(s);
+    return e;
+}
+
+double estimate_half_width(const struct estimate *e, double confidence)
+{
+    return isnan(e->error) ? INFINITY
+                           : gsl_cdf_tdist_Pinv(0.5 + 0.5 * confidence, e->degrees) * e->error;
+}
+
+double estimate_chance(const struct estimate *e)
+{
+    if (isnan(e->error) || isnan(e->value)) {
+        return NAN;
+    }
+    /* Without any spread, what is not 0 is not so by chance. */
+    return e->value == 0.0  ? 1.0
+           : e->error > 0.0 ? 2.0 * gsl_cdf_tdist_Q(fabs(e->value) / e->error, e->degrees)
+                            : 0.0;
+}
+
+void summary_holm(double *chance, size_t n)
+{
+    double least = 0.0;
+    for (size_t i = 0; i < n; i++) {
+        least = fmax(least, fmin(1.0, (double)(n - i) * chance[i]));
+        chance[i] = least;
+    }
+}
+
+void summary_about(struct summary *s, double value)
+{
+    double off = s->mean - value;
+    s->squares += (double)s->n * off * off;
+    s->mean = value;
 }
 
 bool summary_add_pair(struct summary *s, double first, double second)

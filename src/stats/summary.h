@@ -33,6 +33,10 @@ double summary_standard_error(const struct summary *s);
  * freedom; INFINITY below two values. */
 double summary_half_width(const struct summary *s, double confidence);
 
+/* Takes the deviations from `value` instead of from the mean: sectioning, of an estimate that is no
+ * mean. They are larger, by what the observations' own mean is off. */
+void summary_about(struct summary *s, double value);
+
 /* Two replications that depend on each other are one observation, and the summary is that of
  * observations: its half-width is that of the paired interval. Nothing is added, and false
  * returned, if either value is NAN (a replication that gave none).
@@ -43,6 +47,36 @@ double summary_half_width(const struct summary *s, double confidence);
  * correlation their variance is less than the sum of the two (Law and Kelton, chapter 10.2). */
 bool summary_add_pair(struct summary *s, double first, double second);
 bool summary_add_difference(struct summary *s, double value, double other);
+
+/* What is known of a mean, or of the difference of two: that (truth - value) / error has Student's
+ * law with so many degrees of freedom. */
+struct estimate {
+    double value;
+    double error;   /* its standard error; NAN: there are too few observations to tell */
+    double degrees; /* of freedom; need not be whole */
+};
+
+/* Of the mean of a summary. */
+struct estimate summary_estimate(const struct summary *s);
+
+/* Of value - other, two means that do not depend on each other, whose observations may differ in
+ * number and variance (Welch, "The generalization of `Student's' problem when several different
+ * population variances are involved", Biometrika 34, 1947; the degrees of freedom are those of
+ * Satterthwaite, Biometrics Bulletin 2, 1946). It takes two observations of each. */
+struct estimate summary_welch(const struct summary *value, const struct summary *other);
+
+/* Half the width of the interval about the value; INFINITY where the error is not known. */
+double estimate_half_width(const struct estimate *e, double confidence);
+
+/* The chance that the value is as far from 0 as it is, to either side, if the truth is 0: less than
+ * 1 - confidence iff the interval leaves 0 out. NAN where the error is not known. */
+double estimate_chance(const struct estimate *e);
+
+/* Many such chances, of which some are small by chance alone: those that are at most `level`
+ * afterwards are, all together, wrong with no more than that chance, whatever they depend on (Holm,
+ * "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6,
+ * 1979). They come in rising order, without NAN, and stay in it. */
+void summary_holm(double *chance, size_t n);
 
 struct interval {
     double low, high;

@@ -109,6 +109,79 @@ static void test_differences(void **state)
     near(s.mean + summary_half_width(&s, 0.95), 2.4598858, 1e-6);
 }
 
+/* Two samples of 15 whose variances differ; goldens by SciPy 1.10.1 (ttest_ind, equal_var=False).
+ */
+static void welch_compares_what_is_not_paired(void **state)
+{
+    (void)state;
+    static const double first[] = {27.5, 21.0, 19.0, 23.6, 17.0, 17.9, 16.9, 20.1,
+                                   21.9, 22.6, 23.1, 19.6, 19.0, 21.7, 21.4};
+    static const double second[] = {27.1, 22.0, 20.8, 23.4, 23.4, 23.5, 25.8, 22.0,
+                                    24.8, 20.2, 21.9, 22.1, 22.9, 30.5, 31.4};
+    struct summary a = {0}, b = {0}, none = {0}, level = {.n = 3, .mean = 2.0};
+    for (int i = 0; i < 15; i++) {
+        summary_add(&a, first[i]);
+        summary_add(&b, second[i]);
+    }
+    struct estimate e = summary_welch(&b, &a);
+    near(e.value, 3.3, 1e-12);
+    near(e.error, 1.1197533742, 1e-9);
+    near(e.degrees, 27.2720027554, 1e-9);
+    near(estimate_half_width(&e, 0.95), 2.2964724047, 1e-8);
+    near(estimate_chance(&e), 0.0065001606716, 1e-8);
+    /* One side without spread leaves the other's degrees; none at all leaves no chance. */
+    e = summary_welch(&b, &level);
+    near(e.degrees, 14.0, 1e-12);
+    e = summary_welch(&level, &level);
+    assert_true(e.value == 0.0 && estimate_chance(&e) == 1.0);
+    assert_true(estimate_half_width(&e, 0.95) == 0.0);
+    level.mean = 1.0;
+    e = summary_welch(&level, &(struct summary){.n = 3, .mean = 2.0});
+    assert_true(e.value == -1.0 && estimate_chance(&e) == 0.0);
+    summary_add(&none, 1.0);
+    e = summary_welch(&b, &none);
+    assert_true(isnan(estimate_chance(&e)) && isinf(estimate_half_width(&e, 0.95)));
+}
+
+/* The chance falls below 1 - confidence where the interval leaves 0 out, and nowhere else. */
+static void the_chance_goes_with_the_interval(void **state)
+{
+    (void)state;
+    for (int i = 1; i < 200; i++) {
+        struct estimate e = {0.02 * i, 1.0, 7.3};
+        assert_true((estimate_chance(&e) < 0.05) == (estimate_half_width(&e, 0.95) < e.value));
+    }
+}
+
+/* Four become 4, 3, 2 and 1 times as large, but never smaller than the one before.
+ */
+static void holm_makes_up_for_many_looks(void **state)
+{
+    (void)state;
+    double chance[] = {0.01, 0.011, 0.03, 0.04}, single = 0.5, large[] = {0.4, 0.9};
+    summary_holm(chance, 4);
+    near(chance[0], 0.04, 1e-12);
+    near(chance[1], 0.04, 1e-12);
+    near(chance[2], 0.06, 1e-12);
+    near(chance[3], 0.06, 1e-12);
+    summary_holm(&single, 1);
+    summary_holm(large, 2);
+    assert_true(single == 0.5 && large[0] == 0.8 && large[1] == 0.9);
+}
+
+/* 1, 2 and 3 lie sqrt(4 + 1 + 0) about 3. */
+static void deviations_are_taken_from_another_value(void **state)
+{
+    (void)state;
+    struct summary s = {0};
+    for (int i = 1; i <= 3; i++) {
+        summary_add(&s, i);
+    }
+    summary_about(&s, 3.0);
+    assert_true(s.mean == 3.0 && s.n == 3);
+    near(s.squares, 5.0, 1e-12);
+}
+
 static void test_the_binomial_law(void **state)
 {
     (void)state;
@@ -233,6 +306,10 @@ int main(void)
         cmocka_unit_test(what_never_becomes_steady_is_told),
         cmocka_unit_test(test_pairs),
         cmocka_unit_test(test_differences),
+        cmocka_unit_test(welch_compares_what_is_not_paired),
+        cmocka_unit_test(the_chance_goes_with_the_interval),
+        cmocka_unit_test(holm_makes_up_for_many_looks),
+        cmocka_unit_test(deviations_are_taken_from_another_value),
         cmocka_unit_test(test_the_binomial_law),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
