@@ -149,6 +149,7 @@ static bool show_file(struct view *v)
     uint64_t n = v->results.meta.n_replications;
     v->runs = arena_take(&memory, n * sizeof *v->runs);
     v->observed = arena_take(&memory, n * sizeof *v->observed);
+    v->pairs = inspect_design(&v->results).pairs;
     v->part = arena_take(&memory, sizeof *v->part);
     v->pooled = arena_take(&memory, sizeof *v->pooled);
     bool ok = true;

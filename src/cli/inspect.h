@@ -43,9 +43,13 @@ struct figure {
     double bound;          /* how far buckets may have moved it */
     uint64_t replications; /* that had a value */
     bool thin;             /* a quantile of fewer values than it takes to tell */
+    const double *values;  /* what each replication says, NAN where it says nothing; NULL: there are
+                              none */
 };
 
-/* Figures of a histogram are in this order, with the maximum last. */
+/* The order of figures, of a histogram with the maximum last. */
+enum { FIGURE_NUMBER, FIGURE_RATE };
+enum { FIGURE_LEVEL, FIGURE_MOST };
 enum { FIGURE_COUNT, FIGURE_MEAN, FIGURE_MIN, FIGURE_QUANTILES };
 
 struct entry {
@@ -66,8 +70,8 @@ struct part {
 
 /* What the replications say of a histogram. */
 struct digest {
-    struct summary count, mean, *quantiles;
-    bool bare; /* its buckets were not kept */
+    double *count, *mean, *max, **quantiles; /* by replication; NAN: it has none */
+    bool bare;                               /* its buckets were not kept */
 };
 
 /* A group, or one of its instances. */
@@ -81,6 +85,7 @@ struct lot {
 struct notes {
     uint64_t left_out;
     bool figures, thin, unknown, none; /* such figures were shown */
+    bool pairs;                        /* replications that were antithetic */
 };
 
 /* A file while it is shown, and the point it is shown at. */
@@ -91,8 +96,10 @@ struct view {
     struct results_error error;
     uint64_t point;
     struct results_run *runs;
-    double *observed; /* [s] after warm-up, by replication; 0: it did not end well */
-    uint64_t n_ok;
+    double *observed; /* [s] after warm-up, by replication; 0: it does not count, as it did not end
+                         well, or its antithetic partner did not */
+    uint64_t n_ok;    /* that count */
+    bool pairs;       /* replications 2k and 2k+1 are antithetic */
     struct hist_counts *part, *pooled;
     struct arena lot;                /* of the lot being shown */
     struct notes *notes;             /* not owned */
@@ -112,18 +119,32 @@ bool inspect_check_selection(const struct inspect_options *o, const char *path,
  * but for its type. */
 bool inspect_next_lot(const struct inspect_options *o, struct lot *lot);
 
+/* What the study of a file did with chance, as its resolved configuration says. */
+struct design {
+    bool pairs;       /* replications are antithetic pairs */
+    bool independent; /* points have seeds of their own, by their numbers */
+};
+struct design inspect_design(const struct results *r);
+
 /* Reads how the replications of the view's point ended. False: see v->error. */
 bool inspect_read_runs(struct view *v);
+
+/* Counts those that count in v->observed, of which a pair loses both where it lacks one. */
+void inspect_count_runs(struct view *v);
 
 /* Reads a statistic of `lot` at the view's point; e->row says which. The figures live in v->lot.
  * False: see v->error. */
 bool inspect_read(struct view *v, const struct lot *lot, struct entry *e);
 
-/* Inside of it: a digest is begun, given each replication that ended well as `part`, in order,
- * which is also merged into `pooled`, and made into figures. */
+/* What values by replication say together: each counts, or the mean of each pair, without those
+ * that are NAN. */
+struct summary inspect_observe(const struct view *v, const double *values);
+
+/* Inside of it: a digest is begun, given each replication that counts as `part`, which is also
+ * merged into `pooled`, and made into figures. */
 void inspect_digest_begin(struct view *v, struct digest *d);
-void inspect_digest_add(const struct view *v, struct digest *d, const struct hist_counts *part,
-                        struct hist_counts *pooled);
+void inspect_digest_add(const struct view *v, struct digest *d, uint64_t replication,
+                        const struct hist_counts *part, struct hist_counts *pooled);
 void inspect_digest_end(struct view *v, const struct digest *d, const struct hist_counts *pooled,
                         struct entry *e);
 bool inspect_read_breakdown(struct view *v, const struct lot *lot, struct entry *e);

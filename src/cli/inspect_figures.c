@@ -11,6 +11,8 @@
  *                  deviations of the replications' quantiles taken from that quantile instead of
  *                  from their own mean, so that this bias widens it
  *   min, max       of all values; exact
+ * Antithetic replications 2k and 2k+1 depend on each other, so the mean of such a pair is one
+ * value, and so is the mean of their quantiles (stats/summary.h).
  * Buckets make a quantile uncertain, too. CSV and JSON have that bound beside the half width;
  * tables show the larger of the two.
  */
@@ -21,24 +23,67 @@
 
 #include "stats/summary.h"
 
-static struct figure figure_of(const struct view *v, const char *measure, const char *unit,
-                               const struct summary *s)
+struct summary inspect_observe(const struct view *v, const double *values)
 {
-    return (struct figure){.measure = measure,
-                           .unit = unit,
-                           .value = s->n > 0 ? s->mean : NAN,
-                           .half_width = summary_half_width(s, v->options->confidence),
-                           .replications = s->n};
+    struct summary s = {0};
+    uint64_t n = v->results.meta.n_replications;
+    for (uint64_t r = 0; v->pairs && r + 1 < n; r += 2) {
+        summary_add_pair(&s, values[r], values[r + 1]);
+    }
+    for (uint64_t r = 0; !v->pairs && r < n; r++) {
+        if (!isnan(values[r])) {
+            summary_add(&s, values[r]);
+        }
+    }
+    return s;
 }
 
-static struct figure exact_figure(const char *measure, const char *unit, const struct summary *s,
-                                  double value)
+/* One for each replication; none of them has any yet. */
+static double *take_values(struct view *v)
 {
+    uint64_t n = v->results.meta.n_replications;
+    double *values = arena_take(&v->lot, n * sizeof *values);
+    for (uint64_t r = 0; r < n; r++) {
+        values[r] = NAN;
+    }
+    return values;
+}
+
+/* The largest; NAN where there is none. */
+static double largest(const struct view *v, const double *values)
+{
+    double most = NAN;
+    for (uint64_t r = 0; r < v->results.meta.n_replications; r++) {
+        most = fmax(most, values[r]);
+    }
+    return most;
+}
+
+static struct figure figure_of(const struct view *v, const char *measure, const char *unit,
+                               const double *values)
+{
+    struct summary s = inspect_observe(v, values);
     return (struct figure){.measure = measure,
                            .unit = unit,
-                           .value = s->n > 0 ? value : NAN,
+                           .value = s.n > 0 ? s.mean : NAN,
+                           .half_width = summary_half_width(&s, v->options->confidence),
+                           .replications = v->pairs ? 2 * s.n : s.n,
+                           .values = values};
+}
+
+static struct figure exact_figure(const struct view *v, const char *measure, const char *unit,
+                                  const double *values, double value)
+{
+    uint64_t n = 0;
+    for (uint64_t r = 0; values && r < v->results.meta.n_replications; r++) {
+        n += !isnan(values[r]);
+    }
+    return (struct figure){.measure = measure,
+                           .unit = unit,
+                           .value = n > 0 ? value : NAN,
                            .half_width = NAN,
-                           .replications = s->n};
+                           .replications = n,
+                           .values = values};
 }
 
 static void begin_entry(struct view *v, struct entry *e, size_t n)
@@ -59,17 +104,17 @@ static bool read_counter(struct view *v, const struct lot *lot, struct entry *e)
     if (!results_counter(&v->results, lot->type, e->row, v->point, lot->range, value, &v->error)) {
         return false;
     }
-    struct summary number = {0}, rate = {0};
+    double *number = take_values(v), *rate = take_values(v);
     for (uint64_t r = 0; r < n; r++) {
         if (v->observed[r] > 0.0) {
-            summary_add(&number, (double)value[r]);
-            summary_add(&rate, (double)value[r] / v->observed[r]);
+            number[r] = (double)value[r];
+            rate[r] = (double)value[r] / v->observed[r];
         }
     }
     begin_entry(v, e, 2);
-    e->figures[0] = figure_of(v, "mean", e->row->unit, &number);
-    e->figures[1] = figure_of(v, "rate", per_second(v, e->row->unit), &rate);
-    e->zero = !(number.max > 0.0);
+    e->figures[FIGURE_NUMBER] = figure_of(v, "mean", e->row->unit, number);
+    e->figures[FIGURE_RATE] = figure_of(v, "rate", per_second(v, e->row->unit), rate);
+    e->zero = !(largest(v, number) > 0.0);
     return true;
 }
 
@@ -80,37 +125,42 @@ static bool read_gauge(struct view *v, const struct lot *lot, struct entry *e)
     if (!results_gauge(&v->results, lot->type, e->row, v->point, lot->range, value, &v->error)) {
         return false;
     }
-    struct summary level = {0}, most = {0};
+    double *level = take_values(v), *most = take_values(v);
     for (uint64_t r = 0; r < n; r++) {
         if (v->observed[r] > 0.0) {
-            summary_add(&level, (double)value[r].integral / (double)SIM_TIME_S / v->observed[r]);
-            summary_add(&most, (double)value[r].max);
+            level[r] = (double)value[r].integral / (double)SIM_TIME_S / v->observed[r];
+            most[r] = (double)value[r].max;
         }
     }
     begin_entry(v, e, 2);
-    e->figures[0] = figure_of(v, "mean", e->row->unit, &level);
-    e->figures[1] = exact_figure("max", e->row->unit, &most, most.max);
-    e->zero = !(level.max > 0.0 || most.max > 0.0);
+    e->figures[FIGURE_LEVEL] = figure_of(v, "mean", e->row->unit, level);
+    e->figures[FIGURE_MOST] = exact_figure(v, "max", e->row->unit, most, largest(v, most));
+    e->zero = !(largest(v, level) > 0.0 || largest(v, most) > 0.0);
     return true;
 }
 
 void inspect_digest_begin(struct view *v, struct digest *d)
 {
-    *d = (struct digest){.bare = false};
-    d->quantiles = arena_take(&v->lot, v->options->n_quantiles * sizeof *d->quantiles);
+    size_t n = v->options->n_quantiles;
+    *d = (struct digest){.count = take_values(v), .mean = take_values(v), .max = take_values(v)};
+    d->quantiles = arena_take(&v->lot, n * sizeof *d->quantiles);
+    for (size_t q = 0; q < n; q++) {
+        d->quantiles[q] = take_values(v);
+    }
 }
 
-void inspect_digest_add(const struct view *v, struct digest *d, const struct hist_counts *part,
-                        struct hist_counts *pooled)
+void inspect_digest_add(const struct view *v, struct digest *d, uint64_t replication,
+                        const struct hist_counts *part, struct hist_counts *pooled)
 {
-    summary_add(&d->count, (double)part->total);
+    d->count[replication] = (double)part->total;
     if (part->total == 0) {
         return;
     }
-    summary_add(&d->mean, (double)part->sum / (double)part->total);
+    d->mean[replication] = (double)part->sum / (double)part->total;
+    d->max[replication] = (double)part->max;
     d->bare = d->bare || !results_has_buckets(part);
     for (size_t q = 0; !d->bare && q < v->options->n_quantiles; q++) {
-        summary_add(&d->quantiles[q], hist_quantile(part, v->options->quantiles[q].p, NULL));
+        d->quantiles[q][replication] = hist_quantile(part, v->options->quantiles[q].p, NULL);
     }
     hist_counts_merge(pooled, part);
 }
@@ -120,14 +170,14 @@ static struct figure quantile_figure(const struct view *v, const struct digest *
 {
     const struct quantile *wanted = &v->options->quantiles[q];
     if (d->bare || pooled->total == 0) {
-        return exact_figure(wanted->name, unit, &(struct summary){0}, NAN);
+        return exact_figure(v, wanted->name, unit, NULL, NAN);
     }
     double bound, value = hist_quantile(pooled, wanted->p, &bound);
-    /* Sectioning: squares about the value shown. */
-    struct summary s = d->quantiles[q];
-    s.squares += (double)s.n * (s.mean - value) * (s.mean - value);
-    s.mean = value;
-    struct figure figure = figure_of(v, wanted->name, unit, &s);
+    struct summary s = inspect_observe(v, d->quantiles[q]);
+    summary_about(&s, value);
+    struct figure figure = figure_of(v, wanted->name, unit, d->quantiles[q]);
+    figure.value = s.n > 0 ? value : NAN;
+    figure.half_width = summary_half_width(&s, v->options->confidence);
     figure.bound = bound;
     double outer = wanted->p > 0.5 ? wanted->p : 1.0 - wanted->p;
     figure.thin = pooled->total < summary_quantile_least(outer, v->options->confidence);
@@ -142,13 +192,13 @@ void inspect_digest_end(struct view *v, const struct digest *d, const struct his
     const char *unit = e->row->unit;
     all.bare = d->bare || !results_has_buckets(pooled);
     begin_entry(v, e, n + 4);
-    e->figures[FIGURE_COUNT] = figure_of(v, "count", "1", &d->count);
-    e->figures[FIGURE_MEAN] = figure_of(v, "mean", unit, &d->mean);
-    e->figures[FIGURE_MIN] = exact_figure("min", unit, &d->mean, (double)pooled->min);
+    e->figures[FIGURE_COUNT] = figure_of(v, "count", "1", d->count);
+    e->figures[FIGURE_MEAN] = figure_of(v, "mean", unit, d->mean);
+    e->figures[FIGURE_MIN] = exact_figure(v, "min", unit, d->mean, (double)pooled->min);
     for (size_t q = 0; q < n; q++) {
         e->figures[FIGURE_QUANTILES + q] = quantile_figure(v, &all, pooled, q, unit);
     }
-    e->figures[FIGURE_QUANTILES + n] = exact_figure("max", unit, &d->mean, (double)pooled->max);
+    e->figures[FIGURE_QUANTILES + n] = exact_figure(v, "max", unit, d->max, (double)pooled->max);
     e->zero = pooled->total == 0;
 }
 
@@ -166,7 +216,7 @@ static bool read_histogram(struct view *v, const struct lot *lot, struct entry *
                                &v->error)) {
             return false;
         }
-        inspect_digest_add(v, &d, v->part, v->pooled);
+        inspect_digest_add(v, &d, r, v->part, v->pooled);
     }
     inspect_digest_end(v, &d, v->pooled, e);
     return true;

@@ -35,7 +35,7 @@ static struct gathering *add_key(struct breaking_down *b, struct gathering **at,
     inspect_digest_begin(v, &g->digest);
     for (uint64_t r = 0; r < b->replication; r++) {
         if (v->observed[r] > 0.0) {
-            inspect_digest_add(v, &g->digest, g->part, g->pooled);
+            inspect_digest_add(v, &g->digest, r, g->part, g->pooled);
         }
     }
     g->next = *at;
@@ -61,7 +61,7 @@ static void advance(struct breaking_down *b, uint64_t to)
         bool counts = b->view->observed[b->replication] > 0.0;
         for (struct gathering *g = b->first; g; g = g->next) {
             if (counts) {
-                inspect_digest_add(b->view, &g->digest, g->part, g->pooled);
+                inspect_digest_add(b->view, &g->digest, b->replication, g->part, g->pooled);
             }
             memset(g->part, 0, sizeof *g->part);
         }

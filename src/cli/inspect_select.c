@@ -10,6 +10,7 @@
 #include "base/diag.h"
 #include "base/units.h"
 #include "cli/inspect.h"
+#include "config/yaml.h"
 
 enum {
     KEY_CSV = 0x180,
@@ -119,19 +120,52 @@ bool inspect_next_lot(const struct inspect_options *o, struct lot *lot)
     return false;
 }
 
+static bool says(const struct node *n, const char *word)
+{
+    return n && n->text && strcmp(n->text, word) == 0;
+}
+
+struct design inspect_design(const struct results *r)
+{
+    struct arena memory = {0};
+    struct diag diag = {.errors = 0};
+    const char *text = r->meta.resolved;
+    const struct node *root = yaml_parse("", text, strlen(text), &memory, &diag);
+    const struct node *replications = node_child(root, "replications");
+    struct design d = {.pairs = says(node_child(replications, "antithetic"), "true"),
+                       .independent = says(node_child(root, "seeds"), "independent")};
+    diag_close(&diag);
+    arena_close(&memory);
+    return d;
+}
+
+void inspect_count_runs(struct view *v)
+{
+    uint64_t n = v->results.meta.n_replications;
+    for (uint64_t r = 0; v->pairs && r < n; r += 2) {
+        if (r + 1 == n || !(v->observed[r] > 0.0 && v->observed[r + 1] > 0.0)) {
+            v->observed[r] = v->observed[r + 1 < n ? r + 1 : r] = 0.0;
+        }
+    }
+    v->n_ok = 0;
+    for (uint64_t r = 0; r < n; r++) {
+        v->n_ok += v->observed[r] > 0.0;
+    }
+}
+
 bool inspect_read_runs(struct view *v)
 {
     const struct results_meta *m = &v->results.meta;
-    v->n_ok = 0;
+    uint64_t n = m->n_replications;
     if (!results_runs(&v->results, v->point, v->runs, &v->error)) {
         return false;
     }
-    for (uint64_t r = 0; r < m->n_replications; r++) {
+    for (uint64_t r = 0; r < n; r++) {
         const struct results_run *run = &v->runs[r];
         bool counts = run->status == RUN_OK && run->sim_end > run->warmup;
         v->observed[r] = counts ? (double)(run->sim_end - run->warmup) / (double)SIM_TIME_S : 0.0;
-        v->n_ok += counts;
     }
+    inspect_count_runs(v);
     return true;
 }
 

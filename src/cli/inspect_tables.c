@@ -174,9 +174,16 @@ void inspect_print_runs(const struct view *v)
             separator = ", ";
         }
     }
+    const char *only = v->pairs ? "; only pairs of which both are ok count below"
+                                : "; only those that are ok count below";
     puts(v->n_ok == 0                               ? "; there is nothing to show"
-         : v->n_ok < v->results.meta.n_replications ? "; only those that are ok count below"
+         : v->n_ok < v->results.meta.n_replications ? only
                                                     : "");
+    if (v->pairs) {
+        printf("  %-14s%" PRIu64 " pairs of replications count, each as one\n", "antithetic",
+               v->n_ok / 2);
+        v->notes->pairs = true;
+    }
     uint64_t dropped = 0;
     for (uint64_t r = 0; r < v->results.meta.n_replications; r++) {
         dropped += v->runs[r].dropped;
@@ -245,7 +252,9 @@ void inspect_print_foot(const struct inspect_options *o, const struct notes *not
         puts("- stands where there were no values, or where their histogram was not kept.");
     }
     if (notes->unknown) {
-        puts("±? is unknown: it takes two replications with such values to tell.");
+        puts(notes->pairs
+                 ? "±? is unknown: it takes two pairs of replications with such values to tell."
+                 : "±? is unknown: it takes two replications with such values to tell.");
     }
     if (notes->thin) {
         puts("* marks quantiles of too few values: the true one may well be further out.");
