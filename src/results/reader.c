@@ -277,6 +277,21 @@ static bool read_run(struct h5 *h, const char *path, uint64_t point, uint64_t n,
     return ok;
 }
 
+/* Those that version 1.0 does not have. */
+static bool came_later(int run)
+{
+    return run == LAYOUT_TRIPPED || run == LAYOUT_DROPPED || run == LAYOUT_WARMUP ||
+           run == LAYOUT_SESSION;
+}
+
+/* What files of earlier versions do not tell. */
+static uint64_t untold(const struct results *r, int run)
+{
+    return run == LAYOUT_WARMUP    ? (uint64_t)r->meta.warmup
+           : run == LAYOUT_SESSION ? LAYOUT_NO_SESSION
+                                   : 0;
+}
+
 bool results_runs(struct results *r, uint64_t point, struct results_run *run,
                   struct results_error *e)
 {
@@ -284,25 +299,26 @@ bool results_runs(struct results *r, uint64_t point, struct results_run *run,
     CHECK(value != NULL, "out of memory for results");
     r->file->error = e;
     bool ok = true;
-    for (uint64_t i = 0; ok && i < LAYOUT_RUNS; i++) {
-        bool missing = (r->minor < 1 && (i == LAYOUT_TRIPPED || i == LAYOUT_DROPPED)) ||
-                       (r->minor < 2 && (i == LAYOUT_WARMUP || i == LAYOUT_SESSION));
-        ok = missing || read_run(r->file, layout_runs[i].path, point, n, value + i * n);
-    }
-    for (uint64_t i = 0; r->minor < 2 && i < n; i++) {
-        value[LAYOUT_SESSION * n + i] = LAYOUT_NO_SESSION;
+    for (int i = 0; ok && i < LAYOUT_RUNS; i++) {
+        const char *path = layout_runs[i].path;
+        if (came_later(i) && H5Lexists(r->file->file, path, H5P_DEFAULT) <= 0) {
+            for (uint64_t k = 0; k < n; k++) {
+                value[(uint64_t)i * n + k] = untold(r, i);
+            }
+        } else {
+            ok = read_run(r->file, path, point, n, value + (uint64_t)i * n);
+        }
     }
     for (uint64_t i = 0; ok && i < n; i++) {
-        run[i] = (struct results_run){
-            .status = (enum run_status)value[LAYOUT_STATUS * n + i],
-            .events = value[LAYOUT_EVENTS * n + i],
-            .sim_end = (sim_time)value[LAYOUT_SIM_END * n + i],
-            .tripped = (sim_time)value[LAYOUT_TRIPPED * n + i],
-            .dropped = value[LAYOUT_DROPPED * n + i],
-            .warmup = r->minor < 2 ? r->meta.warmup : (sim_time)value[LAYOUT_WARMUP * n + i],
-            .digest = value[LAYOUT_DIGEST * n + i],
-            .wall_ns = value[LAYOUT_WALL * n + i],
-            .session = value[LAYOUT_SESSION * n + i]};
+        run[i] = (struct results_run){.status = (enum run_status)value[LAYOUT_STATUS * n + i],
+                                      .events = value[LAYOUT_EVENTS * n + i],
+                                      .sim_end = (sim_time)value[LAYOUT_SIM_END * n + i],
+                                      .tripped = (sim_time)value[LAYOUT_TRIPPED * n + i],
+                                      .dropped = value[LAYOUT_DROPPED * n + i],
+                                      .warmup = (sim_time)value[LAYOUT_WARMUP * n + i],
+                                      .digest = value[LAYOUT_DIGEST * n + i],
+                                      .wall_ns = value[LAYOUT_WALL * n + i],
+                                      .session = value[LAYOUT_SESSION * n + i]};
         ok = value[LAYOUT_STATUS * n + i] < RUN_STATUSES ||
              results_fail(e, "cannot read %s: a replication has an unknown status", r->file->path);
     }
