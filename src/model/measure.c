@@ -64,66 +64,6 @@ static void refuse_row(const struct resolving *r, const struct name_ref *ref, co
     }
 }
 
-/* What stands behind the statistic, by its kind. */
-struct what_word {
-    const char *word;
-    enum measure_what what;
-};
-static const struct what_word counter_words[] = {{"rate", MEASURE_RATE}, {.word = NULL}};
-static const struct what_word gauge_words[] = {
-    {"mean", MEASURE_MEAN}, {"max", MEASURE_MAX}, {.word = NULL}};
-static const struct what_word histogram_words[] = {{"mean", MEASURE_MEAN},
-                                                   {"min", MEASURE_MIN},
-                                                   {"max", MEASURE_MAX},
-                                                   {"count", MEASURE_COUNT},
-                                                   {.word = NULL}};
-static const struct {
-    const char *noun, *expected; /* "a gauge", and what may be asked of it */
-    const struct what_word *words;
-} kinds[] = {
-    [STAT_COUNTER] = {"a counter", ".rate, or nothing for the total", counter_words},
-    [STAT_GAUGE] = {"a gauge", ".mean or .max", gauge_words},
-    [STAT_HISTOGRAM] = {"a histogram",
-                        ".mean, .min, .max, .count or a percentile such as .p99 or .p99.9",
-                        histogram_words},
-};
-
-/* "p99.9": the p-quantile nearest to 0.999. */
-static bool read_percentile(const struct resolving *r, const char *text, double *p)
-{
-    const char *digits = text + 1;
-    return text[0] == 'p' && digits[0] && digits[strspn(digits, "0123456789.")] == '\0' &&
-           !units_read_real(arena_format(r->arena, "%s%%", digits), "1", r->arena, p) && *p <= 1.0;
-}
-
-/* `word` is NULL where nothing is written. */
-static bool read_what(const struct resolving *r, const struct name_ref *ref, const char *word,
-                      struct measure_part *part)
-{
-    if (part->kind == STAT_COUNTER && !word) {
-        part->what = MEASURE_TOTAL;
-        return true;
-    }
-    for (const struct what_word *w = kinds[part->kind].words; word && w->word; w++) {
-        if (strcmp(word, w->word) == 0) {
-            part->what = w->what;
-            return true;
-        }
-    }
-    if (word && part->kind == STAT_HISTOGRAM && read_percentile(r, word, &part->p)) {
-        part->what = MEASURE_QUANTILE;
-        return true;
-    }
-    const char *noun = kinds[part->kind].noun, *expected = kinds[part->kind].expected;
-    if (word) {
-        diag_error(r->diag, ref->at, "'%s' is nothing that %s tells (expected %s)", word, noun,
-                   expected);
-    } else {
-        diag_error(r->diag, ref->at, "'%s' is %s: say what of it (%s)", ref->name, noun, expected);
-    }
-    return false;
-}
-
 static const uint32_t *one_row(const struct resolving *r, uint32_t group, uint32_t row)
 {
     uint32_t n = r->study->blueprint.n_groups;
@@ -169,17 +109,13 @@ static bool check_series(const struct resolving *r, const struct name_ref *ref,
 static bool resolve_part(const struct resolving *r, const struct name_ref *ref, bool series,
                          struct measure_part *part)
 {
-    const char *dot = strchr(ref->name, '.');
-    if (!dot) {
-        diag_error(r->diag, ref->at,
-                   "'%s' is no measure (expected for instance GROUP.STATISTIC or "
-                   "GROUP.STATISTIC.p99)",
-                   ref->name);
+    struct measure_name words;
+    const char *wrong = measure_split(ref->name, r->arena, &words);
+    if (wrong) {
+        diag_error(r->diag, ref->at, "%s", wrong);
         return false;
     }
-    const char *group = arena_text(r->arena, ref->name, (size_t)(dot - ref->name));
-    const char *rest = dot + 1, *what = strchr(rest, '.');
-    const char *name = arena_text(r->arena, rest, what ? (size_t)(what - rest) : strlen(rest));
+    const char *group = words.group, *name = words.statistic;
     struct named named;
     if (!names_find(r->names, &(struct name_ref){group, ref->at}, r->diag, &named)) {
         return false;
@@ -191,48 +127,27 @@ static bool resolve_part(const struct resolving *r, const struct name_ref *ref, 
         return false;
     }
     const struct stat_spec *spec = &g->type->stats[row];
-    if (spec->kind == STAT_BREAKDOWN) {
-        diag_error(r->diag, ref->at,
-                   "'%s' is a breakdown; a measure takes a counter, a gauge or a histogram", name);
-        return false;
-    }
     *part = (struct measure_part){.row = one_row(r, named.group, row),
                                   .first = named.first - g->first,
                                   .count = named.count,
                                   .kind = spec->kind,
                                   .unit = spec->unit};
-    bool known = read_what(r, ref, what ? what + 1 : NULL, part);
+    wrong = measure_read_what(ref->name, &words, r->arena, part);
+    bool known = !wrong;
+    if (wrong) {
+        diag_error(r->diag, ref->at, "%s", wrong);
+    }
     bool kept = !known || check_buckets(r, ref, part, series);
     return (!series || check_series(r, ref, g)) && known && kept;
-}
-
-/* Of the part's value. */
-static const char *part_unit(const struct resolving *r, const struct measure_part *part)
-{
-    bool time = strcmp(part->unit, "ns") == 0;
-    if (part->what == MEASURE_COUNT) {
-        return "1";
-    }
-    if (part->what == MEASURE_RATE) {
-        return time ? "1" : arena_format(r->arena, "%s/s", part->unit);
-    }
-    return time ? "s" : part->unit;
 }
 
 /* Sets text and unit, when the parts are known. */
 static void describe(const struct resolving *r, const char *stat, const char *per,
                      struct measure *m)
 {
-    const char *unit = part_unit(r, &m->part[0]);
-    m->text = arena_copy(r->arena, stat);
-    m->unit = unit;
-    if (m->n_parts > 1) {
-        const char *other = part_unit(r, &m->part[1]);
-        m->text = arena_format(r->arena, "%s per %s", stat, per);
-        m->unit = strcmp(unit, other) == 0  ? "1"
-                  : strcmp(other, "1") == 0 ? unit
-                                            : arena_format(r->arena, "%s per %s", unit, other);
-    }
+    m->text = m->n_parts > 1 ? arena_format(r->arena, "%s per %s", stat, per)
+                             : arena_copy(r->arena, stat);
+    m->unit = measure_unit(m->part, m->n_parts, r->arena);
 }
 
 static bool has_per(const struct measure_words *w)

@@ -84,6 +84,22 @@ struct measure_part {
 };
 #define MEASURE_NO_ROW UINT32_MAX
 
+/* The words of one part, GROUP.STATISTIC.WHAT. */
+struct measure_name {
+    const char *group, *statistic;
+    const char *what; /* NULL: nothing is written */
+};
+
+/* Takes a text apart, and reads what is asked of a statistic of part->kind: sets `what` and `p`.
+ * For whoever knows the names, be they those of a study or of a results file. Each returns NULL, or
+ * the reason why the text is refused; in `arena`, as are the words. */
+const char *measure_split(const char *text, struct arena *arena, struct measure_name *name);
+const char *measure_read_what(const char *text, const struct measure_name *name,
+                              struct arena *arena, struct measure_part *part);
+
+/* Of the value that the parts make, `n` of them: see struct measure. */
+const char *measure_unit(const struct measure_part *part, uint32_t n, struct arena *arena);
+
 /* A measure of one study: its places are those of its blueprint, its times those of its run. */
 struct measure {
     struct measure_part part[2]; /* the second: by which the first is divided */
