@@ -113,6 +113,61 @@ bool h5_get_text(struct h5 *h, struct arena *arena, const char *path, const char
     return true;
 }
 
+/* Of 8 bytes each, in whatever way they are stored. */
+static bool get_all(struct h5 *h, struct arena *arena, const char *path, hid_t type, void **value,
+                    hsize_t *n)
+{
+    hid_t id = H5Dopen2(h->file, path, H5P_DEFAULT);
+    H5_TRY(h, path, id);
+    hid_t stored = H5Dget_type(id), space = H5Dget_space(id);
+    H5T_class_t class = H5Tget_class(stored);
+    hssize_t size = H5Sget_simple_extent_npoints(space);
+    bool ok =
+        ((class == H5T_INTEGER || class == H5T_FLOAT) && size >= 0 &&
+         H5Sget_simple_extent_ndims(space) == 1) ||
+        results_fail(h->error, "cannot read %s: %s is not shaped as it should be", h->path, path);
+    *n = ok ? (hsize_t)size : 0;
+    *value = arena_take(arena, (*n + 1) * sizeof(uint64_t));
+    if (ok && *n > 0) {
+        ok = H5Dread(id, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, *value) >= 0 || h5_failed(h, path);
+    }
+    H5Sclose(space);
+    H5Tclose(stored);
+    H5Dclose(id);
+    return ok;
+}
+
+bool h5_get_numbers(struct h5 *h, struct arena *arena, const char *path, const uint64_t **value,
+                    hsize_t *n)
+{
+    void *all = NULL;
+    bool ok = get_all(h, arena, path, H5T_NATIVE_UINT64, &all, n);
+    *value = all;
+    return ok;
+}
+
+bool h5_get_reals(struct h5 *h, struct arena *arena, const char *path, const double **value,
+                  hsize_t *n)
+{
+    void *all = NULL;
+    bool ok = get_all(h, arena, path, H5T_NATIVE_DOUBLE, &all, n);
+    *value = all;
+    return ok;
+}
+
+bool h5_holds_texts(struct h5 *h, const char *path)
+{
+    hid_t id = H5Dopen2(h->file, path, H5P_DEFAULT);
+    if (id < 0) {
+        return false;
+    }
+    hid_t type = H5Dget_type(id);
+    bool texts = H5Tget_class(type) == H5T_STRING;
+    H5Tclose(type);
+    H5Dclose(id);
+    return texts;
+}
+
 bool h5_numbers_open(struct h5 *h, const char *path, int rank, struct h5_numbers *d)
 {
     *d = (struct h5_numbers){.h = h, .rank = rank};

@@ -21,6 +21,15 @@ bool h5_get_text(struct h5 *h, struct arena *arena, const char *path, const char
 bool h5_get_texts(struct h5 *h, struct arena *arena, const char *path, const char *const **value,
                   hsize_t *n);
 
+/* All of a dataset with one dimension: whole numbers, or reals. They live in `arena`. */
+bool h5_get_numbers(struct h5 *h, struct arena *arena, const char *path, const uint64_t **value,
+                    hsize_t *n);
+bool h5_get_reals(struct h5 *h, struct arena *arena, const char *path, const double **value,
+                  hsize_t *n);
+
+/* Whether texts are in a dataset. */
+bool h5_holds_texts(struct h5 *h, const char *path);
+
 /* A dataset of numbers, kept open so that its chunks are not unpacked again for each part. */
 struct h5_numbers {
     struct h5 *h; /* not owned */

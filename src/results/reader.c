@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "base/check.h"
-#include "results/h5_read.h"
 #include "results/layout.h"
+#include "results/reader_parts.h"
 
 static bool check_schema(struct results *r)
 {
@@ -212,7 +212,7 @@ bool results_open(const char *path, struct results *r, struct results_error *e)
     path = arena_copy(&r->memory, path);
     bool ok = h5_is_file(path) || results_fail(e, "%s is not a results file of squall", path);
     ok = ok && h5_open(r->file, path, e) && check_schema(r) && read_meta(r) && check_buckets(r) &&
-         read_types(r) && read_observed(r);
+         read_types(r) && read_observed(r) && reader_axes(r) && reader_intervals(r);
     if (!ok) {
         results_close(r);
     }
@@ -458,6 +458,36 @@ bool results_gauge(struct results *r, const struct results_type *t, const struct
 }
 
 /* Adds the buckets from[0] <= i < from[1] of a row's `bin` and `count`. */
+bool reader_bins(struct h5_numbers *part, const uint64_t *number, hsize_t n, uint32_t *bin)
+{
+    bool ok = true;
+    for (hsize_t i = 0; ok && i < n; i++) {
+        bin[i] = (uint32_t)number[i];
+        ok = number[i] < HIST_BINS ||
+             results_fail(part->h->error, "cannot read %s: %s names a bucket that there is not",
+                          part->h->path, part->path);
+    }
+    return ok;
+}
+
+bool reader_rows_open(struct results *r, const char *group, struct h5_numbers *part)
+{
+    char path[LAYOUT_PATH + 16];
+    bool ok = true;
+    for (int i = 0; ok && i < LAYOUT_ROWS; i++) {
+        snprintf(path, sizeof path, "%s/%s", group, layout_rows[i].path);
+        ok = h5_numbers_open(r->file, path, 1, &part[i]);
+    }
+    return ok;
+}
+
+void reader_rows_close(struct h5_numbers *part)
+{
+    for (int i = 0; i < LAYOUT_ROWS; i++) {
+        h5_numbers_close(&part[i]);
+    }
+}
+
 static bool add_bins(struct h5_numbers *part, const uint64_t *from, struct hist_counts *to)
 {
     const struct histogram nothing = {0};
@@ -470,12 +500,7 @@ static bool add_bins(struct h5_numbers *part, const uint64_t *from, struct hist_
         n = from[1] - at < PART ? from[1] - at : PART;
         ok = h5_numbers_get(&part[LAYOUT_BIN], &at, &n, number) &&
              h5_numbers_get(&part[LAYOUT_COUNT], &at, &n, number + PART);
-        for (hsize_t i = 0; ok && i < n; i++) {
-            bin[i] = (uint32_t)number[i];
-            ok = number[i] < HIST_BINS ||
-                 results_fail(part->h->error, "cannot read %s: %s names a bucket that there is not",
-                              part->h->path, part[LAYOUT_BIN].path);
-        }
+        ok = ok && reader_bins(&part[LAYOUT_BIN], number, n, bin);
         if (ok) {
             hist_counts_add_bins(to, &nothing, n, bin, number + PART);
         }
@@ -527,18 +552,12 @@ bool results_histogram(struct results *r, const struct results_type *t, const st
         s.first = 0;
         s.n = r->meta.n_replications;
     }
-    char group[LAYOUT_PATH], path[LAYOUT_PATH + 16];
+    char group[LAYOUT_PATH];
     layout_rows_path(false, t->name, row->name, group, sizeof group);
     struct h5_numbers part[LAYOUT_ROWS] = {{0}};
-    bool ok = true;
-    for (int i = 0; ok && i < LAYOUT_ROWS; i++) {
-        snprintf(path, sizeof path, "%s/%s", group, layout_rows[i].path);
-        ok = h5_numbers_open(r->file, path, 1, &part[i]);
-    }
-    ok = ok && add_rows(&s, part, to) && walk(&s, take_figures, to);
-    for (int i = 0; i < LAYOUT_ROWS; i++) {
-        h5_numbers_close(&part[i]);
-    }
+    bool ok =
+        reader_rows_open(r, group, part) && add_rows(&s, part, to) && walk(&s, take_figures, to);
+    reader_rows_close(part);
     uint64_t counted;
     return ok && ((count_buckets(to, &counted) && (counted == 0 || counted == to->total)) ||
                   results_fail(e, "cannot read %s: the buckets of %s do not add up to its total",

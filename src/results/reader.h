@@ -15,6 +15,7 @@
 #include "results/journal_session.h"
 #include "results/meta.h"
 #include "results/record.h"
+#include "results/thresholds.h"
 #include "stats/histogram.h"
 #include "stats/stat_spec.h"
 
@@ -53,6 +54,14 @@ struct results_provenance {
     uint64_t n_notes;
 };
 
+/* An axis of the sweep. */
+struct results_axis {
+    const char *path;         /* of the configuration */
+    const double *numbers;    /* [unit] what each point of the file has; NULL: they are texts */
+    const char *const *texts; /* likewise; NULL: they are numbers */
+    const char *unit;         /* "s", "1/s", "B", "B/s" or "1" */
+};
+
 /* An open file. Texts and arrays live as long. */
 struct results {
     struct results_meta meta;   /* without a blueprint */
@@ -63,7 +72,12 @@ struct results {
     uint32_t n_types;
     const char *const *groups; /* by their place in the model; empty when no breakdowns were kept */
     uint64_t n_groups;
-    bool traced; /* there is a trace, though maybe an empty one */
+    bool traced;            /* there is a trace, though maybe an empty one */
+    const uint64_t *points; /* the number that each point of the file has in the plan */
+    struct results_axis *axes;
+    uint32_t n_axes;         /* 0: nothing was swept */
+    uint64_t n_intervals;    /* of time series; 0: there are none */
+    const uint64_t *lengths; /* [ns] of the intervals, of which the last may be shorter */
     struct arena memory;
     struct h5 *file;
 };
@@ -124,6 +138,29 @@ typedef bool results_take_trace(void *context, uint64_t replication, uint64_t en
                                 const struct trace_row *row);
 bool results_trace(struct results *r, uint64_t point, results_take_trace *take, void *context,
                    struct results_error *e);
+
+/* What was searched and found; nothing was (`n` is 0): true. Everything lives as long as the file
+ * is open. */
+bool results_thresholds(struct results *r, struct results_thresholds *t, struct results_error *e);
+
+/* Which of a type's entities keep time series: `count` 0 where those of the range do not. The
+ * places of the result are those of time series. */
+bool results_sampled(struct results *r, const struct results_type *t, struct results_range range,
+                     struct results_range *sampled, struct results_error *e);
+
+/* A counter, or a gauge's integral over time [level x ns], by interval (r->n_intervals of them):
+ * summed over `sampled` entities, and over those replications that `counts`. */
+bool results_series(struct results *r, const struct results_type *t, const struct stat_spec *row,
+                    uint64_t point, struct results_range sampled, const bool *counts,
+                    uint64_t *value, struct results_error *e);
+
+/* Adds the histogram of each interval, merged over `sampled` entities, to one of `to` (all zero at
+ * first): that of interval k to to[place[k]]. They are of all replications, which were merged when
+ * the file was made; sums, least and largest values are those of the buckets. */
+bool results_series_histogram(struct results *r, const struct results_type *t,
+                              const struct stat_spec *row, uint64_t point,
+                              struct results_range sampled, const uint32_t *place,
+                              struct hist_counts *to, struct results_error *e);
 
 /* Whether quantiles can be read of it: studies that keep no buckets have only the exact figures. */
 bool results_has_buckets(const struct hist_counts *h);

@@ -7,9 +7,8 @@
 #include <stdlib.h>
 
 #include "base/check.h"
-#include "results/h5_read.h"
 #include "results/layout.h"
-#include "results/reader.h"
+#include "results/reader_parts.h"
 
 enum { PART = 1 << 12 }; /* lines in memory at a time */
 
@@ -171,18 +170,12 @@ bool results_breakdown(struct results *r, const struct results_type *t, const st
     w->range = range;
     w->take = take;
     w->context = context;
-    char group[LAYOUT_PATH], path[LAYOUT_PATH + 16];
+    char group[LAYOUT_PATH];
     snprintf(group, sizeof group, "%s/%s/%s", layout_section(row->kind), t->name, row->name);
-    bool ok = open_lines(&w->lines, r, group, layout_entries, LAYOUT_ENTRIES);
-    for (int i = 0; ok && i < LAYOUT_ROWS; i++) {
-        snprintf(path, sizeof path, "%s/%s", group, layout_rows[i].path);
-        ok = h5_numbers_open(r->file, path, 1, &w->rows[i]);
-    }
-    ok = ok && walk_lines(&w->lines, point, take_entry, w);
+    bool ok = open_lines(&w->lines, r, group, layout_entries, LAYOUT_ENTRIES) &&
+              reader_rows_open(r, group, w->rows) && walk_lines(&w->lines, point, take_entry, w);
     close_lines(&w->lines);
-    for (int i = 0; i < LAYOUT_ROWS; i++) {
-        h5_numbers_close(&w->rows[i]);
-    }
+    reader_rows_close(w->rows);
     free(w);
     return ok;
 }

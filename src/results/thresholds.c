@@ -55,7 +55,7 @@ bool thresholds_write(struct h5 *h, const struct results_thresholds *t)
         return true;
     }
     struct arena memory = {0};
-    const char *name = arena_format(&memory, "Threshold on %s", t->axis);
+    const char *name = arena_format(&memory, THRESHOLDS_NAME "%s", t->axis);
     bool ok = h5_group(h, LAYOUT_SEARCH) && h5_scale_bare(h, scale, t->n, false) &&
               write_numbers(h, t, &memory) &&
               write_reals(h, t, &memory, LAYOUT_SEARCH "/estimate",

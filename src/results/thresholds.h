@@ -17,6 +17,8 @@
 #include "results/h5.h"
 #include "stats/bisection.h"
 
+#define THRESHOLDS_NAME "Threshold on " /* and the path of the axis: long name of the estimate */
+
 struct results_threshold {
     const char *where;
     enum bisection_outcome outcome;
