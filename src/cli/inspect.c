@@ -8,18 +8,101 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/units.h"
+#include "cli/asked.h"
 #include "cli/verb.h"
 #include "results/layout.h"
 
-enum { KEY_ALL = 'a', KEY_PROVENANCE = 0x100 };
+enum {
+    KEY_ALL = 'a',
+    KEY_STAT = 's',
+    KEY_WHERE = 'w',
+    KEY_POINT = 'p',
+    KEY_PROVENANCE = 0x100,
+    KEY_SEARCH,
+    KEY_ALL_POINTS,
+    KEY_SPARKLINES
+};
+
+static void parse_point(struct inspect_options *o, const char *text, struct argp_state *state)
+{
+    int64_t number = 0;
+    const char *wrong = units_read_count(text, &o->memory, &number);
+    if (wrong) {
+        argp_error(state, "%s", wrong);
+    } else if (number < 0) {
+        argp_error(state, "points have numbers from 0 on, not '%s'", text);
+    }
+    o->point = (uint64_t)number;
+    o->has_point = true;
+}
+
+static void parse_where(struct inspect_options *o, const char *text, struct argp_state *state)
+{
+    if (!strchr(text, '=')) {
+        argp_error(state, "'%s' is no PATH=VALUE, such as users.arrivals.rate=500/s", text);
+    }
+    o->wheres[o->n_wheres++] = text;
+}
+
+static void parse_sparklines(struct inspect_options *o, const char *text, struct argp_state *state)
+{
+    int choice = 0;
+    while (sparkline_words[choice] && strcmp(sparkline_words[choice], text) != 0) {
+        choice++;
+    }
+    if (choice == SPARKLINE_CHOICES) {
+        argp_error(state, "'%s' is none of auto, always and never", text);
+    }
+    o->sparklines = (enum sparkline_choice)choice;
+}
+
+/* Room for as many as there are arguments. */
+static void begin_lists(struct inspect_options *o, const struct argp_state *state)
+{
+    size_t n = (size_t)state->argc;
+    o->stats = arena_take(&o->memory, n * sizeof *o->stats);
+    o->wheres = arena_take(&o->memory, n * sizeof *o->wheres);
+}
+
+static void check_options(const struct inspect_options *o, struct argp_state *state)
+{
+    if (o->provenance && o->form != FORM_TABLES) {
+        argp_error(state, "--provenance is a table only; leave out --csv and --json");
+    }
+    if (o->provenance && o->search) {
+        argp_error(state, "--provenance and --search each stand alone; leave one out");
+    }
+    if (o->all_points && o->n_stats > 0) {
+        argp_error(state, "--stat makes one row for each point; leave it out, or --all-points");
+    }
+}
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
     struct inspect_options *o = state->input;
-    (void)arg;
     switch (key) {
     case ARGP_KEY_INIT:
         state->child_inputs[0] = o;
+        begin_lists(o, state);
+        return 0;
+    case KEY_STAT:
+        o->stats[o->n_stats++] = arg;
+        return 0;
+    case KEY_WHERE:
+        parse_where(o, arg, state);
+        return 0;
+    case KEY_POINT:
+        parse_point(o, arg, state);
+        return 0;
+    case KEY_ALL_POINTS:
+        o->all_points = true;
+        return 0;
+    case KEY_SPARKLINES:
+        parse_sparklines(o, arg, state);
+        return 0;
+    case KEY_SEARCH:
+        o->search = true;
         return 0;
     case KEY_ALL:
         o->all = true;
@@ -28,9 +111,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         o->provenance = true;
         return 0;
     case ARGP_KEY_END:
-        if (o->provenance && o->form != FORM_TABLES) {
-            argp_error(state, "--provenance is a table only; leave out --csv and --json");
-        }
+        check_options(o, state);
         return 0;
     case ARGP_KEY_ARGS:
         o->files = state->argv + state->next;
@@ -48,6 +129,29 @@ static const struct argp_option rows[] = {
     {.name = "all",
      .key = KEY_ALL,
      .doc = "Also statistics that are zero throughout; CSV and JSON always have them"},
+    {.name = "stat",
+     .key = KEY_STAT,
+     .arg = "MEASURE",
+     .doc = "One row for each point with this, for instance users.request_latency.p99, "
+            "users.successes/users.logical_requests, or with <90% behind it the share of "
+            "replications in which it is less; may be repeated"},
+    {.name = "point", .key = KEY_POINT, .arg = "N", .doc = "Only this point of a sweep"},
+    {.name = "where",
+     .key = KEY_WHERE,
+     .arg = "PATH=VALUE",
+     .doc = "Only points that have this value on the axis, for instance "
+            "users.arrivals.rate=500/s; may be repeated"},
+    {.name = "all-points",
+     .key = KEY_ALL_POINTS,
+     .doc = "Whole tables of all points, not one row for each"},
+    {.name = "sparklines",
+     .key = KEY_SPARKLINES,
+     .arg = "WHEN",
+     .doc = "Show time series as lines of blocks: auto (default; on a terminal that shows "
+            "UTF-8), always or never"},
+    {.name = "search",
+     .key = KEY_SEARCH,
+     .doc = "Instead of statistics: what a search has found; also as CSV and JSON"},
     {.name = "provenance",
      .key = KEY_PROVENANCE,
      .doc = "Instead of statistics: where and when replications were run, and their notes"},
@@ -59,7 +163,8 @@ static const struct argp argp = {
     .args_doc = "FILE.h5...",
     .doc = "Shows what results files say: for every group of entities its statistics, each with "
            "its confidence interval over replications. The instances of a group are taken "
-           "together.",
+           "together. Of a sweep there is one row for each point, and whole tables of one that is "
+           "asked for.",
     .children = children};
 
 static void export_entry(const struct view *v, const struct lot *lot, const struct entry *e)
@@ -104,12 +209,21 @@ static bool show_lot(struct view *v, const struct lot *lot)
     }
     if (ok && form == FORM_TABLES && shown > 0) {
         inspect_print_tables(v, lot, entries, n);
+        ok = inspect_print_series(v, lot, entries, n);
     }
     if (ok && form != FORM_TABLES) {
         export_trace(v, lot);
     }
     arena_close(&v->lot);
     return ok;
+}
+
+static void print_point(const struct view *v)
+{
+    struct arena memory = {0};
+    const char *name = inspect_point_name(&v->results, v->point, &memory);
+    printf("\npoint %" PRIu64 "%s%s\n", v->results.points[v->point], name[0] ? ": " : "", name);
+    arena_close(&memory);
 }
 
 static bool show_point(struct view *v)
@@ -120,7 +234,7 @@ static bool show_point(struct view *v)
     }
     if (o->form == FORM_TABLES) {
         if (v->results.meta.n_points > 1) {
-            printf("\npoint %" PRIu64 "\n", v->point);
+            print_point(v);
         }
         inspect_print_runs(v);
         if (v->n_ok == 0) {
@@ -143,6 +257,35 @@ static bool show_point(struct view *v)
     return ok;
 }
 
+/* Above the points that are chosen; what was searched is told where all are. */
+static bool show_head(struct view *v, uint64_t n_chosen)
+{
+    const struct inspect_options *o = v->options;
+    if (o->form != FORM_TABLES) {
+        return true;
+    }
+    inspect_print_head(v);
+    if (o->provenance || o->search || n_chosen < v->results.meta.n_points) {
+        return true;
+    }
+    inspect_print_axes(&v->results);
+    return inspect_search(v);
+}
+
+/* One row for each, where there are several or something else is asked; else whole tables. */
+static bool show_points(struct view *v, const bool *chosen, uint64_t n)
+{
+    const struct inspect_options *o = v->options;
+    bool ok = true;
+    if (o->n_stats > 0 || (o->form == FORM_TABLES && n > 1 && !o->all_points)) {
+        return inspect_sweep(v, chosen);
+    }
+    for (v->point = 0; ok && v->point < v->results.meta.n_points; v->point++) {
+        ok = !chosen[v->point] || show_point(v);
+    }
+    return ok;
+}
+
 static bool show_file(struct view *v)
 {
     struct arena memory = {0};
@@ -152,24 +295,65 @@ static bool show_file(struct view *v)
     v->pairs = inspect_design(&v->results).pairs;
     v->part = arena_take(&memory, sizeof *v->part);
     v->pooled = arena_take(&memory, sizeof *v->pooled);
-    bool ok = true;
-    if (v->options->form == FORM_TABLES) {
-        inspect_print_head(v);
-    }
+    bool *chosen = arena_take(&memory, v->results.meta.n_points * sizeof *chosen);
+    bool ok = inspect_choose(v->options, v->path, &v->results, chosen, &n) && show_head(v, n);
     if (v->options->provenance) {
-        ok = inspect_provenance(v);
-        arena_close(&memory);
-        return ok;
-    }
-    for (v->point = 0; ok && v->point < v->results.meta.n_points; v->point++) {
-        ok = show_point(v);
+        ok = ok && inspect_provenance(v);
+    } else if (v->options->search) {
+        ok = ok && inspect_search(v);
+    } else {
+        ok = ok && show_points(v, chosen, n);
     }
     arena_close(&memory);
     return ok;
 }
 
+/* Whether all that is asked for of points is in the file; if not, says so. */
+static bool check_points(const struct inspect_options *o, const char *path, struct results *r)
+{
+    struct arena memory = {0};
+    struct results_error error = {""};
+    struct results_thresholds found;
+    uint64_t n;
+    bool *chosen = arena_take(&memory, r->meta.n_points * sizeof *chosen);
+    bool ok = inspect_choose(o, path, r, chosen, &n);
+    for (size_t i = 0; i < o->n_stats; i++) {
+        struct asked asked;
+        const char *wrong = asked_find(r, o->stats[i], &memory, &asked);
+        if (wrong) {
+            fprintf(stderr, "squall: %s is asked for %s: %s\n", path, o->stats[i], wrong);
+            ok = false;
+        }
+    }
+    if (o->search && results_thresholds(r, &found, &error) && found.n == 0) {
+        fprintf(stderr, "squall: %s tells of no search: its study has none\n", path);
+        ok = false;
+    }
+    arena_close(&memory);
+    return ok;
+}
+
+/* CSV has a column for each axis of all files. */
+static void add_axes(struct inspect_options *o, const struct results *r)
+{
+    const char **axes = arena_take(&o->memory, (o->n_axes + r->n_axes + 1) * sizeof *axes);
+    for (size_t i = 0; i < o->n_axes; i++) {
+        axes[i] = o->axes[i];
+    }
+    for (uint32_t a = 0; a < r->n_axes; a++) {
+        size_t i = 0;
+        while (i < o->n_axes && strcmp(axes[i], r->axes[a].path) != 0) {
+            i++;
+        }
+        if (i == o->n_axes) {
+            axes[o->n_axes++] = arena_copy(&o->memory, r->axes[a].path);
+        }
+    }
+    o->axes = axes;
+}
+
 /* Everything that is wrong with what was asked is said before anything is shown. */
-static bool check_files(const struct inspect_options *o)
+static bool check_files(struct inspect_options *o)
 {
     bool ok = true;
     for (int i = 0; i < o->n_files; i++) {
@@ -181,6 +365,8 @@ static bool check_files(const struct inspect_options *o)
             continue;
         }
         ok = inspect_check_selection(o, o->files[i], &results) && ok;
+        ok = check_points(o, o->files[i], &results) && ok;
+        add_axes(o, &results);
         results_close(&results);
     }
     return ok;
@@ -191,7 +377,7 @@ static bool show_files(const struct inspect_options *o)
     struct notes notes = {.left_out = 0};
     bool ok = true;
     if (o->form != FORM_TABLES) {
-        inspect_export_begin(o->form);
+        inspect_export_begin(o);
     }
     for (int i = 0; ok && i < o->n_files; i++) {
         struct view v = {.options = o, .path = o->files[i], .notes = &notes};

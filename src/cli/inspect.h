@@ -12,6 +12,8 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "cli/sparkline.h"
+#include "cli/table.h"
 #include "results/reader.h"
 #include "stats/summary.h"
 
@@ -30,7 +32,15 @@ struct inspect_options {
     struct quantile *quantiles;
     size_t n_quantiles;
     bool all;
-    bool provenance; /* show this in place of statistics */
+    bool provenance;              /* show this in place of statistics */
+    bool search;                  /* likewise, also as CSV or JSON */
+    const char **stats, **wheres; /* as written, see cli/asked.h; PATH=VALUE */
+    size_t n_stats, n_wheres;
+    bool has_point, all_points; /* whole tables of all */
+    uint64_t point;             /* its number in the plan, where it has_point */
+    enum sparkline_choice sparklines;
+    const char **axes; /* paths of all files: columns of CSV */
+    size_t n_axes;
     char **files;
     int n_files;
 };
@@ -86,6 +96,8 @@ struct notes {
     uint64_t left_out;
     bool figures, thin, unknown, none; /* such figures were shown */
     bool pairs;                        /* replications that were antithetic */
+    bool shares;                       /* shares of replications */
+    bool rows;                         /* one for each point, as nothing else was asked */
 };
 
 /* A file while it is shown, and the point it is shown at. */
@@ -154,6 +166,41 @@ bool inspect_read_trace(struct view *v, struct arena *memory);
 /* Rows of a kind that the entities of a lot have written, for each replication. */
 struct figure inspect_traced(const struct view *v, const struct lot *lot, int kind);
 
+/* The points that are asked for, meta.n_points of them, and how many these are. False: there are no
+ * such points, which was said. */
+bool inspect_choose(const struct inspect_options *o, const char *path, const struct results *r,
+                    bool *chosen, uint64_t *n);
+
+/* Axes: the end of a path that no other has, "arrivals.rate"; what a point (a place in the file)
+ * has there, as a configuration would have it but short, and on all of them; the axes and their
+ * values, below the head of a file. */
+const char *inspect_axis_name(const struct results *r, uint32_t axis);
+const char *inspect_axis_value(const struct results *r, uint32_t axis, uint64_t point,
+                               struct arena *arena);
+const char *inspect_point_name(const struct results *r, uint64_t point, struct arena *arena);
+void inspect_print_axes(const struct results *r);
+
+/* One row for each chosen point, with what is asked for or what asked_defaults are; as CSV or JSON
+ * the figures by themselves. False: see v->error. */
+bool inspect_sweep(struct view *v, const bool *chosen);
+
+/* What a search has found, if there was one; in every form. False: see v->error. */
+bool inspect_search(struct view *v);
+
+/* The time series of those entries of a lot that have a row, where it keeps them and somebody can
+ * see them. False: see v->error. */
+bool inspect_print_series(struct view *v, const struct lot *lot, const struct entry *entries,
+                          size_t n);
+
+/* How many replications ended otherwise than well, as shares of those that were run. */
+void inspect_print_shares(const struct view *v);
+/* "38 % (14 to 69)". */
+const char *inspect_share_text(double share, struct interval interval, struct arena *arena);
+
+/* A figure as a cell, and what stands above the tables of a lot. */
+void inspect_put_figure(struct view *v, struct table *t, const struct figure *f);
+void inspect_print_lot(const struct lot *lot);
+
 /* Tables: the head of a file, how the replications of its point ended, those entries of a lot that
  * have a row, and below everything what the marks mean. */
 void inspect_print_head(const struct view *v);
@@ -166,10 +213,15 @@ void inspect_print_foot(const struct inspect_options *o, const struct notes *not
 bool inspect_provenance(struct view *v);
 
 /* CSV or JSON: what stands before the first figure, one figure, and what stands behind the last. */
-void inspect_export_begin(enum form form);
+void inspect_export_begin(const struct inspect_options *o);
 /* `key` is that of a part of a breakdown, else NULL. */
 void inspect_export(const struct view *v, const struct lot *lot, const char *statistic,
                     const struct breakdown_key *key, const struct figure *f);
 void inspect_export_end(enum form form);
+/* Their parts: a cell, an empty one for what is no number (behind a comma), and a member. */
+void inspect_csv_text(const char *text);
+void inspect_csv_number(double value);
+void inspect_json_text(const char *name, const char *text);
+void inspect_json_number(const char *name, double value);
 
 #endif

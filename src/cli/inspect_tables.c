@@ -12,7 +12,7 @@
 #include "cli/table.h"
 #include "results/layout.h"
 
-static void put_figure(struct view *v, struct table *t, const struct figure *f)
+void inspect_put_figure(struct view *v, struct table *t, const struct figure *f)
 {
     /* A NAN stays one: neither comparison holds. */
     double uncertainty = f->bound > f->half_width ? f->bound : f->half_width;
@@ -52,7 +52,7 @@ static void tabulate_histograms(struct view *v, struct table *t, const struct en
         table_row(t, any->figures[m].measure);
         for (const struct entry *e = entries; e < entries + n; e++) {
             if (e->row && e->row->kind == STAT_HISTOGRAM) {
-                put_figure(v, t, &e->figures[m]);
+                inspect_put_figure(v, t, &e->figures[m]);
             }
         }
     }
@@ -71,8 +71,8 @@ static void tabulate(struct view *v, struct table *t, enum stat_kind kind, const
     for (const struct entry *e = entries; e < entries + n; e++) {
         if (e->row && e->row->kind == kind) {
             table_row(t, e->row->name);
-            put_figure(v, t, &e->figures[0]);
-            put_figure(v, t, &e->figures[1]);
+            inspect_put_figure(v, t, &e->figures[0]);
+            inspect_put_figure(v, t, &e->figures[1]);
         }
     }
 }
@@ -102,11 +102,11 @@ static void tabulate_parts(struct view *v, struct table *t, const struct entry *
     }
     for (const struct part *p = e->parts; p < e->parts + e->n_parts; p++) {
         table_row(t, key_text(v, p->key));
-        put_figure(v, t, &p->values.figures[FIGURE_COUNT]);
+        inspect_put_figure(v, t, &p->values.figures[FIGURE_COUNT]);
         table_text(t, arena_format(&v->lot, "%.3g %%", 100.0 * p->share));
-        put_figure(v, t, &p->values.figures[FIGURE_MEAN]);
+        inspect_put_figure(v, t, &p->values.figures[FIGURE_MEAN]);
         for (size_t q = 0; q < v->options->n_quantiles; q++) {
-            put_figure(v, t, &p->values.figures[FIGURE_QUANTILES + q]);
+            inspect_put_figure(v, t, &p->values.figures[FIGURE_QUANTILES + q]);
         }
     }
 }
@@ -125,8 +125,18 @@ static void tabulate_trace(struct view *v, struct table *t, const struct lot *lo
     for (int kind = 0; kind < TRACE_KINDS; kind++) {
         struct figure f = inspect_traced(v, lot, kind);
         table_row(t, trace_kind_names[kind]);
-        put_figure(v, t, &f);
+        inspect_put_figure(v, t, &f);
     }
+}
+
+void inspect_print_lot(const struct lot *lot)
+{
+    printf("\n%s (%s", lot->name, lot->type->name);
+    if (lot->range.count > 1) {
+        printf(", %" PRIu64 " instances: counters and gauge means are sums, maxima of one",
+               lot->range.count);
+    }
+    puts(")");
 }
 
 void inspect_print_tables(struct view *v, const struct lot *lot, const struct entry *entries,
@@ -134,12 +144,7 @@ void inspect_print_tables(struct view *v, const struct lot *lot, const struct en
 {
     static const char *const counters[] = {"counters", "per replication", "per second"};
     static const char *const gauges[] = {"gauges", "mean over time", "max"};
-    printf("\n%s (%s", lot->name, lot->type->name);
-    if (lot->range.count > 1) {
-        printf(", %" PRIu64 " instances: counters and gauge means are sums, maxima of one",
-               lot->range.count);
-    }
-    puts(")");
+    inspect_print_lot(lot);
     struct table t = {.rows = NULL};
     tabulate_histograms(v, &t, entries, n);
     tabulate(v, &t, STAT_COUNTER, counters, entries, n);
@@ -184,6 +189,7 @@ void inspect_print_runs(const struct view *v)
                v->n_ok / 2);
         v->notes->pairs = true;
     }
+    inspect_print_shares(v);
     uint64_t dropped = 0;
     for (uint64_t r = 0; r < v->results.meta.n_replications; r++) {
         dropped += v->runs[r].dropped;
@@ -232,8 +238,15 @@ void inspect_print_head(const struct view *v)
 
 void inspect_print_foot(const struct inspect_options *o, const struct notes *notes)
 {
-    if (notes->figures || notes->left_out > 0) {
+    if (notes->figures || notes->shares || notes->left_out > 0 || notes->rows) {
         puts("");
+    }
+    if (notes->rows) {
+        puts("--point N shows all there is of a point, --stat other figures of each.");
+    }
+    if (notes->shares) {
+        printf("Shares are of replications, with their %g %% confidence intervals (Wilson).\n",
+               100.0 * o->confidence);
     }
     if (notes->left_out > 0) {
         printf("Statistics left out because they are zero throughout: %" PRIu64

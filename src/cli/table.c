@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 enum { INDENT = 2, GAP = 3, MOST_DIGITS = 6, FEW_DIGITS = 4 };
 
@@ -31,6 +32,13 @@ static void *grow(struct arena *a, void *items, size_t n, size_t *room, size_t s
         memcpy(more, items, n * size);
     }
     return more;
+}
+
+size_t table_room(FILE *out)
+{
+    struct winsize size;
+    bool known = ioctl(fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col > 1;
+    return known ? size.ws_col : TABLE_WIDTH;
 }
 
 void table_close(struct table *t)
@@ -229,7 +237,7 @@ static void print_columns(const struct table *t, const struct column *columns, s
         if (t->rows[r].n <= first) {
             continue;
         }
-        if (t->rows[r].head && any) {
+        if (t->rows[r].head && any && !(r > 0 && t->rows[r - 1].head)) {
             fputc('\n', out);
         }
         print_row(t, r, columns, first, last, out);
@@ -252,7 +260,7 @@ void table_print(const struct table *t, FILE *out)
         size_t used = INDENT + columns[0].whole + GAP + columns[first].whole;
         for (last = first + 1; last < n; last++) {
             used += GAP + columns[last].whole;
-            if (used > TABLE_WIDTH) {
+            if (used > (t->width ? t->width : TABLE_WIDTH)) {
                 break;
             }
         }

@@ -20,11 +20,15 @@ struct table {
     struct arena memory;    /* owned */
     struct table_row *rows; /* in `memory`, as are all texts */
     size_t n_rows, room;
+    size_t width; /* columns that it keeps within, if it can; 0: TABLE_WIDTH */
 };
 void table_close(struct table *t);
 
-/* Begins a row with a label; a head begins a section, with the names of what stands below. The
- * columns of all sections line up. */
+/* As many columns as the terminal at `out` has; TABLE_WIDTH where there is none. */
+size_t table_room(FILE *out);
+
+/* Begins a row with a label; a head begins a section, with the names of what stands below, and may
+ * have several lines. The columns of all sections line up. */
 void table_head(struct table *t, const char *label);
 void table_row(struct table *t, const char *label);
 
@@ -38,7 +42,7 @@ void table_figure(struct table *t, double value, double uncertainty, const char 
                   const char *mark);
 
 /* Prints the rows, indented, labels to the left and cells to the right, with an empty line between
- * sections. A table that would be wider than TABLE_WIDTH goes on below itself with the columns that
+ * sections. A table that would be wider than it may be goes on below itself with the columns that
  * are left. */
 void table_print(const struct table *t, FILE *out);
 

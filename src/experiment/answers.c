@@ -3,10 +3,9 @@
 
 #include <inttypes.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/units.h"
+#include "model/axis.h"
 #include "results/layout.h"
 
 enum { TOLD = 20 };
@@ -78,13 +77,7 @@ static const char *in_words(const struct results_thresholds *t, double value, st
     if (isnan(value)) {
         return "the end of the axis";
     }
-    char rounded[32];
-    snprintf(rounded, sizeof rounded, "%.4g", value);
-    double short_value = strtod(rounded, NULL);
-    const char *text = strcmp(t->unit, "s") == 0
-                           ? units_write_duration((sim_time)llround(short_value * SIM_TIME_S)).text
-                           : units_write_real(short_value, t->unit).text;
-    return arena_copy(arena, text);
+    return arena_copy(arena, axis_write(value, t->unit).text);
 }
 
 static void print_threshold(const struct results_thresholds *t, const struct results_threshold *r,

@@ -392,6 +392,27 @@ static void draw_items(struct axis_reader *r, const double *u, uint64_t n, uint3
     axis->order = order;
 }
 
+struct units_text axis_write(double value, const char *unit)
+{
+    char rounded[32];
+    snprintf(rounded, sizeof rounded, "%.4g", value);
+    double shown = value == rint(value) ? value : strtod(rounded, NULL);
+    return strcmp(unit, "s") == 0
+               ? units_write_duration((sim_time)llround(shown * (double)SIM_TIME_S))
+               : units_write_real(shown, unit);
+}
+
+const char *axis_read_number(const char *text, const char *unit, struct arena *arena, double *value)
+{
+    if (strcmp(unit, "s") != 0) {
+        return units_read_real(text, unit, arena, value);
+    }
+    sim_time time = 0;
+    const char *wrong = units_read_duration(text, arena, &time);
+    *value = (double)time / (double)SIM_TIME_S;
+    return wrong;
+}
+
 bool axis_draw(struct axis_reader *r, const struct node *at, const double *u, uint64_t n,
                uint32_t stride, struct axis *axis)
 {

@@ -19,6 +19,7 @@
 #include "base/diag.h"
 #include "base/schema.h"
 #include "base/tree.h"
+#include "base/units.h"
 
 enum { AXIS_MOST_VALUES = 1000000 }; /* that are made from ranges, in one sweep */
 
@@ -36,6 +37,14 @@ struct axis {
                                          i it is value i */
     uint32_t factor;                  /* place among the factors of its sweep */
 };
+
+/* A number on an axis of this unit (see above) for people to look at: whole numbers as they are,
+ * others rounded to four digits. */
+struct units_text axis_write(double value, const char *unit);
+
+/* Reads one as a configuration has it. NULL, or the reason why the text is refused, in `arena`. */
+const char *axis_read_number(const char *text, const char *unit, struct arena *arena,
+                             double *value);
 
 enum range_scale { RANGE_LINEAR, RANGE_LOG };
 

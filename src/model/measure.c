@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/units.h"
+#include "model/axis.h"
 #include "model/names.h"
 #include "model/study.h"
 #include "stats/series.h"
@@ -332,15 +333,10 @@ bool measure_resolve_series(const struct measure_words *w, const struct node *at
 const char *measure_read(const struct measure *m, const char *text, struct arena *arena,
                          double *value)
 {
-    if (strcmp(m->unit, "s") == 0) {
-        sim_time time = 0;
-        const char *wrong = units_read_duration(text, arena, &time);
-        *value = (double)time / (double)SIM_TIME_S;
-        return wrong;
-    }
     size_t i = 0;
     while (units_known(i) && strcmp(units_known(i), m->unit) != 0) {
         i++;
     }
-    return units_read_real(text, units_known(i) ? m->unit : "1", arena, value);
+    bool time = strcmp(m->unit, "s") == 0;
+    return axis_read_number(text, time || units_known(i) ? m->unit : "1", arena, value);
 }
