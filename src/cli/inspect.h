@@ -80,8 +80,8 @@ struct part {
 
 /* What the replications say of a histogram. */
 struct digest {
-    double *count, *mean, *max, **quantiles; /* by replication; NAN: it has none */
-    bool bare;                               /* its buckets were not kept */
+    double *count, *mean, *min, *max, **quantiles; /* by replication; NAN: it has none */
+    bool bare;                                     /* its buckets were not kept */
 };
 
 /* A group, or one of its instances. */

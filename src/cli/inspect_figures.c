@@ -142,7 +142,10 @@ static bool read_gauge(struct view *v, const struct lot *lot, struct entry *e)
 void inspect_digest_begin(struct view *v, struct digest *d)
 {
     size_t n = v->options->n_quantiles;
-    *d = (struct digest){.count = take_values(v), .mean = take_values(v), .max = take_values(v)};
+    *d = (struct digest){.count = take_values(v),
+                         .mean = take_values(v),
+                         .min = take_values(v),
+                         .max = take_values(v)};
     d->quantiles = arena_take(&v->lot, n * sizeof *d->quantiles);
     for (size_t q = 0; q < n; q++) {
         d->quantiles[q] = take_values(v);
@@ -157,6 +160,7 @@ void inspect_digest_add(const struct view *v, struct digest *d, uint64_t replica
         return;
     }
     d->mean[replication] = (double)part->sum / (double)part->total;
+    d->min[replication] = (double)part->min;
     d->max[replication] = (double)part->max;
     d->bare = d->bare || !results_has_buckets(part);
     for (size_t q = 0; !d->bare && q < v->options->n_quantiles; q++) {
@@ -194,7 +198,7 @@ void inspect_digest_end(struct view *v, const struct digest *d, const struct his
     begin_entry(v, e, n + 4);
     e->figures[FIGURE_COUNT] = figure_of(v, "count", "1", d->count);
     e->figures[FIGURE_MEAN] = figure_of(v, "mean", unit, d->mean);
-    e->figures[FIGURE_MIN] = exact_figure(v, "min", unit, d->mean, (double)pooled->min);
+    e->figures[FIGURE_MIN] = exact_figure(v, "min", unit, d->min, (double)pooled->min);
     for (size_t q = 0; q < n; q++) {
         e->figures[FIGURE_QUANTILES + q] = quantile_figure(v, &all, pooled, q, unit);
     }

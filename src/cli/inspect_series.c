@@ -15,7 +15,7 @@
 #include "model/axis.h"
 
 static const double quantile = 0.99;
-enum { BESIDE = 44, FEWEST = 8 }; /* columns that the figures beside a line take; blocks */
+enum { BESIDE = 34, FEWEST = 8 }; /* columns that the figures beside a line take; blocks */
 
 /* Intervals are taken together, as many as it takes to have room. */
 struct blocks {

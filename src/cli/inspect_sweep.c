@@ -59,17 +59,20 @@ static const char *ended_text(const struct view *v, const struct endings *e, enu
 
 void inspect_print_shares(const struct view *v)
 {
+    struct arena memory = {0};
     struct endings e = count_endings(v);
+    const char *list = "";
     for (enum run_status status = 0; status < RUN_STATUSES; status++) {
-        if (e.n[status] == 0 || !is_share(status)) {
-            continue;
+        if (e.n[status] > 0 && is_share(status)) {
+            list = arena_format(&memory, "%s%s%s %s", list, list[0] ? ", " : "",
+                                run_status_names[status], ended_text(v, &e, status, &memory));
         }
-        struct arena memory = {0};
-        printf("  %-14s%s of those that were run, with %g %% confidence (Wilson)\n",
-               run_status_names[status], ended_text(v, &e, status, &memory),
-               100.0 * v->options->confidence);
-        arena_close(&memory);
     }
+    if (list[0]) {
+        printf("  %-14s%s\n", "of those run", list);
+        v->notes->shares = true;
+    }
+    arena_close(&memory);
 }
 
 /* --- the table ---------------------------------------------------------------------------- */
