@@ -268,12 +268,9 @@ static struct figure share(const struct view *v, const struct asked *a, double *
         }
     }
     struct figure f = mean_of(v, "share", "1", values);
-    *interval =
-        (struct interval){fmax(f.value - f.half_width, 0.0), fmin(f.value + f.half_width, 1.0)};
-    if (!v->pairs) { /* whose halves depend on each other */
-        *interval = summary_proportion(hits, n, v->options->confidence);
-        f.half_width = fmax(f.value - interval->low, interval->high - f.value);
-    }
+    /* Antithetic replications lean to opposite sides, so that it is wide enough for them, too. */
+    *interval = summary_proportion(hits, n, v->options->confidence);
+    f.half_width = fmax(f.value - interval->low, interval->high - f.value);
     return f;
 }
 

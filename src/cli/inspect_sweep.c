@@ -46,7 +46,7 @@ static bool is_share(enum run_status status)
 
 const char *inspect_share_text(double share, struct interval interval, struct arena *arena)
 {
-    return arena_format(arena, "%.3g %% (%.2g to %.3g)", 100.0 * share, 100.0 * interval.low,
+    return arena_format(arena, "%.3g %% (%.3g to %.3g)", 100.0 * share, 100.0 * interval.low,
                         100.0 * interval.high);
 }
 

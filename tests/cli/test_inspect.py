@@ -123,7 +123,7 @@ class Points(Inspecting):
             self.assertEqual((row["value"], row["replications"]), (hits / n, n))
         # Wilson's interval of 0 of 8 goes to z^2 / (8 + z^2).
         table = self.rows(self.inspect("--stat", "users.successes<50000", file))
-        self.assertEqual(table[0][-1], "100 % (68 to 100)")
+        self.assertEqual(table[0][-1], "100 % (67.6 to 100)")
         self.assertAlmostEqual(next(r["half_width"] for r in rows if r["value"] == 0.0),
                                1.959964 ** 2 / (8 + 1.959964 ** 2), places=6)
 
@@ -211,6 +211,15 @@ search on users.arrivals.poisson
   web.service_time.exponential=10ms     61.82/s   50/s and 70/s     found             48
   web.service_time.exponential=20ms     31.47/s   20/s and 40/s     found             56
 """, out)
+
+    def test_a_damaged_search_is_refused(self):
+        import h5py
+
+        file = self.unpack("1.2-search")
+        with h5py.File(self.folder / file, "r+") as results:
+            results["search/outcome"][1] = 77
+        _, err = self.squall("inspect", "--search", file, status=1)
+        self.assertEqual(err, f"squall: cannot read {file}: a search has an unknown outcome\n")
 
     def test_a_search_is_exported(self):
         file = self.unpack("1.2-search")

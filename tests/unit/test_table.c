@@ -201,6 +201,24 @@ static void test_wide_tables_go_on_below(void **state)
     }
 }
 
+static void test_a_head_may_have_several_lines(void **state)
+{
+    (void)state;
+    struct table t = {.rows = NULL, .width = 20};
+    for (int section = 0; section < 2; section++) {
+        table_head(&t, "");
+        table_text(&t, "over");
+        table_head(&t, "a");
+        table_text(&t, "under");
+        table_row(&t, "b");
+        table_text(&t, "1");
+    }
+    char *text = print(&t);
+    assert_string_equal(text, "       over\n  a   under\n  b       1\n\n"
+                              "       over\n  a   under\n  b       1\n");
+    free(text);
+}
+
 static void test_an_empty_table_prints_nothing(void **state)
 {
     (void)state;
@@ -217,6 +235,7 @@ int main(void)
         cmocka_unit_test(test_figures_are_not_distorted),
         cmocka_unit_test(test_columns_line_up),
         cmocka_unit_test(test_wide_tables_go_on_below),
+        cmocka_unit_test(test_a_head_may_have_several_lines),
         cmocka_unit_test(test_an_empty_table_prints_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
