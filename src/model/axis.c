@@ -381,13 +381,30 @@ bool axis_read(struct axis_reader *r, const struct node *at, struct axis *axis)
     return true;
 }
 
-static void draw_items(struct axis_reader *r, const double *u, uint64_t n, uint32_t stride,
-                       struct axis *axis)
+/* What becomes of a number from 0 to 1: the place of an item, the value of a range. */
+struct chooser {
+    uint64_t (*item)(double u, uint64_t n);
+    const struct node *(*value)(const struct range *r, double u, struct arena *arena,
+                                double *number);
+};
+
+static uint64_t drawn_item(double u, uint64_t n)
+{
+    uint64_t item = (uint64_t)(u * (double)n);
+    return item < n ? item : n - 1;
+}
+
+static uint64_t placed_item(double share, uint64_t n)
+{
+    return (uint64_t)(share * (double)(n - 1) + 0.5);
+}
+
+static void choose_items(const struct chooser *c, struct axis_reader *r, const double *u,
+                         uint64_t n, uint32_t stride, struct axis *axis)
 {
     uint32_t *order = arena_take(r->arena, n * sizeof *order);
     for (uint64_t i = 0; i < n; i++) {
-        uint64_t item = (uint64_t)(u[i * stride] * (double)axis->n);
-        order[i] = (uint32_t)(item < axis->n ? item : axis->n - 1);
+        order[i] = (uint32_t)c->item(u[i * stride], axis->n);
     }
     axis->order = order;
 }
@@ -413,8 +430,8 @@ const char *axis_read_number(const char *text, const char *unit, struct arena *a
     return wrong;
 }
 
-bool axis_draw(struct axis_reader *r, const struct node *at, const double *u, uint64_t n,
-               uint32_t stride, struct axis *axis)
+static bool choose(const struct chooser *c, struct axis_reader *r, const struct node *at,
+                   const double *u, uint64_t n, uint32_t stride, struct axis *axis)
 {
     struct range range;
     const struct node **values;
@@ -423,7 +440,7 @@ bool axis_draw(struct axis_reader *r, const struct node *at, const double *u, ui
     if (at->kind == NODE_SEQUENCE) {
         bool good = give_list(r, at, axis);
         if (good) {
-            draw_items(r, u, n, stride, axis);
+            choose_items(c, r, u, n, stride, axis);
         }
         return good;
     }
@@ -436,8 +453,20 @@ bool axis_draw(struct axis_reader *r, const struct node *at, const double *u, ui
         return false;
     }
     for (uint64_t i = 0; i < n; i++) {
-        values[i] = drawn_value(&range, u[i * stride], r->arena, &numbers[i]);
+        values[i] = c->value(&range, u[i * stride], r->arena, &numbers[i]);
     }
     name_values(r, axis, n);
     return true;
+}
+
+bool axis_draw(struct axis_reader *r, const struct node *at, const double *u, uint64_t n,
+               uint32_t stride, struct axis *axis)
+{
+    return choose(&(const struct chooser){drawn_item, drawn_value}, r, at, u, n, stride, axis);
+}
+
+bool axis_place(struct axis_reader *r, const struct node *at, const double *share, uint64_t n,
+                uint32_t stride, struct axis *axis)
+{
+    return choose(&(const struct chooser){placed_item, range_value}, r, at, share, n, stride, axis);
 }

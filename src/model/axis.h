@@ -86,6 +86,11 @@ bool axis_read(struct axis_reader *r, const struct node *at, struct axis *axis);
 bool axis_draw(struct axis_reader *r, const struct node *at, const double *u, uint64_t n,
                uint32_t stride, struct axis *axis);
 
+/* The same, but a number is a share of the way from end to end, of a list from the first item to
+ * the last: 0 and 1 are the ends, and whatever lies between is rounded to the nearest value. */
+bool axis_place(struct axis_reader *r, const struct node *at, const double *share, uint64_t n,
+                uint32_t stride, struct axis *axis);
+
 /* The same of `n` values given, at least one, which are kept. */
 void axis_give(struct axis_reader *r, const struct node *at, const struct node *const *values,
                uint64_t n, struct axis *axis);

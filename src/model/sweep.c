@@ -18,8 +18,9 @@ struct path_block {
     const struct node *at;
 };
 
+/* Of any kind; the numbers that it has no rows for are 0. */
 struct design {
-    int64_t points, seed;
+    int64_t points, trajectories, levels, seed;
     struct path_block axes;
     const struct node *at;
 };
@@ -31,6 +32,8 @@ struct sweep_block {
     LIST_OF(struct design) lhs;
     LIST_OF(struct design) sobol;
     LIST_OF(struct design) niederreiter;
+    LIST_OF(struct design) morris;
+    LIST_OF(struct design) saltelli;
 };
 
 static void keep_paths(void *params, const struct node *at, struct diag *d, struct arena *a)
@@ -45,6 +48,18 @@ static void keep_design(void *params, const struct node *at, struct diag *d, str
     (void)d;
     (void)a;
     ((struct design *)params)->at = at;
+}
+
+static void check_morris(void *params, const struct node *at, struct diag *d, struct arena *a)
+{
+    const struct design *design = params;
+    keep_design(params, at, d, a);
+    if (design->levels % 2 != 0) {
+        diag_error(d, node_child(at, "levels"),
+                   "%lld levels; expected an even number, so that a step of half of them leads "
+                   "from each level to one other",
+                   (long long)design->levels);
+    }
 }
 
 static const struct param_spec no_rows[] = {P_END};
@@ -74,13 +89,14 @@ static const struct schema design_axes_schema = {
     .open = true,
     .derive = keep_paths};
 
+#define SEED_AND_AXES(seed_doc) \
+    P_COUNT(design, seed, "1", 0, 9e18, \
+            "Where the chance comes from; the seed of the study has no part in it." seed_doc), \
+        P_BLOCK(design, axes, design_axes_schema, NULL, "What varies.")
+
 static const struct param_spec design_rows[] = {
     P_COUNT(design, points, NULL, 1, AXIS_MOST_VALUES, "How many."),
-    P_COUNT(
-        design, seed, "1", 0, 9e18,
-        "Where the chance comes from; the seed of the study has no part in it. With 0, sobol and "
-        "niederreiter are the sequences as published."),
-    P_BLOCK(design, axes, design_axes_schema, NULL, "What varies."), P_END};
+    SEED_AND_AXES(" With 0, sobol and niederreiter are the sequences as published."), P_END};
 
 static const struct schema design_schema = {
     .name = "design",
@@ -89,7 +105,45 @@ static const struct schema design_schema = {
     .rows = design_rows,
     .derive = keep_design};
 
-enum { ROW_ZIP, ROW_LIST, ROW_DESIGNS };
+static const struct param_spec morris_rows[] = {
+    P_COUNT(design, trajectories, NULL, 1, AXIS_MOST_VALUES,
+            "How many; each has one point more than there are axes."),
+    P_COUNT(design, levels, "4", 2, 1000,
+            "Into how many evenly spread values an axis is divided, the ends among them: an even "
+            "number, as a step is half of them. Items of a list are spread likewise."),
+    SEED_AND_AXES(""), P_END};
+
+static const struct schema morris_schema = {
+    .name = "trajectories",
+    .summary = "Points one after the other, of which each changes one axis of the one before.",
+    .size = sizeof(struct design),
+    .rows = morris_rows,
+    .derive = check_morris};
+
+static const struct param_spec saltelli_rows[] = {
+    P_COUNT(design, points, NULL, 1, AXIS_MOST_VALUES,
+            "How many pairs of points, best a power of two. Each takes as many points more as "
+            "there are axes."),
+    SEED_AND_AXES(" With 0, the sequence is the published one, which begins with two pairs of "
+                  "equal points."),
+    P_END};
+
+static const struct schema saltelli_schema = {
+    .name = "pairs",
+    .summary =
+        "Pairs of points of Sobol's sequence, and the first of each pair with one axis after "
+        "the other taken from the second.",
+    .size = sizeof(struct design),
+    .rows = saltelli_rows,
+    .derive = keep_design};
+
+enum {
+    ROW_ZIP,
+    ROW_LIST,
+    ROW_DESIGNS,
+    ROW_MORRIS = ROW_DESIGNS + CUBE_NIEDERREITER + 1,
+    ROW_SALTELLI
+};
 
 static const struct param_spec sweep_rows[] = {
     [ROW_ZIP] = P_LIST(sweep_block, zip, zip_schema, "[]", "Paths whose values go together."),
@@ -106,6 +160,14 @@ static const struct param_spec sweep_rows[] = {
     [ROW_DESIGNS + CUBE_NIEDERREITER] =
         P_LIST(sweep_block, niederreiter, design_schema, "[]",
                "Niederreiter's sequence, likewise; for up to 12 axes."),
+    [ROW_MORRIS] =
+        P_LIST(sweep_block, morris, morris_schema, "[]",
+               "Elementary effects (Morris 1991): which axes matter at all, which act together "
+               "with others or not in proportion."),
+    [ROW_SALTELLI] =
+        P_LIST(sweep_block, saltelli, saltelli_schema, "[]",
+               "What the variance of an outcome comes from (Sobol's indices by the design of "
+               "Saltelli et al. 2010); for up to 20 axes."),
     P_END};
 
 const struct schema sweep_schema = {
@@ -395,15 +457,79 @@ static void read_points(struct reading *b, const struct node *at, const struct p
     }
 }
 
-static void read_design(struct reading *b, const struct design *design, enum cube_method method)
+/* How many axes a design may have. */
+static uint32_t axes_most(long place)
+{
+    switch (place) {
+    case ROW_MORRIS:
+        return UINT32_MAX;
+    case ROW_SALTELLI:
+        return cube_dims_most(CUBE_SOBOL) / 2;
+    default:
+        return cube_dims_most((enum cube_method)(place - ROW_DESIGNS));
+    }
+}
+
+static uint64_t points_of(const struct design *design, long place, uint32_t dims)
+{
+    switch (place) {
+    case ROW_MORRIS:
+        return (uint64_t)design->trajectories * (dims + 1);
+    case ROW_SALTELLI:
+        return (uint64_t)design->points * (dims + 2);
+    default:
+        return (uint64_t)design->points;
+    }
+}
+
+/* In the unit cube, of any design. */
+static void fill_points(const struct design *design, long place, uint32_t dims, double *u)
+{
+    uint64_t seed = (uint64_t)design->seed, points = (uint64_t)design->points;
+    switch (place) {
+    case ROW_MORRIS:
+        cube_trajectories((uint64_t)design->trajectories, (uint32_t)design->levels, dims, seed, u);
+        break;
+    case ROW_SALTELLI:
+        cube_radial(points, dims, seed, u);
+        break;
+    default:
+        cube_fill((enum cube_method)(place - ROW_DESIGNS), points, dims, seed, u);
+    }
+}
+
+/* Of the factor read last, if there is anything to be known; its axes are the last ones. */
+static void keep_order(struct reading *b, const struct design *design, long place, const double *u)
+{
+    if (place != ROW_MORRIS && place != ROW_SALTELLI) {
+        return;
+    }
+    struct sweep *s = b->sweep;
+    struct sweep_factor *f = &s->factors[s->n_factors - 1];
+    uint32_t dims = design->axes.at->count;
+    double *unit = arena_take(b->reader.arena, f->n * dims * sizeof *unit);
+    struct sweep_design *kept = arena_take(b->reader.arena, sizeof *kept);
+    memcpy(unit, u, f->n * dims * sizeof *unit);
+    *kept = (struct sweep_design){
+        .kind = sweep_rows[place].name,
+        .size = (uint64_t)(place == ROW_MORRIS ? design->trajectories : design->points),
+        .grid = (uint64_t)design->levels,
+        .seed = (uint64_t)design->seed,
+        .first_axis = s->n_axes - dims,
+        .n_axes = dims,
+        .unit = unit};
+    f->design = kept;
+}
+
+static void read_design(struct reading *b, const struct design *design, long place)
 {
     const struct node *axes = design->axes.at;
-    uint64_t n = (uint64_t)design->points;
     uint32_t dims = axes->count;
+    uint64_t n = points_of(design, place, dims);
     bool good = has_paths(b, axes);
-    if (dims > cube_dims_most(method)) {
+    if (dims > axes_most(place)) {
         diag_error(b->reader.diag, axes, "%u axes; this design has at most %u", (unsigned)dims,
-                   (unsigned)cube_dims_most(method));
+                   (unsigned)axes_most(place));
         return;
     }
     if (n * dims > AXIS_MOST_VALUES) {
@@ -414,21 +540,23 @@ static void read_design(struct reading *b, const struct design *design, enum cub
     double *u = calloc(n * dims + 1, sizeof *u);
     CHECK(u, "out of memory (%llu points)", (unsigned long long)n);
     if (good) {
-        cube_fill(method, n, dims, (uint64_t)design->seed, u);
+        fill_points(design, place, dims, u);
     }
     for (const struct node *c = axes->first; c; c = c->next) {
         struct axis axis;
         good = take_path(b, c) && good;
-        if (axis_draw(&b->reader, c, u + c->index, n, dims, &axis)) {
+        if ((place == ROW_MORRIS ? axis_place : axis_draw)(&b->reader, c, u + c->index, n, dims,
+                                                           &axis)) {
             add_axis(b, axis);
         } else {
             good = false;
         }
     }
-    free(u);
     if (good) {
         add_factor(b, design->at, n);
+        keep_order(b, design, place, u);
     }
+    free(u);
 }
 
 /* What stands under one of the words. */
@@ -449,8 +577,7 @@ static void read_word(struct reading *b, const struct node *at, const struct par
         if (place == ROW_ZIP) {
             read_zip(b, ((const struct path_block *)list->items)[i].at);
         } else {
-            read_design(b, &((const struct design *)list->items)[i],
-                        (enum cube_method)(place - ROW_DESIGNS));
+            read_design(b, &((const struct design *)list->items)[i], place);
         }
     }
 }
@@ -524,10 +651,15 @@ bool sweep_read(const struct node *block, struct arena *arena, struct diag *diag
     return diag->errors == errors;
 }
 
+uint64_t sweep_level(const struct sweep *s, uint64_t point, uint32_t factor)
+{
+    const struct sweep_factor *f = &s->factors[factor];
+    return point / f->stride % f->n;
+}
+
 uint64_t sweep_value(const struct sweep *s, uint64_t point, uint32_t axis)
 {
     const struct axis *a = &s->axes[axis];
-    const struct sweep_factor *f = &s->factors[a->factor];
-    uint64_t level = point / f->stride % f->n;
+    uint64_t level = sweep_level(s, point, a->factor);
     return a->order ? a->order[level] : level;
 }

@@ -10,9 +10,12 @@
  *     list: [{web.queue: 10, db.count: 1}, {web.queue: 50, db.count: 2}]    # points written out
  *     lhs: {points: 100, axes: {web.timeout: {from: 10ms, to: 1s, scale: log}, db.count: [1, 2]}}
  *
+ *     morris: {trajectories: 20, levels: 4, axes: {...}}    # which settings matter, for few points
+ *     saltelli: {points: 256, axes: {...}}                  # how much each, for more of them
+ *
  * A factor is what varies by itself: a path alone, or the paths of a zip, a list or a design
- * (random, lhs, sobol, niederreiter). The points are the product of the factors, the last one
- * written varying fastest, numbered from 0. Without a sweep there is one point.
+ * (random, lhs, sobol, niederreiter; morris, saltelli). The points are the product of the factors,
+ * the last one written varying fastest, numbered from 0. Without a sweep there is one point.
  */
 #ifndef SQUALL_MODEL_SWEEP_H
 #define SQUALL_MODEL_SWEEP_H
@@ -31,10 +34,22 @@ enum {
     SWEEP_MOST_POINTS = 10000000,
 };
 
+/* A design whose levels, in their order, belong together (rng/cube.h): `morris`, trajectories of
+ * n_axes + 1 points each, or `saltelli`, rows of n_axes + 2 points each. */
+struct sweep_design {
+    const char *kind;            /* its word */
+    uint64_t size;               /* trajectories or rows */
+    uint64_t grid;               /* levels of morris; else 0 */
+    uint64_t seed;               /* as written */
+    uint32_t first_axis, n_axes; /* its axes among those of the sweep */
+    const double *unit;          /* the level's coordinates in the unit cube, n_axes for each */
+};
+
 struct sweep_factor {
-    uint64_t n;            /* levels */
-    uint64_t stride;       /* points one after the other that have the same level */
-    const struct node *at; /* where it is written */
+    uint64_t n;                        /* levels */
+    uint64_t stride;                   /* points one after the other that have the same level */
+    const struct node *at;             /* where it is written */
+    const struct sweep_design *design; /* NULL: its levels have no order to be known */
 };
 
 /* Zero, apart from `n_points`, when nothing is swept. */
@@ -56,6 +71,9 @@ struct node *sweep_with(const struct node *block, const struct node *more, struc
  * values do there, is not known here. False after errors; there is one point then. */
 bool sweep_read(const struct node *block, struct arena *arena, struct diag *diag,
                 struct sweep *out);
+
+/* Which of the factor's levels the point has. */
+uint64_t sweep_level(const struct sweep *s, uint64_t point, uint32_t factor);
 
 /* Which of the axis' values the point has. */
 uint64_t sweep_value(const struct sweep *s, uint64_t point, uint32_t axis);

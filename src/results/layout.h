@@ -17,8 +17,14 @@
  *   /point, /replication     dimensions; a point has the number that it has in the plan, of which
  *                            those are left out that nobody looked at
  *   /axes/PATH               [point], what each point has there
- *   /search/                 what was searched and found; see results/thresholds.h
- *   /runs/NAME               [point, replication]
+ *   /designs/N/              of the Nth design of the sweep, counting from 0, whose points belong
+ *                            together: attributes kind ("morris", "saltelli"), size (trajectories,
+ *                            rows), levels (of morris), seed; axis, the dimension (paths); row
+ *                            [point], the point's place in the design; unit [point, axis], its
+ * place in the unit cube. Of k axes, trajectory t is the rows t * (k + 1) to t * (k + 1) + k, in
+ * the order of its steps; and row i of A, of B, and of A with axis j from B are the rows i * (k +
+ * 2), the one after it, and 2 + j after it (since minor version 3) /search/                 what
+ * was searched and found; see results/thresholds.h /runs/NAME               [point, replication]
  *   /entities/TYPE/          `entity`, the dimension (names); id, group, instance; where the
  *                            points do not have as many, `present` [point, entity]
  *   /stats/TYPE/ROW          [point, replication, entity], counters
@@ -62,7 +68,7 @@
 #define LAYOUT_FILETYPE "squall-results"
 enum {
     LAYOUT_MAJOR = 1, /* readers need the same */
-    LAYOUT_MINOR = 2, /* readers need none: what a higher one adds can be passed over */
+    LAYOUT_MINOR = 3, /* readers need none: what a higher one adds can be passed over */
 };
 
 /* One dataset of a statistics row. */
@@ -150,6 +156,7 @@ enum layout_trace {
 extern const struct layout_named layout_traces[LAYOUT_TRACES];
 #define LAYOUT_TRACE    "trace"
 #define LAYOUT_AXES     "axes"
+#define LAYOUT_DESIGNS  "designs" /* since minor version 3 */
 #define LAYOUT_GROUPS   "breakdowns/group"
 #define LAYOUT_SESSIONS "provenance/sessions" /* since minor version 2 */
 #define LAYOUT_NOTES    "provenance/notes"    /* likewise */

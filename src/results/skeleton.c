@@ -102,6 +102,82 @@ static bool axes(struct h5 *h, const struct arrangement *s)
     return ok;
 }
 
+static bool design_attributes(struct h5 *h, const char *path, const struct sweep_design *d)
+{
+    hid_t group = H5Gopen2(h->file, path, H5P_DEFAULT);
+    H5_TRY(h, path, group);
+    bool ok = h5_attr_text(h, group, "kind", d->kind) &&
+              h5_attr_numbers(h, group, "size", &d->size, 1) &&
+              (d->grid == 0 || h5_attr_numbers(h, group, "levels", &d->grid, 1)) &&
+              h5_attr_numbers(h, group, "seed", &d->seed, 1);
+    H5_TRY(h, path, H5Gclose(group));
+    return ok;
+}
+
+/* Where the points of the file are in the unit cube. */
+static bool design_places(struct h5 *h, const struct arrangement *s, uint32_t factor,
+                          const struct h5_shape *shape, const char *path)
+{
+    const struct sweep *sweep = &s->meta->points->axes;
+    const struct sweep_design *d = sweep->factors[factor].design;
+    double *unit = malloc((s->n_points * d->n_axes + 1) * sizeof *unit);
+    CHECK(unit != NULL, "out of memory for results");
+    for (uint64_t p = 0; p < s->n_points; p++) {
+        uint64_t row = sweep_level(sweep, s->points[p], factor);
+        memcpy(unit + p * d->n_axes, d->unit + row * d->n_axes, d->n_axes * sizeof *unit);
+    }
+    hid_t id = -1;
+    bool ok = h5_dataset(h, path, H5T_IEEE_F64LE, shape, &id) &&
+              h5_describe(h, id, "1", "Place in the unit cube");
+    if (id >= 0) {
+        bool wrote =
+            !ok || H5Dwrite(id, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, unit) >= 0;
+        ok = (wrote || h5_failed(h, path)) && (H5Dclose(id) >= 0 || h5_failed(h, path)) && ok;
+    }
+    free(unit);
+    return ok;
+}
+
+static bool design(struct h5 *h, const struct arrangement *s, uint32_t factor, uint32_t number)
+{
+    const struct sweep *sweep = &s->meta->points->axes;
+    const struct sweep_design *d = sweep->factors[factor].design;
+    struct arena memory = {0};
+    struct h5_shape shape = {.rank = 2, .dims = {s->n_points, d->n_axes}};
+    const char *group = arena_format(&memory, LAYOUT_DESIGNS "/%u", (unsigned)number);
+    const char *row = arena_format(&memory, "%s/row", group), *scale;
+    const char **paths = arena_take(&memory, d->n_axes * sizeof *paths);
+    uint64_t *rows = arena_take(&memory, s->n_points * sizeof *rows);
+    for (uint32_t a = 0; a < d->n_axes; a++) {
+        paths[a] = sweep->axes[d->first_axis + a].path;
+    }
+    for (uint64_t p = 0; p < s->n_points; p++) {
+        rows[p] = sweep_level(sweep, s->points[p], factor);
+    }
+    bool ok = skeleton_dimensions(h, &memory, row, NULL, false, 1, &scale);
+    shape.scales[0] = ok ? scale : NULL;
+    shape.scales[1] = arena_format(&memory, "%s/axis", group);
+    ok = ok && design_attributes(h, group, d) &&
+         h5_scale_texts(h, shape.scales[1], paths, d->n_axes, "Path that varies") &&
+         h5_numbers(h, row, H5T_STD_U64LE, rows, s->n_points, scale, "1", "Place in the design") &&
+         design_places(h, s, factor, &shape, arena_format(&memory, "%s/unit", group));
+    arena_close(&memory);
+    return ok;
+}
+
+static bool designs(struct h5 *h, const struct arrangement *s)
+{
+    const struct sweep *sweep = s->meta->points ? &s->meta->points->axes : NULL;
+    uint32_t number = 0;
+    bool ok = true;
+    for (uint32_t f = 0; ok && sweep && f < sweep->n_factors; f++) {
+        if (sweep->factors[f].design) {
+            ok = design(h, s, f, number++);
+        }
+    }
+    return ok;
+}
+
 static bool plan(struct h5 *h, const struct arrangement *s)
 {
     const struct results_meta *m = s->meta;
@@ -286,7 +362,7 @@ bool skeleton_write(struct h5 *h, const struct arrangement *s)
     const struct results_meta *m = s->meta;
     bool ok = root_attributes(h, m) && h5_text(h, "config", m->config) &&
               h5_text(h, "overrides", m->overrides) && h5_text(h, "config_resolved", m->resolved) &&
-              plan(h, s) && runs_dimensions(h, s, "") && axes(h, s);
+              plan(h, s) && runs_dimensions(h, s, "") && axes(h, s) && designs(h, s);
     for (uint32_t i = 0; ok && i < s->n_types; i++) {
         ok = entities_of_type(h, s, &s->types[i]);
     }

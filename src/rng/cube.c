@@ -4,6 +4,8 @@
 #include <gsl/gsl_qrng.h>
 #include <inttypes.h>
 #include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/check.h"
 #include "base/hash.h"
@@ -113,4 +115,66 @@ void cube_fill(enum cube_method m, uint64_t n, uint32_t dims, uint64_t seed, dou
         shift("niederreiter", n, dims, seed, u);
         break;
     }
+}
+
+/* The next trajectory: its first point, and at which step each coordinate moves. All draw from
+ * streams of their own, so that one more leaves the levels and the order of the others. */
+static void begin_trajectory(struct rng_stream *streams, uint32_t levels, uint32_t dims,
+                             uint64_t *keys, uint32_t *order, double *first)
+{
+    for (uint32_t j = 0; j < dims; j++) {
+        first[j] = (double)rng_below(&streams[j], levels) / (double)(levels - 1);
+        keys[j] = rng_bits(&streams[j]);
+        uint32_t place = j;
+        for (; place > 0 && keys[order[place - 1]] > keys[j]; place--) {
+            order[place] = order[place - 1];
+        }
+        order[place] = j;
+    }
+}
+
+void cube_trajectories(uint64_t n, uint32_t levels, uint32_t dims, uint64_t seed, double *u)
+{
+    CHECK(levels >= 2 && levels % 2 == 0, "trajectories on %u levels", levels);
+    CHECK(dims > 0, "trajectories without dimensions");
+    struct rng_stream *streams = calloc(dims, sizeof *streams);
+    uint64_t *keys = calloc(dims, sizeof *keys);
+    uint32_t *order = calloc(dims, sizeof *order);
+    CHECK(streams && keys && order, "out of memory for trajectories in %u dimensions", dims);
+    for (uint32_t j = 0; j < dims; j++) {
+        streams[j] = stream_of(seed, "morris", j);
+    }
+    for (uint64_t t = 0; t < n; t++) {
+        double *at = u + t * (dims + 1) * dims;
+        begin_trajectory(streams, levels, dims, keys, order, at);
+        for (uint32_t step = 0; step < dims; step++, at += dims) {
+            memcpy(at + dims, at, dims * sizeof *at);
+            /* Levels are whole: half of them more or less, without an error that adds up. */
+            uint32_t level = (uint32_t)(at[order[step]] * (double)(levels - 1) + 0.5);
+            level = level < levels / 2 ? level + levels / 2 : level - levels / 2;
+            at[dims + order[step]] = (double)level / (double)(levels - 1);
+        }
+    }
+    free(order);
+    free(keys);
+    free(streams);
+}
+
+void cube_radial(uint64_t n, uint32_t dims, uint64_t seed, double *u)
+{
+    double *both = calloc(2 * n * dims + 1, sizeof *both);
+    CHECK(both, "out of memory for %" PRIu64 " points", n);
+    cube_fill(CUBE_SOBOL, n, 2 * dims, seed, both);
+    for (uint64_t i = 0; i < n; i++) {
+        const double *a = both + i * 2 * dims, *b = a + dims;
+        double *at = u + i * (dims + 2) * dims;
+        memcpy(at, a, dims * sizeof *a);
+        memcpy(at + dims, b, dims * sizeof *b);
+        for (uint32_t j = 0; j < dims; j++) {
+            double *mixed = at + (2 + j) * dims;
+            memcpy(mixed, a, dims * sizeof *a);
+            mixed[j] = b[j];
+        }
+    }
+    free(both);
 }

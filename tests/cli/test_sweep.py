@@ -10,6 +10,26 @@ from outside import OutsideTest  # noqa: E402
 
 STUDY = HERE.parent / "parallel/sweep.yaml"
 RATES, POLICIES, COUNTS = [300, 750, 1200], ["naive", "patient"], [1, 2]
+DESIGNS = """
+squall: 1
+duration: 1s
+replications: 1
+entities:
+  users:
+    type: client
+    target: web
+    arrivals: {poisson: 200/s}
+    call: {timeout: 300ms}
+  web: {type: server, concurrency: 3, service_time: 10ms}
+sweep:
+  web.queue.capacity: [1, 10]
+  morris:
+    trajectories: 2
+    levels: 6
+    seed: 3
+    axes: {users.call.timeout: {from: 100ms, to: 1s}, users.arrivals.poisson: {from: 200/s, to: 300}}
+  saltelli: {points: 2, axes: {web.concurrency: {from: 1, to: 9, round: true}}}
+"""
 
 
 def buckets(group, row):
@@ -39,6 +59,42 @@ class Sweeps(OutsideTest):
         self.assertEqual(file["runs/events"].chunks, (12, 3))  # not one for each point
         present = file["entities/server/present"][()]
         self.assertEqual(present.tolist(), [[1, int(p[2] == 2)] for p in points])
+
+    def test_designs_are_in_the_file(self):
+        """Which row of which design each point is, also beside other axes and where only some
+        points are there; merged shards say the same."""
+        import numpy
+
+        (self.folder / "s.yaml").write_text(DESIGNS)
+        self.squall("run", "s.yaml", "-q", ranks=2)
+        designs = self.open("s.h5")["designs"]
+        self.assertEqual(sorted(designs), ["0", "1"])
+        morris, saltelli = designs["0"], designs["1"]
+        self.assertEqual({name: morris.attrs[name] for name in morris.attrs},
+                         {"kind": "morris", "size": 2, "levels": 6, "seed": 3})
+        self.assertEqual({name: saltelli.attrs[name] for name in saltelli.attrs},
+                         {"kind": "saltelli", "size": 2, "seed": 1})
+        paths = ["users.call.timeout", "users.arrivals.poisson"]
+        self.assertEqual(list(morris["axis"].asstr()), paths)
+        self.assertEqual(list(saltelli["axis"].asstr()), ["web.concurrency"])
+        point = numpy.arange(2 * 6 * 6)
+        numpy.testing.assert_array_equal(morris["row"], point // 6 % 6)
+        numpy.testing.assert_array_equal(saltelli["row"], point % 6)
+        self.assertEqual([scale[0].name.rpartition("/")[2] for scale in morris["unit"].dims],
+                         ["point", "axis"])
+        axes = self.open("s.h5")["axes"]
+        unit = morris["unit"][()]
+        for place, path in enumerate(paths):
+            low, high = {"users.call.timeout": (0.1, 1.0),
+                         "users.arrivals.poisson": (200, 300)}[path]
+            numpy.testing.assert_allclose(axes[path][()], low + unit[:, place] * (high - low))
+        numpy.testing.assert_array_equal(numpy.count_nonzero(
+            numpy.diff(unit[::6][:6].reshape(2, 3, 2), axis=1), axis=2), 1)
+        for shard in ("1/2", "2/2"):
+            self.squall("run", "s.yaml", "-q", "--shard", shard)
+        names = [f"s.shard-{i}-of-2.journal" for i in (1, 2)]
+        self.squall("merge", "-o", "merged.h5", *names)
+        self.assert_same_results("s.h5", "merged.h5")
 
     def test_a_point_is_the_study_alone(self):
         import numpy

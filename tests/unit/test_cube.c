@@ -278,16 +278,173 @@ static void designs_integrate_better_than_chance(void **state)
     assert_true(error_of(CUBE_NIEDERREITER) < random / 20.0);
 }
 
+/* --- designs whose points belong together --------------------------------------------------- */
+
+enum { AXES = 5, TRAJECTORIES = 100, STEPS = AXES + 1 };
+
+/* Which coordinate differs between two points, by half of the levels; -1: none, or not so. */
+static int moved(const double *from, const double *to, uint32_t levels)
+{
+    int which = -1;
+    for (int j = 0; j < AXES; j++) {
+        double grid = from[j] * (levels - 1);
+        double by = fabs(to[j] - from[j]) * (levels - 1);
+        if (from[j] < 0.0 || from[j] > 1.0 || fabs(grid - round(grid)) > 1e-9) {
+            return -1;
+        }
+        if (from[j] != to[j]) {
+            if (which >= 0 || fabs(by - levels / 2) > 1e-9) {
+                return -1;
+            }
+            which = j;
+        }
+    }
+    return which;
+}
+
+static void each_step_of_a_trajectory_moves_another_coordinate(void **state)
+{
+    (void)state;
+    for (uint32_t levels = 2; levels <= 1000; levels += levels < 10 ? 2 : 198) {
+        cube_trajectories(TRAJECTORIES, levels, AXES, levels, u);
+        for (int t = 0; t < TRAJECTORIES; t++) {
+            bool seen[AXES] = {false};
+            for (int step = 0; step < AXES; step++) {
+                const double *from = u + (t * STEPS + step) * AXES;
+                int which = moved(from, from + AXES, levels);
+                assert_true(which >= 0 && !seen[which]);
+                seen[which] = true;
+            }
+        }
+    }
+}
+
+/* Levels at which trajectories begin, and which of two coordinates moves first, all as often;
+ * within 3.5 deviations. */
+static void trajectories_begin_anywhere_in_any_order(void **state)
+{
+    (void)state;
+    enum { SEEDS = 2000, N = 10 };
+    int begun[4] = {0}, both[4][4] = {{0}}, first[3] = {0};
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        cube_trajectories(N, 4, 3, seed, u);
+        for (int t = 0; t < N; t++) {
+            const double *at = u + t * 4 * 3;
+            begun[(int)(3.0 * at[2] + 0.5)]++;
+            both[(int)(3.0 * at[0] + 0.5)][(int)(3.0 * at[1] + 0.5)]++;
+            for (int j = 0; j < 3; j++) {
+                first[j] += at[3 + j] != at[j];
+            }
+        }
+    }
+    const double all = SEEDS * N;
+    for (int i = 0; i < 4; i++) {
+        assert_true(fabs(begun[i] - all / 4.0) < 3.5 * sqrt(all * 3.0 / 16.0));
+        for (int k = 0; k < 4; k++) {
+            assert_true(fabs(both[i][k] - all / 16.0) < 3.5 * sqrt(all * 15.0 / 256.0));
+        }
+    }
+    for (int j = 0; j < 3; j++) {
+        assert_true(fabs(first[j] - all / 3.0) < 3.5 * sqrt(all * 2.0 / 9.0));
+    }
+}
+
+/* More trajectories come behind; with an axis less the others begin as they did and move in the
+ * same order. */
+static void trajectories_do_not_depend_on_what_is_added(void **state)
+{
+    (void)state;
+    cube_trajectories(TRAJECTORIES, 6, AXES, 9, u);
+    cube_trajectories(TRAJECTORIES / 2, 6, AXES, 9, v);
+    assert_memory_equal(u, v, sizeof(double[TRAJECTORIES / 2 * STEPS * AXES]));
+    cube_trajectories(TRAJECTORIES, 6, AXES - 1, 9, v);
+    for (int t = 0; t < TRAJECTORIES; t++) {
+        const double *whole = u + t * STEPS * AXES, *less = v + t * AXES * (AXES - 1);
+        for (int step = 0; step < STEPS; step++, whole += AXES) {
+            if (step > 0 && whole[AXES - 1] != whole[-1]) {
+                continue; /* the step of the axis that is not there */
+            }
+            assert_memory_equal(whole, less, sizeof(double[AXES - 1]));
+            less += AXES - 1;
+        }
+    }
+}
+
+/* A, B, and A with one coordinate after the other from B. */
+static void assert_radial(const double *points, uint32_t dims, const double *a, const double *b)
+{
+    for (uint32_t i = 0; i < dims + 2; i++) {
+        for (uint32_t j = 0; j < dims; j++) {
+            bool of_b = i == 1 || i == 2 + j;
+            assert_true(points[i * dims + j] == (of_b ? b : a)[j]);
+        }
+    }
+}
+
+static void radial_rows_are_of_two_matrices(void **state)
+{
+    (void)state;
+    enum { ROWS = 64, HALF = 3 };
+    for (uint64_t seed = 0; seed < 5; seed++) {
+        cube_radial(ROWS, HALF, seed, u);
+        cube_fill(CUBE_SOBOL, ROWS, 2 * HALF, seed, v);
+        for (uint32_t i = 0; i < ROWS; i++) {
+            const double *a = v + (size_t)i * 2 * HALF;
+            assert_radial(u + (size_t)i * (HALF + 2) * HALF, HALF, a, a + HALF);
+        }
+        /* Points that are equal tell nothing: none where they are shifted. */
+        int equal = 0;
+        for (int i = 0; i < ROWS; i++) {
+            equal += memcmp(v + i * 2 * HALF, v + i * 2 * HALF + HALF, sizeof(double[HALF])) == 0;
+        }
+        assert_int_equal(equal, seed == 0 ? 2 : 0);
+    }
+    cube_radial(ROWS / 2, HALF, 4, v);
+    assert_memory_equal(u, v, sizeof(double[ROWS / 2 * (HALF + 2) * HALF]));
+    cube_radial(1, cube_dims_most(CUBE_SOBOL) / 2, 1, u);
+    /* The third row of the sequence as published, in four dimensions. */
+    cube_radial(3, 2, 0, u);
+    static const double third[8] = {0.75, 0.25, 0.75, 0.25, 0.75, 0.25, 0.75, 0.25};
+    for (int k = 0; k < 8; k++) {
+        assert_true(u[16 + k] - 0x1p-53 == third[k]);
+    }
+}
+
+/* They are part of what a study says, and must never change. */
+static void orders_of_points_are_fixed(void **state)
+{
+    (void)state;
+    cube_trajectories(2, 4, 3, 7, u);
+    cube_radial(1, 2, 7, v);
+    static const int levels[24] = {2, 3, 0, 2, 3, 2, 2, 1, 2, 0, 1, 2,
+                                   2, 2, 3, 2, 2, 1, 2, 0, 1, 0, 0, 1};
+    static const double row[8] = {0x1.ec17e6d303c9fp-1, 0x1.c5168f51a5fbcp-3, 0x1.52b0470698dcdp-1,
+                                  0x1.639bf8cf651afp-1, 0x1.52b0470698dcdp-1, 0x1.c5168f51a5fbcp-3,
+                                  0x1.ec17e6d303c9fp-1, 0x1.639bf8cf651afp-1};
+    for (int k = 0; k < 24; k++) {
+        assert_int_equal((int)(3.0 * u[k] + 0.5), levels[k]);
+    }
+    for (int k = 0; k < 8; k++) {
+        assert_true(v[k] == row[k]);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(sequences_start_as_published),
-                                       cmocka_unit_test(all_points_lie_inside),
-                                       cmocka_unit_test(prefixes_are_nets_whatever_the_shift),
-                                       cmocka_unit_test(latin_has_one_point_in_each_stratum),
-                                       cmocka_unit_test(latin_orders_are_independent),
-                                       cmocka_unit_test(designs_are_functions_of_the_seed),
-                                       cmocka_unit_test(prefixes_are_smaller_designs),
-                                       cmocka_unit_test(shifted_points_are_uniform),
-                                       cmocka_unit_test(designs_integrate_better_than_chance)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sequences_start_as_published),
+        cmocka_unit_test(all_points_lie_inside),
+        cmocka_unit_test(prefixes_are_nets_whatever_the_shift),
+        cmocka_unit_test(latin_has_one_point_in_each_stratum),
+        cmocka_unit_test(latin_orders_are_independent),
+        cmocka_unit_test(designs_are_functions_of_the_seed),
+        cmocka_unit_test(prefixes_are_smaller_designs),
+        cmocka_unit_test(shifted_points_are_uniform),
+        cmocka_unit_test(designs_integrate_better_than_chance),
+        cmocka_unit_test(each_step_of_a_trajectory_moves_another_coordinate),
+        cmocka_unit_test(trajectories_begin_anywhere_in_any_order),
+        cmocka_unit_test(trajectories_do_not_depend_on_what_is_added),
+        cmocka_unit_test(radial_rows_are_of_two_matrices),
+        cmocka_unit_test(orders_of_points_are_fixed)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -850,7 +850,7 @@ static const char script[] =
     "assert f['runs/status'].attrs['flag_meanings'].split()[5] == 'missing'\n"
     "assert h['sum'].chunks and h['sum'].shuffle and h['sum'].compression == 'gzip'\n"
     "assert [k for k in f['stats/caller']][-2:] == ['sent', 'work']\n"
-    "assert list(f.attrs['schema']) == [1, 2] and f.attrs['seed'] == 2**64 - 1\n";
+    "assert list(f.attrs['schema']) == [1, 3] and f.attrs['seed'] == 2**64 - 1\n";
 
 static const char provenance_script[] =
     "import sys, xarray as xr\n"

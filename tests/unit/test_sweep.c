@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -302,11 +303,105 @@ static void the_limits_told_are_those_of_the_cube(void **state)
     static const struct {
         const char *word;
         enum cube_method method;
-    } limited[] = {{"sobol", CUBE_SOBOL}, {"niederreiter", CUBE_NIEDERREITER}};
-    for (int i = 0; i < 2; i++) {
+        uint32_t by; /* coordinates that an axis takes */
+    } limited[] = {{"sobol", CUBE_SOBOL, 1},
+                   {"niederreiter", CUBE_NIEDERREITER, 1},
+                   {"saltelli", CUBE_SOBOL, 2}};
+    for (int i = 0; i < 3; i++) {
         const char *limit =
-            arena_format(&memory, "up to %u axes", (unsigned)cube_dims_most(limited[i].method));
+            arena_format(&memory, "up to %u axes",
+                         (unsigned)(cube_dims_most(limited[i].method) / limited[i].by));
         assert_non_null(strstr(form_row(sweep_schema.rows, limited[i].word)->doc, limit));
+    }
+}
+
+static void a_trajectory_moves_one_axis_at_a_time(void **state)
+{
+    (void)state;
+    assert_points("sweep:\n"
+                  "  morris:\n"
+                  "    trajectories: 2\n"
+                  "    axes: {a.t: {from: 1ms, to: 1s, scale: log}, a.l: [x, y, z],\n"
+                  "           a.n: {from: 4, to: 1, round: true}}\n",
+                  "a.t=1s a.l=y a.n=4; a.t=1s a.l=y a.n=2; a.t=10ms a.l=y a.n=2; "
+                  "a.t=10ms a.l=x a.n=2; "
+                  "a.t=10ms a.l=y a.n=2; a.t=10ms a.l=z a.n=2; a.t=10ms a.l=z a.n=4; "
+                  "a.t=1s a.l=z a.n=4");
+}
+
+static void pairs_are_followed_by_their_mixtures(void **state)
+{
+    (void)state;
+    /* Of the sequence as published, whose third point is 3/4, 1/4, 3/4 and 1/4, 3/4, 1/4. */
+    assert_points(
+        "sweep: {saltelli: {points: 3, seed: 0, axes: {a.b: {from: 8, to: 16}, a.c: [k, l, "
+        "m, n], a.d: {from: 1, to: 4, round: true}}}}",
+        "a.b=8 a.c=k a.d=1; a.b=8 a.c=k a.d=1; a.b=8 a.c=k a.d=1; a.b=8 a.c=k a.d=1; "
+        "a.b=8 a.c=k a.d=1; "
+        "a.b=12 a.c=m a.d=3; a.b=12 a.c=m a.d=3; a.b=12 a.c=m a.d=3; "
+        "a.b=12 a.c=m a.d=3; a.b=12 a.c=m a.d=3; "
+        "a.b=14 a.c=l a.d=4; a.b=10 a.c=n a.d=2; a.b=10 a.c=l a.d=4; "
+        "a.b=14 a.c=n a.d=4; a.b=14 a.c=l a.d=2");
+}
+
+/* The trajectories of a design are known, and those of another beside it; nothing of others. */
+static void the_order_of_a_design_is_kept(void **state)
+{
+    (void)state;
+    struct sweep s = read_good("sweep:\n"
+                               "  a.a: [1, 2]\n"
+                               "  morris: {trajectories: 3, levels: 6, seed: 5, axes: {a.b: [x, "
+                               "y], a.c: {from: 1, to: 2}}}\n"
+                               "  lhs: {points: 2, axes: {a.d: [1, 2]}}\n"
+                               "  saltelli: {points: 2, axes: {a.e: {from: 0, to: 1}}}\n");
+    assert_int_equal(s.n_factors, 4);
+    assert_null(s.factors[0].design);
+    assert_null(s.factors[2].design);
+    const struct sweep_design *morris = s.factors[1].design, *saltelli = s.factors[3].design;
+    assert_string_equal(morris->kind, "morris");
+    assert_int_equal(morris->size, 3);
+    assert_int_equal(morris->grid, 6);
+    assert_int_equal(morris->seed, 5);
+    assert_int_equal(morris->first_axis, 1);
+    assert_int_equal(morris->n_axes, 2);
+    assert_string_equal(saltelli->kind, "saltelli");
+    assert_int_equal(saltelli->size, 2);
+    assert_int_equal(saltelli->grid, 0);
+    assert_int_equal(saltelli->seed, 1);
+    assert_int_equal(saltelli->first_axis, 4);
+    assert_int_equal(saltelli->n_axes, 1);
+    assert_int_equal(s.n_points, 2 * 9 * 2 * 6);
+    for (uint64_t p = 0; p < s.n_points; p++) {
+        uint64_t row = sweep_level(&s, p, 1), pair = sweep_level(&s, p, 3);
+        assert_int_equal(row, p / 12 % 9);
+        assert_int_equal(pair, p % 6);
+        assert_int_equal(sweep_value(&s, p, 1), morris->unit[2 * row] > 0.5);
+        double c = s.axes[2].numbers[sweep_value(&s, p, 2)];
+        double e = s.axes[4].numbers[sweep_value(&s, p, 4)];
+        assert_true(fabs(c - 1.0 - morris->unit[2 * row + 1]) < 1e-11);
+        assert_true(fabs(e - saltelli->unit[pair]) < 1e-11);
+    }
+}
+
+/* A step of half of the levels always leads to another value, also where values are rounded. */
+static void every_step_changes_a_value(void **state)
+{
+    (void)state;
+    for (int levels = 2; levels <= 10; levels += 2) {
+        for (int items = 2; items <= 9; items++) {
+            struct sweep s = read_good(arena_format(
+                &memory,
+                "sweep: {morris: {trajectories: 50, levels: %d, axes: {a.b: {from: 1, to: %d, "
+                "round: true}}}}",
+                levels, items));
+            bool seen[10] = {false};
+            for (uint64_t p = 0; p < s.n_points; p += 2) {
+                int before = (int)s.axes[0].numbers[p], after = (int)s.axes[0].numbers[p + 1];
+                assert_true(before != after);
+                seen[before] = seen[after] = true;
+            }
+            assert_true(seen[1] && seen[items]); /* the ends are levels */
+        }
     }
 }
 
@@ -374,6 +469,23 @@ static const struct pair mistakes[] = {
     {"{niederreiter: {points: 2, axes: {a.a: [1], a.b: [1], a.c: [1], a.d: [1], a.e: [1], "
      "a.f: [1], a.g: [1], a.h: [1], a.i: [1], a.j: [1], a.k: [1], a.l: [1], a.m: [1]}}}",
      "f.yaml:1:41: sweep.niederreiter.axes: 13 axes; this design has at most 12\n"},
+    {"{morris: {trajectories: 2, levels: 5, axes: {a.b: [1, 2]}}}",
+     "f.yaml:1:43: sweep.morris.levels: 5 levels; expected an even number, so that a step of half "
+     "of them leads from each level to one other\n"},
+    {"{morris: {points: 2, axes: {a.b: [1, 2]}}}",
+     "f.yaml:1:17: sweep.morris: 'trajectories' is missing\n"
+     "f.yaml:1:18: sweep.morris.points: unknown key (known: trajectories, levels, seed, axes)\n"},
+    {"{morris: {trajectories: 2, axes: {a.b: 5, a.c: {from: 0, to: 1, scale: log}}}}",
+     "f.yaml:1:47: sweep.morris.axes.a.b: expected {from: ..., to: ...} or a list\n"
+     "f.yaml:1:79: sweep.morris.axes.a.c.scale: logarithms need both ends above 0\n"},
+    {"{morris: {trajectories: 400000, axes: {a.b: [1], a.c: [2]}}}",
+     "f.yaml:1:46: sweep.morris.axes: 1200000 points of 2 axes are more than 1000000 values\n"},
+    {"{saltelli: {points: 2, axes: {a.a: [1], a.b: [1], a.c: [1], a.d: [1], a.e: [1], a.f: [1], "
+     "a.g: [1], a.h: [1], a.i: [1], a.j: [1], a.k: [1], a.l: [1], a.m: [1], a.n: [1], a.o: [1], "
+     "a.p: [1], a.q: [1], a.r: [1], a.s: [1], a.t: [1], a.u: [1]}}}",
+     "f.yaml:1:37: sweep.saltelli.axes: 21 axes; this design has at most 20\n"},
+    {"{saltelli: {points: 2, axes: {}}}",
+     "f.yaml:1:37: sweep.saltelli.axes: expected paths, each with what it is set to\n"},
     {"{seed: [1, 2]}", "f.yaml:1:9: sweep.seed: 'seed' cannot be swept: all points have the same; "
                        "chance differs between replications\n"},
     {"{output.trace.sample: [1]}", "f.yaml:1:9: sweep.output.trace.sample: 'output' cannot be "
@@ -545,7 +657,9 @@ static void no_text_does_harm(void **state)
         "  a.c: [1, 2ms, {x: y}]\n"
         "  zip: {a.d: [1, 2], a.e: {from: 10%, to: 1, steps: 2}}\n"
         "  list: [{a.f: 1, a.g: {h: 2}}, {a.f: 2, a.g: []}]\n"
-        "  lhs: {points: 9, seed: 4, axes: {a.h: {from: 1s, to: 2s}, a.i: [1, 2]}}\n";
+        "  lhs: {points: 9, seed: 4, axes: {a.h: {from: 1s, to: 2s}, a.i: [1, 2]}}\n"
+        "  morris: {trajectories: 3, levels: 8, axes: {a.j: {from: 1, to: 5, round: true}}}\n"
+        "  saltelli: {points: 4, axes: {a.k: {from: 1s, to: 2s}, a.l: [1, 2]}}\n";
     static const char signs[] = "{}[]:,-#\n ab~.x019%/se";
     for (uint64_t round = 0; round < 4000; round++) {
         char text[sizeof seed];
@@ -579,6 +693,10 @@ int main(void)
         TEST(designs_stay_between_their_ends),
         TEST(designs_are_as_their_seed_has_them),
         TEST(the_limits_told_are_those_of_the_cube),
+        TEST(a_trajectory_moves_one_axis_at_a_time),
+        TEST(pairs_are_followed_by_their_mixtures),
+        TEST(the_order_of_a_design_is_kept),
+        TEST(every_step_changes_a_value),
         TEST(mistakes_are_told),
         TEST(paths_that_only_begin_alike_are_different),
         TEST(too_many_paths_are_refused),
