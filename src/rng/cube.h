@@ -30,10 +30,11 @@
  *                that are chosen for their spread (Campolongo, Cariboni and Saltelli 2007) are not:
  *                means and deviations over them have no bias, and intervals can be told.
  *   radial       Saltelli et al. 2010, "Variance based sensitivity analysis of model output": rows
- *                of two matrices A and B and, for each coordinate, the row of A with this
- * coordinate from B. A and B are the first and the second half of the coordinates of Sobol's
- *                sequence, shifted as above. The shift is what keeps A and B apart in the first
- *                points, for which others skip some; without it, seed 0, they agree in two.
+ *                of two matrices A and B and, for each coordinate, the row of A with this one from
+ *                B. A and B are the first and the second half of the coordinates of Sobol's
+ *                sequence, shifted as above, so that one dimension more changes B. The shift is
+ *                what keeps A and B apart in the first points, for which others skip some; without
+ *                it, seed 0, they agree in two.
  */
 #ifndef SQUALL_RNG_CUBE_H
 #define SQUALL_RNG_CUBE_H

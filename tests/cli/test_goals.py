@@ -160,7 +160,8 @@ class Goals(OutsideTest):
 
     def test_the_other_studies(self):
         for name, change in (("storm_map", "sweep={users.arrivals.poisson: [200/s, 900/s]}"),
-                             ("tuning", "sweep.sobol.points=4")):
+                             ("tuning", "sweep.sobol.points=4"),
+                             ("sensitivity", "sweep.morris.trajectories=1")):
             out, err = self.squall("check", SOURCE / f"configs/sweeps/{name}.yaml")
             self.assertIn("no mistakes", out)
             self.assertEqual(err, "")
@@ -168,6 +169,7 @@ class Goals(OutsideTest):
         ok = self.used("storm_map.h5")
         self.assertEqual(ok, [6, 6])
         self.assertEqual(self.open("tuning.h5")["axes/users.call.timeout"].shape, (4,))
+        self.assertEqual(self.open("sensitivity.h5")["designs/0/unit"].shape, (6, 5))
 
     def test_nothing_to_be_found(self):
         self.write(SHARE.replace("0.5}", "5}"))

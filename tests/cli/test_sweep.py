@@ -6,7 +6,8 @@ import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-from outside import OutsideTest  # noqa: E402
+sys.path.insert(0, str(HERE.parent.parent / "analysis"))
+from outside import SOURCE, OutsideTest  # noqa: E402
 
 STUDY = HERE.parent / "parallel/sweep.yaml"
 RATES, POLICIES, COUNTS = [300, 750, 1200], ["naive", "patient"], [1, 2]
@@ -27,8 +28,29 @@ sweep:
     trajectories: 2
     levels: 6
     seed: 3
-    axes: {users.call.timeout: {from: 100ms, to: 1s}, users.arrivals.poisson: {from: 200/s, to: 300}}
+    axes:
+      users.call.timeout: {from: 100ms, to: 1s}
+      users.arrivals.poisson: {from: 200/s, to: 300}
   saltelli: {points: 2, axes: {web.concurrency: {from: 1, to: 9, round: true}}}
+"""
+ISHIGAMI = """
+squall: 1
+duration: 1ms
+replications: 1
+entities:
+  users:
+    type: client
+    target: web
+    arrivals: {poisson: 1/s}
+    call: {timeout: 1s}
+  web: {type: server, concurrency: 3, service_time: 10ms}
+sweep:
+  saltelli:
+    points: 512
+    axes:
+      users.arrivals.poisson: {from: 1/s, to: 2/s}
+      users.call.timeout: {from: 1s, to: 2s}
+      web.service_time: {from: 1s, to: 2s}
 """
 
 
@@ -95,6 +117,47 @@ class Sweeps(OutsideTest):
         names = [f"s.shard-{i}-of-2.journal" for i in (1, 2)]
         self.squall("merge", "-o", "merged.h5", *names)
         self.assert_same_results("s.h5", "merged.h5")
+
+    def test_indices_by_a_design_are_those_of_the_function(self):
+        """From the values that the axes have at the points, by which Ishigami's function (a = 7,
+        b = 0.1) is known; what the simulation makes of them has no part in it."""
+        import numpy
+        import squall
+        from squall import sensitivity
+
+        (self.folder / "s.yaml").write_text(ISHIGAMI)
+        self.squall("run", "s.yaml", "-q", ranks=2)
+        with squall.open(self.folder / "s.h5") as results:
+            first, second, third = (
+                numpy.pi * (2 * results.axes[path].values - 3) for path in
+                ("users.arrivals.poisson", "users.call.timeout", "web.service_time"))
+            values = (numpy.sin(first) + 7 * numpy.sin(second) ** 2
+                      + 0.1 * third ** 4 * numpy.sin(first))
+            found = sensitivity.indices(results, values)
+        self.assertEqual(found.rows, 512)
+        numpy.testing.assert_allclose(found.first.estimate, [.313905, .442411, 0], atol=0.06)
+        numpy.testing.assert_allclose(found.total.estimate, [.557589, .442411, .243684], atol=0.01)
+        self.assertAlmostEqual(found.variance, 13.8446, delta=0.3)
+
+    def test_what_decides_over_a_storm(self):
+        """Timeout and queue; the delay between attempts does not."""
+        import squall
+        from squall import sensitivity
+
+        self.squall("run", SOURCE / "configs/sweeps/sensitivity.yaml", "-q", "--set",
+                    "sweep.morris.trajectories=8", "--set", "replications=1", ranks=2)
+        with squall.open(self.folder / "sensitivity.h5") as results:
+            late = results.time_s >= 25
+            good, begun = (results.series("client", name).values[..., late].sum(axis=(2, 3))
+                           for name in ("successes", "logical_requests"))
+            found = sensitivity.effects(results, good / begun)
+        size = dict(zip(found.axes, found.mu_star.estimate))
+        way = dict(zip(found.axes, found.mu.estimate))
+        decisive = ["users.call.timeout", "web.queue.capacity"]
+        self.assertEqual(sorted(sorted(size, key=size.get)[-2:]), decisive, size)
+        self.assertGreater(way[decisive[0]], 0.2)
+        self.assertLess(way[decisive[1]], -0.2)
+        self.assertLess(size["users.call.retry.delay"], 0.2)
 
     def test_a_point_is_the_study_alone(self):
         import numpy
