@@ -1,192 +1,136 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Measures derived from time series, with their definitions.
+"""Measures of a storm, by name. Where they are defined, with units, shapes and sources:
 
-Rates are per second of simulated time, [replication, interval], of one sweep point and of the
-replications that ran to their end. `group` picks the clients or servers of one group; without it
-all that keep time series are taken together.
+    squall.load            offered load, attempt load, goodput and its ratio, throughput, latency,
+                           queues, busy workers, breakers: by the interval
+    squall.work            amplification, wasted work, zombies, outcomes, cost, fairness
+    squall.trigger         when it begins and ends, capacity lost, load in excess
+    squall.recovery        degraded windows, times to detect and to recover, blast radius
+    squall.survival        times of which some are censored: Kaplan and Meier's estimate
+    squall.metastability   the verdict and its probability, vulnerability over a sweep
+    squall.hysteresis      the loop of goodput against a load that rises and falls, and its area
+    squall.remedy          what a remedy is worth
+    squall.series          sums over entities, of which these are made
+
+Every one takes an open results file and as a rule `group` and `point`; arrays are of the
+replications that ran to their end: [replication] or [replication, interval].
 """
 
 from __future__ import annotations
 
-import math
+from squall.hysteresis import Loop, hysteresis_of_ramp, hysteresis_of_sweeps
+from squall.load import (
+    arrival_load,
+    attempt_load,
+    breakers_half_open,
+    breakers_open,
+    busy_workers,
+    goodput,
+    goodput_kept,
+    goodput_ratio,
+    latency_quantile,
+    offered_load,
+    queue_depth,
+    throughput,
+    usual_goodput,
+)
+from squall.metastability import (
+    Vulnerability,
+    metastable,
+    metastable_probability,
+    still_degraded,
+    vulnerability,
+)
+from squall.recovery import (
+    DEGRADED,
+    RECOVERED,
+    Blast,
+    blast_radius,
+    degraded,
+    degraded_within,
+    time_to_detect,
+    time_to_recover,
+)
+from squall.remedy import Remedy, remedy_value
+from squall.series import counted, quotient, rate, select, total, within
+from squall.survival import Survival, Times, kaplan_meier
+from squall.trigger import capacity_loss_s, excess_load_s, trigger, trigger_end_s
+from squall.work import (
+    amplification,
+    amplification_over_time,
+    attempt_outcomes,
+    attempts_per_success,
+    client_ratios,
+    fairness,
+    jain,
+    max_amplification,
+    outcomes_by_status,
+    request_outcomes,
+    service_per_success,
+    tier_amplification,
+    wasted_work,
+    worst_clients,
+    zombie_share,
+)
 
-import numpy as np
-
-from squall.file import NS_PER_S, Results, ResultsError
-
-DEGRADED = 0.9  # a goodput ratio below it is a degraded one
-
-
-def select(results: Results, type: str, group: str | None) -> np.ndarray:
-    """Places, along the axis of time series, of the entities of a group (None: of all)."""
-    keeping = _keeping(results, type)
-    chosen = [place for place, name in enumerate(keeping) if group in (None, name)]
-    if not chosen:
-        who = f"{type} '{group}'" if group else type
-        remedy = _remedy(results, type, group)
-        raise ResultsError(f"{results.path}: no {who} keeps time series{remedy}")
-    return np.array(chosen)
-
-
-def _keeping(results: Results, type: str) -> list[str]:
-    """The groups of the entities that keep time series, one by one."""
-    if results.has_series and type not in results.h5["series"]:
-        return []
-    return list(results.groups(type, series=True))
-
-
-def _remedy(results: Results, type: str, group: str | None) -> str:
-    """How to have these entities keep time series beside those that do so already."""
-    there = results.groups(type) if type in results.types else []
-    wanted = [name for name in there if group in (None, name)]
-    if not wanted:
-        return ""
-    keeping = [name for one in results.types for name in _keeping(results, one)]
-    names = dict.fromkeys([*keeping, *wanted])
-    return f" (run it with output.series: [{', '.join(names)}])"
-
-
-def rate(
-    results: Results, type: str, name: str, *, group: str | None = None, point: int = 0
-) -> np.ndarray:
-    """A counter's increments per second [1/s]: [replication, interval]."""
-    return total(results, type, name, group=group, point=point) / results.interval_s
-
-
-def total(
-    results: Results, type: str, name: str, *, group: str | None = None, point: int = 0
-) -> np.ndarray:
-    """A series summed over entities: [replication, interval]. Of a gauge, the sum of the mean
-    levels."""
-    chosen = select(results, type, group)
-    complete = results.complete[point]
-    if not complete.any():
-        raise ResultsError(f"{results.path}: no replication ran to its end")
-    values = results.series(type, name).values[point][complete]
-    return values[:, chosen].sum(axis=1)
-
-
-def offered_load(results: Results, *, group: str | None = None, point: int = 0) -> np.ndarray:
-    """First attempts per second that leave the clients [1/s]: [replication, interval]."""
-    return rate(results, "client", "logical_requests", group=group, point=point)
-
-
-def attempt_load(results: Results, *, group: str | None = None, point: int = 0) -> np.ndarray:
-    """Attempts per second, first ones and retries [1/s]: [replication, interval]."""
-    return rate(results, "client", "requests_sent", group=group, point=point)
-
-
-def goodput(results: Results, *, group: str | None = None, point: int = 0) -> np.ndarray:
-    """Requests per second that end well, their answer being in time [1/s]: [replication,
-    interval]."""
-    return rate(results, "client", "successes", group=group, point=point)
-
-
-def latency_quantile(
-    results: Results, p: float, *, group: str | None = None, point: int = 0
-) -> tuple[np.ndarray, np.ndarray]:
-    """The p-quantile of the time from a request's first attempt to its end, well or not, of those
-    that ended in each interval, all replications taken together; and the bound of its error. [ns],
-    [interval] both; NaN where none ended."""
-    chosen = select(results, "client", group)
-    found = [
-        results.series_histogram(
-            "client", "request_latency", interval, point=point, entities=chosen
-        ).quantiles([p])
-        for interval in range(len(results.time_s))
-    ]
-    return np.array([value[0] for value, _ in found]), np.array([bound[0] for _, bound in found])
-
-
-def trigger_end_s(results: Results) -> float:
-    """When the last action of the timeline that ends is over [s]; 0 without any."""
-    ends = [action.over_s for action in results.config.timeline()]
-    return max((end for end in ends if math.isfinite(end)), default=0.0)
-
-
-def goodput_ratio(
-    results: Results, begin_s: float, end_s: float, *, group: str | None = None, point: int = 0
-) -> np.ndarray:
-    """Requests that ended well over requests begun, within the whole intervals from `begin_s` to
-    `end_s`: [replication]. NaN where none was begun."""
-    inside = within(results, begin_s, end_s)
-    well = total(results, "client", "successes", group=group, point=point)[:, inside].sum(axis=1)
-    begun = total(results, "client", "logical_requests", group=group, point=point)[:, inside]
-    return quotient(well, begun.sum(axis=1))
-
-
-def goodput_kept(
-    results: Results, begin_s: float, end_s: float, *, group: str | None = None, point: int = 0
-) -> np.ndarray:
-    """Mean goodput within the whole intervals from `begin_s` to `end_s` over that before: from the
-    end of the warm-up to the first action of the timeline, or to `begin_s` if that is earlier:
-    [replication]. NaN where there was none before."""
-    first_s = min((action.at_s for action in results.config.timeline()), default=begin_s)
-    well = total(results, "client", "successes", group=group, point=point)
-    means = []
-    for inside in (
-        within(results, begin_s, end_s),
-        within(results, results.warmup_s, min(first_s, begin_s)),
-    ):
-        length_s = results.interval_s[inside].sum()
-        means.append(well[:, inside].sum(axis=1) / (length_s if length_s > 0 else np.nan))
-    return quotient(*means)
-
-
-def within(results: Results, begin_s: float, end_s: float) -> np.ndarray:
-    """The whole intervals within a span of time: bool [interval]. Times are compared to half a
-    nanosecond, the file's unit being a whole one."""
-    half = 0.5 / NS_PER_S
-    ends_s = results.time_s + results.interval_s
-    return (results.time_s >= begin_s - half) & (ends_s <= end_s + half)
-
-
-def quotient(above: np.ndarray, below: np.ndarray) -> np.ndarray:
-    """NaN where `below` is 0 or NaN."""
-    return np.divide(above, below, out=np.full(below.shape, np.nan), where=below > 0)
-
-
-def still_degraded(
-    results: Results,
-    window_s: float | None = None,
-    *,
-    threshold: float = DEGRADED,
-    group: str | None = None,
-    point: int = 0,
-) -> np.ndarray:
-    """Replications that have not recovered from their trigger by the end: bool [replication].
-
-    What counts is the window of the last `window_s` seconds of the run, by default half of the
-    time since the trigger ended. Degraded is a replication in which, over the window,
-
-    - the goodput ratio is below `threshold`; or
-    - no request was begun, so that the ratio is not known, although some were before the window:
-      what has fallen silent has not recovered; or
-    - all clients looked at are closed (a user begins a request only after the last one has ended,
-      so users who wait for ever do not show in the ratio) and less than `threshold` is kept of the
-      goodput before the trigger.
-
-    That it is the trigger's doing is shown by the same study run without it.
-    """
-    end = results.duration_s
-    since = end - trigger_end_s(results)
-    window = since / 2 if window_s is None else window_s
-    if not 0 < window <= since:
-        raise ResultsError(f"{results.path}: no {window:g} s are left after the trigger")
-    begin = end - window
-    if not within(results, begin, end).any():
-        raise ResultsError(f"{results.path}: no whole interval lies in the last {window:g} s")
-    ratio = goodput_ratio(results, begin, end, group=group, point=point)
-    begun = total(results, "client", "logical_requests", group=group, point=point)
-    worked = begun[:, within(results, 0, begin)].any(axis=1)
-    bad = (ratio < threshold) | (np.isnan(ratio) & worked)
-    if _all_closed(results, group):
-        bad |= goodput_kept(results, begin, end, group=group, point=point) < threshold
-    return bad
-
-
-def _all_closed(results: Results, group: str | None) -> bool:
-    """Whether all clients looked at wait for an answer before they begin the next request."""
-    groups = results.groups("client", series=True)[select(results, "client", group)]
-    clients = [results.config.tree["entities"].get(name, {}) for name in set(groups)]
-    return all(client.get("arrivals", {}).get("kind") == "closed" for client in clients)
+__all__ = [
+    "Blast",
+    "DEGRADED",
+    "Loop",
+    "RECOVERED",
+    "Remedy",
+    "Survival",
+    "Times",
+    "Vulnerability",
+    "amplification",
+    "amplification_over_time",
+    "arrival_load",
+    "attempt_load",
+    "attempt_outcomes",
+    "attempts_per_success",
+    "blast_radius",
+    "breakers_half_open",
+    "breakers_open",
+    "busy_workers",
+    "capacity_loss_s",
+    "client_ratios",
+    "counted",
+    "degraded",
+    "degraded_within",
+    "excess_load_s",
+    "fairness",
+    "goodput",
+    "goodput_kept",
+    "goodput_ratio",
+    "hysteresis_of_ramp",
+    "hysteresis_of_sweeps",
+    "jain",
+    "kaplan_meier",
+    "latency_quantile",
+    "max_amplification",
+    "metastable",
+    "metastable_probability",
+    "offered_load",
+    "outcomes_by_status",
+    "queue_depth",
+    "quotient",
+    "rate",
+    "remedy_value",
+    "request_outcomes",
+    "select",
+    "service_per_success",
+    "still_degraded",
+    "throughput",
+    "tier_amplification",
+    "time_to_detect",
+    "time_to_recover",
+    "total",
+    "trigger",
+    "trigger_end_s",
+    "usual_goodput",
+    "vulnerability",
+    "wasted_work",
+    "within",
+    "worst_clients",
+    "zombie_share",
+]

@@ -85,7 +85,7 @@ def storm(
 
 def verdict(results: Results, client: str | None, point: int) -> str:
     """In how many replications the clients do well in the end."""
-    trigger_end = measures.trigger_end_s(results)
+    trigger_end = measures.trigger_end_s(results, point=point)
     left = results.duration_s - trigger_end
     if left <= 0:
         return "ends before its trigger does"

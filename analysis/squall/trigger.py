@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What sets a storm off: when, and how much of it there is.
+
+The trigger is what the timeline has that ends, and spikes in the rate of arrivals. Actions that
+last to the end of a run are taken for remedies or for lasting changes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+from squall.config import Action, parse_duration
+from squall.file import Results, ResultsError
+from squall.series import Span
+
+
+def trigger(results: Results, *, point: int = 0) -> Span:
+    """From the first beginning to the last end of what the timeline has that ends, and of spikes in
+    the rate of arrivals [s, s]."""
+    found = [span for span in _triggers(results, point) if math.isfinite(span[1])]
+    if not found:
+        raise ResultsError(f"{results.path}: nothing in its timeline ends; name the trigger's span")
+    return min(begin for begin, _ in found), max(end for _, end in found)
+
+
+def trigger_end_s(results: Results, *, point: int = 0) -> float:
+    """When the last of what the timeline has that ends is over, and the last spike of arrivals [s];
+    0 without any."""
+    ends = [end for _, end in _triggers(results, point)]
+    return max((end for end in ends if math.isfinite(end)), default=0.0)
+
+
+def capacity_loss_s(results: Results, *, group: str | None = None, point: int = 0) -> float:
+    """How much the trigger took from servers: the integral of max(0, 1 - C(t) / C) over time, C
+    being their capacity without the timeline, in the mean of the servers of a group [s]. A crash or
+    pause of a second takes 1 s from one server, a service twice as slow half of it."""
+    names = {"server": results.entities("server")} if "server" in results.types else {}
+    of = _members(results, names, group)
+    return _integral(results, of, point, _capacity, lambda rest: max(0.0, 1.0 - rest))
+
+
+def excess_load_s(results: Results, *, group: str | None = None, point: int = 0) -> float:
+    """How much the trigger added to the load: the integral of max(0, load(t) / load - 1) over time,
+    in the mean of the clients of a group [s]. Spikes of arrivals count; a load that follows another
+    schedule is no trigger."""
+    names = {type: results.entities(type) for type in results.types if type != "server"}
+    of = _members(results, names, group)
+    return _integral(results, of, point, _load, lambda more: max(0.0, more - 1.0))
+
+
+def _triggers(results: Results, point: int) -> list[Span]:
+    spans = [(action.at_s, action.over_s) for action in results.timeline(point)]
+    return spans + [(begin, end) for begin, end, _ in _spikes(results, point).values()]
+
+
+def _spikes(results: Results, point: int) -> dict[str, tuple[float, float, float]]:
+    """By group: when its arrivals spike, from when to when [s], and how many times as many there
+    are."""
+    found = {}
+    for group, entity in results.config_at(point).tree.get("entities", {}).items():
+        spike = _block(_block(entity, "arrivals"), "rate")
+        if spike.get("kind") != "spike":
+            continue
+        values = {key: spike[key] for key in ("at", "for", "baseline", "peak")}
+        for path, axis in results.axes.items():
+            if path.removeprefix("entities.").startswith(f"{group}.arrivals."):
+                key = path.rpartition(".")[2]
+                if key not in values or ".spike." not in path:
+                    continue
+                values[key] = f"{axis.values[point]}{axis.unit.removeprefix('1')}"
+        begin, lasts = parse_duration(values["at"]), parse_duration(values["for"])
+        usual, most = (_per_second(values[key]) for key in ("baseline", "peak"))
+        if lasts > 0 and most > usual:
+            found[group] = (begin, begin + lasts, most / usual if usual > 0 else math.inf)
+    return found
+
+
+def _block(node: object, key: str) -> dict:
+    inner = node.get(key) if isinstance(node, dict) else None
+    return inner if isinstance(inner, dict) else {}
+
+
+def _per_second(text: str) -> float:
+    number, _, unit = text.partition("/")
+    return float(number) / parse_duration(f"1{unit}")
+
+
+def _members(
+    results: Results, names: dict[str, list[str]], group: str | None
+) -> list[tuple[str, str]]:
+    """Instances and their groups."""
+    of = [
+        (name, str(one))
+        for type, there in names.items()
+        for name, one in zip(there, results.groups(type))
+        if group in (None, one)
+    ]
+    if not of:
+        raise ResultsError(f"{results.path}: there is no '{group}' of that sort")
+    return of
+
+
+def _integral(
+    results: Results,
+    of: Sequence[tuple[str, str]],
+    point: int,
+    effect: Callable[[Action], float],
+    lost: Callable[[float], float],
+) -> float:
+    """The mean over instances of the integral of `lost` of the product of all effects [s]."""
+    end = results.duration_s
+    spikes = _spikes(results, point) if effect is _load else {}
+    whole = 0.0
+    for name, group in of:
+        parts = [(*spikes[group][:2], spikes[group][2])] if group in spikes else []
+        for action in results.timeline(point):
+            if effect(action) == 1.0 or not {name, group} & set(action.whom.split(", ")):
+                continue
+            if action.by_chance:
+                raise ResultsError(f"{results.path}: '{action}' comes by chance; nobody knows when")
+            parts += [(*window, effect(action)) for window in action.windows(end)]
+        moments = sorted({0.0, end, *(min(at, end) for part in parts for at in part[:2])})
+        for begin, until in zip(moments, moments[1:]):
+            factors = [factor for first, last, factor in parts if first <= begin < last]
+            whole += (until - begin) * lost(math.prod(factors))
+    return whole / len(of)
+
+
+def _capacity(action: Action) -> float:
+    """What is left of the capacity."""
+    if action.kind in ("crash", "pause"):
+        return 0.0
+    if action.kind == "capacity":
+        return float(action.factor)
+    return 1.0 / action.factor if action.kind == "slow" and action.factor else 1.0
+
+
+def _load(action: Action) -> float:
+    """How many times as many arrive."""
+    return float(action.factor) if action.kind == "rate" else 1.0
