@@ -49,6 +49,7 @@ class KaplanMeier(unittest.TestCase):
         found = kaplan_meier(np.array([4.0, 1.0, 2.0, 2.0]), np.zeros(4, bool))
         np.testing.assert_allclose(found.share, [0.75, 0.25, 0])
         self.assertEqual((found.low[-1], found.high[-1]), (0, 0))
+        self.assertEqual([found.quantile(p) for p in (0.25, 0.3, 0.75, 1)], [1, 2, 2, 4])
 
     def test_when_all_are_censored_nothing_is_known(self):
         found = kaplan_meier(np.array([3.0, 3.0]), np.ones(2, bool))

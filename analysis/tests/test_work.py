@@ -105,6 +105,9 @@ class Work(MadeTest):
         results = self.made({"client": {"users": {"logical_requests": [0, 0]}}})
         self.assertTrue(np.isnan(measures.amplification(results)).all())
         self.assertTrue(np.isnan(measures.max_amplification(results)).all())
+        users = {"logical_requests": [0, 5], "requests_sent": [0, 10]}
+        results = self.made({"client": {"users": users}})
+        self.assertEqual(measures.max_amplification(results).tolist(), [2])
 
     def test_tiers_multiply(self):
         users = {"logical_requests": 10}
