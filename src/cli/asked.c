@@ -237,7 +237,7 @@ static double *values_of(struct view *v, const struct asked *a, const struct fig
 static struct figure mean_of(const struct view *v, const char *measure, const char *unit,
                              const double *values)
 {
-    struct summary s = inspect_observe(v, values);
+    struct summary s = inspect_observe(values, v->results.meta.n_replications, v->pairs);
     return (struct figure){.measure = measure,
                            .unit = unit,
                            .value = s.n > 0 ? s.mean : NAN,

@@ -53,6 +53,7 @@ struct figure {
     double bound;          /* how far buckets may have moved it */
     uint64_t replications; /* that had a value */
     bool thin;             /* a quantile of fewer values than it takes to tell */
+    bool pooled;           /* the value is a quantile of all values together */
     const double *values;  /* what each replication says, NAN where it says nothing; NULL: there are
                               none */
 };
@@ -150,7 +151,7 @@ bool inspect_read(struct view *v, const struct lot *lot, struct entry *e);
 
 /* What values by replication say together: each counts, or the mean of each pair, without those
  * that are NAN. */
-struct summary inspect_observe(const struct view *v, const double *values);
+struct summary inspect_observe(const double *values, uint64_t n, bool pairs);
 
 /* Inside of it: a digest is begun, given each replication that counts as `part`, which is also
  * merged into `pooled`, and made into figures. */

@@ -23,14 +23,13 @@
 
 #include "stats/summary.h"
 
-struct summary inspect_observe(const struct view *v, const double *values)
+struct summary inspect_observe(const double *values, uint64_t n, bool pairs)
 {
     struct summary s = {0};
-    uint64_t n = v->results.meta.n_replications;
-    for (uint64_t r = 0; v->pairs && r + 1 < n; r += 2) {
+    for (uint64_t r = 0; pairs && r + 1 < n; r += 2) {
         summary_add_pair(&s, values[r], values[r + 1]);
     }
-    for (uint64_t r = 0; !v->pairs && r < n; r++) {
+    for (uint64_t r = 0; !pairs && r < n; r++) {
         if (!isnan(values[r])) {
             summary_add(&s, values[r]);
         }
@@ -62,7 +61,7 @@ static double largest(const struct view *v, const double *values)
 static struct figure figure_of(const struct view *v, const char *measure, const char *unit,
                                const double *values)
 {
-    struct summary s = inspect_observe(v, values);
+    struct summary s = inspect_observe(values, v->results.meta.n_replications, v->pairs);
     return (struct figure){.measure = measure,
                            .unit = unit,
                            .value = s.n > 0 ? s.mean : NAN,
@@ -177,12 +176,13 @@ static struct figure quantile_figure(const struct view *v, const struct digest *
         return exact_figure(v, wanted->name, unit, NULL, NAN);
     }
     double bound, value = hist_quantile(pooled, wanted->p, &bound);
-    struct summary s = inspect_observe(v, d->quantiles[q]);
+    struct summary s = inspect_observe(d->quantiles[q], v->results.meta.n_replications, v->pairs);
     summary_about(&s, value);
     struct figure figure = figure_of(v, wanted->name, unit, d->quantiles[q]);
     figure.value = s.n > 0 ? value : NAN;
     figure.half_width = summary_half_width(&s, v->options->confidence);
     figure.bound = bound;
+    figure.pooled = true;
     double outer = wanted->p > 0.5 ? wanted->p : 1.0 - wanted->p;
     figure.thin = pooled->total < summary_quantile_least(outer, v->options->confidence);
     return figure;

@@ -5,9 +5,9 @@
 #include "cli/verb.h"
 #include "version.h"
 
-static const struct verb *const verbs[] = {&verb_run,      &verb_resume,  &verb_status,
-                                           &verb_merge,    &verb_check,   &verb_plan,
-                                           &verb_describe, &verb_inspect, &verb_bench};
+static const struct verb *const verbs[] = {
+    &verb_run,  &verb_resume,   &verb_status,  &verb_merge,   &verb_check,
+    &verb_plan, &verb_describe, &verb_inspect, &verb_compare, &verb_bench};
 enum { VERBS = sizeof verbs / sizeof *verbs };
 
 static void usage(FILE *out)

@@ -144,8 +144,8 @@ static const char *number(struct arena *a, double value, int decimals)
     return text;
 }
 
-void table_figure(struct table *t, double value, double uncertainty, const char *unit,
-                  const char *mark)
+static void add_figure(struct table *t, const char *plus, double value, double uncertainty,
+                       const char *unit, const char *mark)
 {
     struct arena *a = &t->memory;
     if (!isfinite(value)) {
@@ -166,8 +166,25 @@ void table_figure(struct table *t, double value, double uncertainty, const char 
         margin = arena_format(a, " ±%s", number(a, shown, shown > 0.0 ? decimals : 0));
     }
     const char *text = number(a, value / s.worth, decimals);
+    if (text[strspn(text, "-0.")] == '\0') {
+        text += text[0] == '-'; /* what is rounded to zero has no sign */
+    } else if (value > 0.0) {
+        text = arena_format(a, "%s%s", plus, text);
+    }
     add_cell(t, s.written[0] ? arena_format(a, "%s %s", text, s.written) : text,
              arena_format(a, "%s%s", margin, mark));
+}
+
+void table_figure(struct table *t, double value, double uncertainty, const char *unit,
+                  const char *mark)
+{
+    add_figure(t, "", value, uncertainty, unit, mark);
+}
+
+void table_change(struct table *t, double value, double uncertainty, const char *unit,
+                  const char *mark)
+{
+    add_figure(t, "+", value, uncertainty, unit, mark);
 }
 
 /* Characters, not bytes. */

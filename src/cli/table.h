@@ -13,7 +13,7 @@
 
 #include "base/arena.h"
 
-enum { TABLE_WIDTH = 100 }; /* columns of a terminal that a table keeps within, if it can */
+enum { TABLE_WIDTH = 100 }; /* columns of a terminal, unless a table is given more */
 
 /* Zero is an empty table. */
 struct table {
@@ -39,6 +39,10 @@ void table_text(struct table *t, const char *text);
  * same unit: NAN where there is none to speak of (the value is exact), INFINITY where it is not
  * known ("±?"). A `value` of NAN is shown as "-". `mark` (may be "") goes behind. */
 void table_figure(struct table *t, double value, double uncertainty, const char *unit,
+                  const char *mark);
+
+/* The same for how much larger something is: what is above zero has a plus. */
+void table_change(struct table *t, double value, double uncertainty, const char *unit,
                   const char *mark);
 
 /* Prints the rows, indented, labels to the left and cells to the right, with an empty line between

@@ -18,7 +18,7 @@ struct verb {
 };
 
 extern const struct verb verb_run, verb_resume, verb_status, verb_merge, verb_check, verb_plan,
-    verb_describe, verb_inspect, verb_bench;
+    verb_describe, verb_inspect, verb_compare, verb_bench;
 
 /* Parses with argp; its own usage errors end the program with EXIT_WRONG_INPUT. */
 void verb_parse(const struct argp *argp, int argc, char **argv, void *input);

@@ -15,7 +15,8 @@ from outside import SOURCE, SQUALL, OutsideTest, contents  # noqa: E402
 
 STORM = HERE.parent / "parallel/storm.yaml"
 CLOSED = HERE.parent / "parallel/closed.yaml"
-VERBS = ["run", "resume", "merge", "check", "plan", "describe", "inspect", "bench"]
+VERBS = ["run", "resume", "merge", "check", "plan", "describe", "inspect", "compare",
+         "bench"]
 NOBODY = 65534
 
 
