@@ -103,7 +103,7 @@ class Store:
         their unit, or texts; [point] each. Empty without a sweep."""
         found = self._file.get("axes", {})
         return {
-            path: Labels(_texts_or_numbers(axis), ("point",), axis.attrs["units"], path)
+            path: Labels(_texts_or_numbers(axis), ("point",), axis.attrs.get("units", ""), path)
             for path, axis in found.items()
             if path != "point" and isinstance(axis, h5py.Dataset) and axis.shape == (self.n_points,)
         }
