@@ -106,18 +106,22 @@ def summary(
         for one in (results.types if type is None else (type,))
         for name, kind in _statistics(results, one)
         for line in _SAID[kind](_Over(results, confidence), one, name, quantiles)
+        if group in (None, line.group)
     ]
-    columns: dict[str, np.ndarray] = {
-        "file": np.full(results.n_points, results.path, object),
-        "point": results.points,
-        **{path: axis.values for path, axis in results.axes.items()},
-    }
-    parts = [pandas.DataFrame(columns | line.columns()) for line in lines if group in (None, line.group)]
-    if not parts:
+    if not lines:
         raise ResultsError(f"{results.path}: has nothing of a group '{group}'")
-    table = pandas.concat(parts, ignore_index=True)
+    n = results.n_points
+    columns: dict[str, np.ndarray] = {
+        "file": np.full(len(lines) * n, results.path, object),
+        "point": np.tile(results.points, len(lines)),
+        **{path: np.tile(axis.values, len(lines)) for path, axis in results.axes.items()},
+    }
+    told = [line.columns() for line in lines]
+    for key in told[0]:
+        columns[key] = np.concatenate([np.broadcast_to(one[key], n) for one in told])
+    table = pandas.DataFrame(columns)
     table.insert(table.columns.get_loc("half_width") + 1, "confidence", confidence)
-    place = np.tile(np.arange(results.n_points), len(parts))
+    place = np.tile(np.arange(n), len(lines))
     return table.iloc[np.argsort(place, kind="stable")].reset_index(drop=True)
 
 
@@ -190,8 +194,13 @@ class _Over:
         yield from self.means(fields["mean"], "mean", self.kept(fields["mean"]), fields["mean"].unit)
         for key, how in (("min", np.minimum), ("max", np.maximum)):
             yield from self.exact(fields[key], key, self.kept(fields[key]), how)
-        each, _ = self.results.quantiles(type, name, p, by="group")
-        together, bound = self.results.quantiles(type, name, p, by="group", pooled=True)
+        try:
+            each, _ = self.results.quantiles(type, name, p, by="group")
+            together, bound = self.results.quantiles(type, name, p, by="group", pooled=True)
+        except ResultsError:  # it has no buckets, and its percentiles are not known
+            nothing = np.full((*moments["count"].values.shape, len(p)), np.nan)
+            each = replace(moments["min"], values=nothing, dims=(*moments["min"].dims, "quantile"))
+            together = bound = replace(each, values=nothing[:, 0])
         for place, share in enumerate(p):
             values = np.where(self.results.complete[:, :, None], each.values[..., place], np.nan)
             interval = intervals.sectioning(

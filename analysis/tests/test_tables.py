@@ -95,6 +95,24 @@ class Summary(TinyTables):
         self.assertTrue(np.isnan(nothing.value))
         self.assertEqual(nothing.replications, 0)
 
+    def test_percentiles_without_buckets_are_not_known(self):
+        def drop(file):
+            for leaf in ("offsets", "bin", "count"):
+                path = f"histograms/client/request_latency/{leaf}"
+                kept = file[path][()]
+                del file[path]
+                file[path] = np.zeros_like(kept) if leaf == "offsets" else kept[:0]
+
+        self.results.close()
+        tiny.change(self.path, drop)
+        with squall.open(self.path) as results:
+            table = results.summary(group="users").set_index(["statistic", "measure"])
+        row = table.loc[("request_latency", "p99")]
+        self.assertTrue(np.isnan(row.value))
+        self.assertFalse(np.isfinite(row.half_width))
+        self.assertEqual((row.replications, row.bound), (0, 0))
+        self.assertEqual(table.loc[("request_latency", "max")].value, 99)
+
     def test_selections(self):
         table = self.results.summary(type="server", group="web")
         self.assertEqual(set(table.statistic), {"queue_depth"})
