@@ -4,6 +4,7 @@
 The build tells them by the environment which program to drive (SQUALL) and whether it is a slow one
 (SQUALL_SLOW), checking itself.
 """
+import functools
 import os
 import pathlib
 import shutil
@@ -67,36 +68,55 @@ def contents(path):
     """Everything in a results file but its provenance, from places to values.
 
     h5diff would compare attributes that hold addresses within the file, too; these move with the
-    length of the command kept in the provenance. Here they are followed to the names they stand
-    for.
+    length of the command kept in the provenance. Here they are followed to the things they stand
+    for: asking these for their names would have HDF5 search the file for each.
     """
     import h5py  # here, since not all who use this module read results
     import numpy
 
-    found = {}
+    found, axes, names = {}, {}, {}
+
+    def address(thing):
+        return h5py.h5o.get_info(thing).addr
 
     def add(name, thing):
+        names[address(thing.id)] = f"/{name}"
         if name.split("/")[0] == "provenance":
             return
-        for key, value in thing.attrs.items():
-            if key not in ("DIMENSION_LIST", "REFERENCE_LIST"):
-                found[f"{name}@{key}"] = (str(thing.attrs.get_id(key).dtype), repr(value))
+        for key in thing.attrs.keys() - {"DIMENSION_LIST", "REFERENCE_LIST"}:
+            found[f"{name}@{key}"] = (str(thing.attrs.get_id(key).dtype), repr(thing.attrs[key]))
         if isinstance(thing, h5py.Group):
             found[name] = list(thing)
         else:
-            axes = [[scale.name for scale in axis.values()] for axis in thing.dims]
+            axes[name] = scales = [[] for _ in thing.shape]
+            for axis, of_axis in enumerate(scales):
+                if h5py.h5ds.get_num_scales(thing.id, axis) > 0:
+                    h5py.h5ds.iterate(thing.id, axis, lambda scale: of_axis.append(address(scale)))
             texts = thing.dtype.hasobject  # these have no bytes of their own
             value = numpy.asarray(thing[()])
-            found[name] = (str(thing.dtype), thing.shape, axes,
+            found[name] = (str(thing.dtype), thing.shape,
                            value.tolist() if texts else value.tobytes())
 
     with h5py.File(path, "r") as file:
         add("", file)
         file.visititems(add)
+    for name, scales in axes.items():
+        found[name] += ([[names[scale] for scale in of_axis] for of_axis in scales],)
     return found
+
+
+@functools.lru_cache(maxsize=2)
+def kept(path, _):
+    return contents(path)
+
+
+def contents_now(path):
+    """What several files are compared with is read once: whoever writes a file makes a new one."""
+    about = path.stat()
+    return kept(path, (about.st_ino, about.st_mtime_ns, about.st_size))
 
 
 def differences(first, second):
     """The places at which two results files differ."""
-    a, b = contents(first), contents(second)
+    a, b = contents_now(first), contents_now(second)
     return sorted(place for place in a.keys() | b.keys() if a.get(place) != b.get(place))
