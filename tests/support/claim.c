@@ -84,9 +84,11 @@ static bool judge(const char *what, const struct claim *c, const struct summary 
     if (c->measure == CLAIM_QUANTILE) {
         snprintf(place, sizeof place, " p%g", c->p * 100.0);
     }
-    print_message("%-28s %s%s: %.6g, theory %.6g, off by %+.2f standard errors of %.2f %%%s%s\n",
+    print_message("%-28s %s%s: %.6g, theory %.6g, off by %+.2f standard errors of %.2f %%, "
+                  "which may be %g %%%s%s\n",
                   what, c->stat, place, s->mean, c->value, off / error,
-                  100.0 * error / fabs(c->value), sharp ? "" : " NOT SHARP", near ? "" : " WRONG");
+                  100.0 * error / fabs(c->value), 100.0 * c->goal, sharp ? "" : " NOT SHARP",
+                  near ? "" : " WRONG");
     return sharp && near;
 }
 

@@ -168,7 +168,7 @@ static void check_ttl(double ttl, double published, double published_reset)
         snprintf(cache, sizeof cache,
                  "capacity: unlimited, keys: {count: %d}, ttl: %gs, ttl_reset_on_access: %s", MOST,
                  ttl, kind ? "true" : "false");
-        check(what, rate, 10.0 * ttl, 400.0 + 25.0 * ttl, cache, kind ? reset : plain, 0.0);
+        check(what, rate, 10.0 * ttl, 400.0 + 5.0 * ttl, cache, kind ? reset : plain, 0.0);
     }
 }
 

@@ -55,7 +55,8 @@ static void hedge_after(double delay)
     snprintf(set, sizeof set, "hedged.call.strategy.delays.constant=%gms", delay);
     snprintf(what, sizeof what, "hedge after %g ms", delay);
     struct trial t;
-    trial_load(&t, "configs/scenarios/hedging.yaml", (const char *const[]){set, NULL});
+    trial_load(&t, "configs/scenarios/hedging.yaml",
+               (const char *const[]){set, "duration=40s", NULL});
     const char *latency = "hedged.request_latency";
     claims_hold(
         what, &t,
@@ -112,7 +113,7 @@ static void redundant(int k, int d, double load, double response)
     snprintf(servers, sizeof servers, "servers.count=%d", k);
     snprintf(attempts, sizeof attempts, "users.call.strategy.attempts=%d", d);
     snprintf(rate, sizeof rate, "users.arrivals.rate=%.12g/s", 100.0 * load * k / users);
-    snprintf(duration, sizeof duration, "duration=%ds", 20 + 1600 / k);
+    snprintf(duration, sizeof duration, "duration=%ds", 20 + 500 / k);
     snprintf(what, sizeof what, "%d of %d servers", d, k);
     struct trial t;
     trial_load(&t, "configs/scenarios/redundancy.yaml",

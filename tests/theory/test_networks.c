@@ -110,8 +110,8 @@ static void two_choices(const char *rate, double response)
     struct trial t;
     trial_open(&t,
                "squall: 1\n"
-               "duration: 9s\n"
-               "warmup: 3s\n"
+               "duration: 2500ms\n"
+               "warmup: 1s\n"
                "entities:\n"
                "  users: {type: client, target: {to: web, balance: power_of_two_choices},\n"
                "          arrivals: {kind: poisson, rate: %s}}\n"
@@ -280,7 +280,7 @@ static void persistent(const char *law, const struct moments *m, double lambda, 
     struct trial t;
     trial_open(&t,
                "squall: 1\n"
-               "duration: 1050s\n"
+               "duration: 550s\n"
                "warmup: 50s\n"
                "entities:\n"
                "  users: {type: client, target: service,\n"
