@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command line: `python3 -m squall plot FILE... PLOT -o PICTURE`."""
+"""The command line: `python3 -m squall plot FILE... [PLOT] -o PICTURE`."""
 
 from __future__ import annotations
 
@@ -7,53 +7,152 @@ import argparse
 import contextlib
 import inspect
 import pathlib
+import shlex
 import sys
 import warnings
+from collections.abc import Sequence
+from typing import Any
 
 import squall
 
 WRONG_INPUT = 2
-PICTURES = (".png", ".svg", ".pdf")
-OPTIONS = ("client", "server", "group", "figure", "span")  # of plots, as far as they take them
+PAGE = ".html"
+PICTURES = (".png", ".svg", ".pdf", PAGE)
+OPTIONS = ("client", "server", "group", "figure", "axis", "where", "level", "span")
 WHICH = """\
-which plot:
-  storm          load, queue and latency over time; --client, --server
+which plot (default: heatmap where a sweep has two axes, axis where it has one, else storm, or cdf
+without time series):
+  storm          load, queue, breakers and latency over time; --client, --server
   lines          any figures over time; --figure
   outcomes       what became of the attempts of clients over time, stacked; --group
-  latency        the tail of the latency of clients, or of other histograms; --group
+  cdf            the distribution of the latency of clients, or of other histograms; --group
+  latency        its tail; --group
+  axis           figures along an axis of a sweep, or what a search found; --figure, --axis, --span
+  heatmap        a figure over two axes of a sweep; --figure, --axis, --span, --level
   amplification  attempts that arrive along a chain for each request; --client, --group, --span
   compare        any figures side by side; --figure, --span
+  partition      a model divided among ranks; FILE is what `squall plan CONFIG --divide
+                 --ranks-per-replication N --json` wrote
+
+Of a sweep, axis and heatmap draw all points, or those of --where; others draw the point of --point
+or --where, or else the first one.
 
 A figure is a statistic of a group or a quotient of sums of these, with a name if it has one:
   --figure 'done = orders.sagas_completed'
   --figure 'attempts = a.requests_received + a.requests_missed / users.logical_requests'
-For `compare`, the name of the panel comes first: --figure 'shares: done = ...'
+For `compare`, the name of the panel comes first: --figure 'shares: done = ...'. axis and heatmap
+also know `degraded`: the share of replications that do not recover; without a figure they draw what
+the study is about: the measure of its search or stopping rule, or the share of requests that end
+well.
 """
 
 
+class Listing(argparse.Action):
+    """Prints which plots there are, one line each."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        print("\n".join(line[2:] for line in WHICH.splitlines() if line.startswith("  ")
+                        and not line.startswith("  --")).partition("\n\n")[0])
+        parser.exit()
+
+
 def plot(arguments: argparse.Namespace) -> None:
-    if pathlib.Path(arguments.output).suffix.lower() not in PICTURES:
+    suffix = pathlib.Path(arguments.output).suffix.lower()
+    if suffix not in PICTURES:
         raise squall.ResultsError(
             f"{arguments.output}: no name of a picture (it may end in {', '.join(PICTURES)})"
         )
-    from squall.plot import PLOTS  # matplotlib takes a while to load
+    from squall.plot import OF_PLANS, PLOTS  # matplotlib takes a while to load
 
-    draw = PLOTS.get(arguments.plot)
-    if draw is None:
-        known = ", ".join(PLOTS)
-        raise squall.ResultsError(f"there is no plot '{arguments.plot}' (there are: {known})")
+    paths, name = _files_and_plot(arguments.file, PLOTS)
     labels = arguments.label or None
-    if labels and len(labels) != len(arguments.file):
-        raise squall.ResultsError(f"{len(labels)} labels for {len(arguments.file)} files")
-    options = {name: getattr(arguments, name) for name in OPTIONS}
-    given = {name: value for name, value in options.items() if value is not None}
-    for name in given:
-        if name not in inspect.signature(draw).parameters:
-            raise squall.ResultsError(f"the plot '{arguments.plot}' takes no --{name}")
+    if labels and len(labels) != len(paths):
+        raise squall.ResultsError(f"{len(labels)} labels for {len(paths)} files")
+    plans = name in OF_PLANS or (name is None and all(path.endswith(".json") for path in paths))
     with contextlib.ExitStack() as stack:
-        files = [stack.enter_context(squall.open(path)) for path in arguments.file]
-        figure = draw(files, labels=labels, **given)
-    figure.savefig(arguments.output)
+        if plans:
+            _check_options(name or OF_PLANS[0], _given(arguments))
+            _draw_plans(arguments, paths, labels, suffix)
+            return
+        files = [stack.enter_context(squall.open(path)) for path in paths]
+        _draw_results(arguments, files, name, labels, suffix)
+
+
+def _files_and_plot(words: Sequence[str], plots: dict) -> tuple[list[str], str | None]:
+    """The last word is a plot if it is called like one, or like no file."""
+    *paths, last = words
+    if last in plots and (paths or not pathlib.Path(last).exists()):
+        if not paths:
+            raise squall.ResultsError(f"which file is to be drawn by '{last}'?")
+        return paths, last
+    if paths and not pathlib.Path(last).exists() and not pathlib.Path(last).suffix:
+        raise squall.ResultsError(f"there is no plot '{last}' (there are: {', '.join(plots)})")
+    return list(words), None
+
+
+def _given(arguments: argparse.Namespace) -> dict[str, Any]:
+    options = {name: getattr(arguments, name) for name in (*OPTIONS, "point")}
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _check_options(plot: str, given: dict[str, Any]) -> None:
+    from squall.plot import PLOTS
+
+    known = inspect.signature(PLOTS[plot]).parameters
+    for name in given:
+        if name not in known and not (name == "where" and "point" in known):
+            raise squall.ResultsError(f"the plot '{plot}' takes no --{name}")
+
+
+def _draw_results(
+    arguments: argparse.Namespace,
+    files: Sequence[squall.Results],
+    name: str | None,
+    labels: Sequence[str] | None,
+    suffix: str,
+) -> None:
+    from squall import sweeps
+    from squall.plot import OF_SWEEPS, PLOTS, suiting, usual_figures
+
+    given = _given(arguments)
+    name = name or suiting(files, given.get("where", ()), point="point" in given)
+    _check_options(name, given)
+    points = [0] * len(files)
+    if name not in OF_SWEEPS:
+        where, number = given.pop("where", ()), given.pop("point", None)
+        points = [sweeps.one_point(results, where, number) for results in files]
+        given["point"] = points
+    if name in ("lines", "compare") and "figure" not in given:
+        given["figure"] = usual_figures(files[0])
+    drawn = PLOTS[name](files, labels=labels, **given)
+    if suffix != PAGE:
+        drawn.savefig(arguments.output)
+        return
+    from squall import page
+
+    table, note = page.numbers(files, name, given, points)
+    titles = list(dict.fromkeys(results.title for results in files))
+    text = page.page(drawn, f"{', '.join(titles)}: {name}", _command(), files, table, note)
+    pathlib.Path(arguments.output).write_text(text, encoding="utf-8")
+
+
+def _draw_plans(
+    arguments: argparse.Namespace, paths: Sequence[str], labels: Sequence[str] | None, suffix: str
+) -> None:
+    from squall.partition import partition, read_plan
+
+    drawn = partition([read_plan(path) for path in paths], labels=labels)
+    if suffix != PAGE:
+        drawn.savefig(arguments.output)
+        return
+    from squall import page
+
+    text = page.page(drawn, f"{', '.join(paths)}: partition", _command(), (), None)
+    pathlib.Path(arguments.output).write_text(text, encoding="utf-8")
+
+
+def _command() -> str:
+    return f"python3 -m squall {shlex.join(sys.argv[1:])}"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -63,17 +162,28 @@ def parser() -> argparse.ArgumentParser:
     verb = verbs.add_parser(
         "plot",
         help="draw results files, side by side",
+        usage="python3 -m squall plot FILE... [PLOT] -o PICTURE [options]",
         epilog=WHICH,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    verb.add_argument("file", nargs="+", metavar="FILE", help="a results file")
-    verb.add_argument("plot", metavar="PLOT", help="which plot, see below")
-    verb.add_argument("-o", "--output", required=True, help=f"picture: {', '.join(PICTURES)}")
+    verb.add_argument("file", nargs="+", metavar="FILE", help="results files, then PLOT: see below")
+    verb.add_argument(
+        "-o", "--output", required=True, metavar="PICTURE", help=f"a file: {', '.join(PICTURES)}"
+    )
+    verb.add_argument("--list", action=Listing, nargs=0, help="which plots there are")
     verb.add_argument("--label", action="append", help="title of a file; once for each")
     verb.add_argument("--client", help="look at this group of clients only")
     verb.add_argument("--server", help="look at the queue of this group of servers only")
     verb.add_argument("--group", action="append", help="a group to draw; once for each")
     verb.add_argument("--figure", action="append", help="a figure to draw; once for each")
+    verb.add_argument(
+        "--axis", action="append", metavar="PATH", help="an axis of the sweep to draw along"
+    )
+    verb.add_argument(
+        "--where", action="append", metavar="PATH=VALUE", help="points that have this value only"
+    )
+    verb.add_argument("--point", type=int, metavar="N", help="the point with this number only")
+    verb.add_argument("--level", type=float, help="draw the line where the figure passes this")
     verb.add_argument(
         "--span", nargs=2, type=float, metavar="S", help="look only from here to there, in seconds"
     )

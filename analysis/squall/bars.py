@@ -5,14 +5,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from squall import figures
 from squall.file import Results, ResultsError
-from squall.style import BAND, CYCLE, NOTE, STYLE, legend_below, split_label, titles
+from squall.style import (
+    BAND,
+    CYCLE,
+    NOTE,
+    legend_below,
+    panels,
+    places,
+    split_label,
+    styled,
+    titles,
+)
 
 HATCHES = ("", "//", "..", "\\\\", "xx", "--")
 ARRIVED = ("requests_received", "requests_missed")  # what reached somebody, up or down
@@ -25,7 +34,7 @@ def amplification(
     client: str | None = None,
     group: Sequence[str] = (),
     span: tuple[float, float] | None = None,
-    point: int = 0,
+    point: int | Sequence[int] = 0,
 ) -> Figure:
     """Attempts that arrive at each entity of a chain for every request that the clients begin.
 
@@ -35,12 +44,14 @@ def amplification(
     """
     client = client or str(files[0].groups("client")[0])
     chain = list(group) or _receivers(files[0])
+    points = places(files, point)
     values = [
-        [_attempts(results, one, client, span, point) for one in chain] for results in files
+        [_attempts(results, one, client, span, place) for one in chain]
+        for results, place in zip(files, points)
     ]
-    with plt.rc_context(STYLE):
-        drawn, axes = plt.subplots(figsize=(8.0, 4.4), layout="constrained")
-        _bars(axes, values, labels or titles(files))
+    with styled():
+        drawn, [[axes]] = panels(1, 1, (8.0, 4.4))
+        _bars(axes, values, labels or titles(files, points))
         axes.set_xticks(range(len(chain)), chain)
         axes.set_yscale("log")
         axes.set_ylabel(f"attempts per request of {client} [1]")
@@ -60,30 +71,26 @@ def compare(
     labels: Sequence[str] | None = None,
     figure: Sequence[str] = (),
     span: tuple[float, float] | None = None,
-    point: int = 0,
+    point: int | Sequence[int] = 0,
 ) -> Figure:
     """Figures as `squall.figures` writes them, side by side: `panel: bar = group.statistic / ...`.
 
     Those of one panel share an axis. `span` is a span of time [s, s], by default the whole run
     after the warm-up. Bars are medians over replications, whiskers the middle 90 %.
     """
-    panels: dict[str, list[tuple[str, str]]] = {}
+    by_panel: dict[str, list[tuple[str, str]]] = {}
     for text in figure:
         name, written = split_label(text)
         panel, colon, bar = name.rpartition(":")
-        panels.setdefault(panel.strip() if colon else "", []).append((bar.strip(), written))
-    if not panels:
+        by_panel.setdefault(panel.strip() if colon else "", []).append((bar.strip(), written))
+    if not by_panel:
         raise ResultsError("which figures? (figure: panel: bar = group.statistic, ...)")
-    with plt.rc_context(STYLE):
-        drawn, row = plt.subplots(
-            1,
-            len(panels),
-            figsize=(max(8.0, 4.0 * len(panels)), 3.9),
-            squeeze=False,
-            layout="constrained",
-        )
-        for axes, (panel, wanted) in zip(row[0], panels.items()):
-            _panel(axes, files, labels or titles(files), panel, wanted, span, point)
+    points = places(files, point)
+    with styled():
+        drawn, row = panels(1, len(by_panel), (max(8.0, 4.0 * len(by_panel)), 3.9))
+        told = labels or titles(files, points)
+        for axes, (panel, wanted) in zip(row[0], by_panel.items()):
+            _panel(axes, files, told, panel, wanted, span, points)
         if len(files) > 1:
             handles, names = row[0, 0].get_legend_handles_labels()
             legend_below(drawn, handles, names, 2)
@@ -97,14 +104,14 @@ def _panel(
     panel: str,
     wanted: Sequence[tuple[str, str]],
     span: tuple[float, float] | None,
-    point: int,
+    points: Sequence[int],
 ) -> None:
     values = [
         [
             figures.value(results, figures.parse(results, written), span=span, point=point)
             for _, written in wanted
         ]
-        for results in files
+        for results, point in zip(files, points)
     ]
     unit = figures.unit(figures.parse(files[0], wanted[0][1]))
     _bars(axes, values, labels)
@@ -169,4 +176,4 @@ def _headroom(axes: Axes, values: Sequence[Sequence[np.ndarray]]) -> None:
     """On a logarithmic axis, from somewhat below 1 to well above the highest bar."""
     tops = [np.nanmax(one) for file in values for one in file]
     bottoms = [np.nanmin(one) for file in values for one in file]
-    axes.set_ylim(min(0.7, 0.7 * min(low for low in bottoms if low > 0)), 3 * max(tops))
+    axes.set_ylim(min([0.7, *(0.7 * low for low in bottoms if low > 0)]), 3 * max(1.0, *tops))

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -13,7 +12,7 @@ from matplotlib.figure import Figure
 from squall import figures
 from squall.file import NS_PER_S, Results, ResultsError
 from squall.histogram import Histogram
-from squall.style import CYCLE, DASHES, STYLE, split_label, titles
+from squall.style import CYCLE, DASHES, panels, places, split_label, styled, titles
 
 DEFAULT = {"client": "request_latency", "pooled_client": "request_latency"}  # by type
 
@@ -23,7 +22,7 @@ def latency(
     *,
     labels: Sequence[str] | None = None,
     group: Sequence[str] = (),
-    point: int = 0,
+    point: int | Sequence[int] = 0,
 ) -> Figure:
     """The share of values that are longer than a time, on logarithmic axes: for each group and
     file one line, all replications taken together.
@@ -33,11 +32,12 @@ def latency(
     bounds of buckets; between them the share lies in the box that is shaded.
     """
     who = list(group) or list(dict.fromkeys(files[0].groups("client")))
-    told = labels or titles(files)
-    with plt.rc_context(STYLE):
-        drawn, axes = plt.subplots(figsize=(8.0, 4.8), layout="constrained")
+    points = places(files, point)
+    told = labels or titles(files, points)
+    with styled():
+        drawn, [[axes]] = panels(1, 1, (8.0, 4.8))
         place = 0
-        for results, file in zip(files, told):
+        for results, file, point in zip(files, told, points):
             for text in who:
                 name, written = split_label(text)
                 histogram = _find(results, written, point)
@@ -69,14 +69,21 @@ def tail(histogram: Histogram) -> tuple[np.ndarray, np.ndarray]:
     return times / NS_PER_S, shares
 
 
-def _find(results: Results, written: str, point: int) -> Histogram:
+def named_histogram(results: Results, written: str) -> tuple[str, str, np.ndarray]:
+    """What `group.histogram` or `group` means: the type, the name of the histogram and the places
+    of the group's entities."""
     group, _, name = written.partition(".")
     type = figures.type_of(results, group)
     name = name or DEFAULT.get(type, "")
     if not name or f"histograms/{type}/{name}" not in results.h5:
         there = ", ".join(results.h5.get(f"histograms/{type}", ()))
         raise ResultsError(f"{results.path}: which histogram of '{group}'? (there are: {there})")
-    entities = np.flatnonzero(results.groups(type) == group)
+    return type, name, np.flatnonzero(results.groups(type) == group)
+
+
+def _find(results: Results, written: str, point: int) -> Histogram:
+    type, name, entities = named_histogram(results, written)
+    group = written.partition(".")[0]
     replications = np.flatnonzero(results.complete[point])
     found = results.histogram(
         type, name, point=point, entities=entities, replications=replications

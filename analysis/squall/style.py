@@ -7,16 +7,18 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 
+from typing import Any
+
 import matplotlib
-
-matplotlib.use("Agg")  # no display is needed; must come before pyplot
-
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import FormatStrFormatter, LogLocator, NullLocator
 from matplotlib.transforms import ScaledTranslation
 
 from squall.config import Action, differences
+from squall.fields import Labels
 from squall.file import Results
 
 # Of M. Okabe and K. Ito, "Color Universal Design" (2008): told apart with any colour vision.
@@ -39,6 +41,9 @@ WIDTH = 5.2  # of a column [in]
 LABEL_PT = 13  # height of a row of names of actions [pt]
 LABEL_SHARE = 0.07  # likewise, of the first panel
 LETTER = 0.09  # width of a letter of these names, with something for the margins [in]
+TICKS_MOST = 12  # on an axis, at all values of a sweep
+APART = 0.045  # least distance of these, of the whole axis
+LETTERS_MOST = 60  # of names along an axis, side by side
 
 STYLE = {
     "figure.dpi": 150,
@@ -58,20 +63,67 @@ STYLE = {
 BAND = (0.05, 0.95)  # of the replications, around their median
 
 
-def titles(files: Sequence[Results]) -> list[str]:
-    """What tells the files apart: the values in which their configurations differ, or else the
-    names of their studies."""
+def styled() -> Any:
+    """Within it, what is drawn is drawn in this style."""
+    return matplotlib.rc_context(STYLE)
+
+
+def panels(
+    rows: int, columns: int, size: tuple[float, float], **options: Any
+) -> tuple[Figure, np.ndarray]:
+    """A figure of `size` [in, in] and its axes, [row, column]. It belongs to the caller alone: no
+    display, and no list of open figures, knows it."""
+    figure = Figure(figsize=size, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, figure.subplots(rows, columns, squeeze=False, **options)
+
+
+def places(files: Sequence[Results], point: int | Sequence[int]) -> list[int]:
+    """Which point of each file: one for all, or one each."""
+    return [point] * len(files) if isinstance(point, int) else list(point)
+
+
+def titles(files: Sequence[Results], point: int | Sequence[int] = 0) -> list[str]:
+    """What tells the files apart, at a point of each: the values in which their configurations
+    differ, those of the sweep among them; or else the names of their studies."""
+    points = places(files, point)
+    swept = [
+        {path: value_text(axis, place) for path, axis in results.axes.items()}
+        for results, place in zip(files, points)
+    ]
     if len(files) < 2:
-        return [results.title for results in files]
-    told = differences([results.config for results in files])
-    timelines = [results.config.timeline() for results in files]
+        return [
+            textwrap.shorten(": ".join(filter(None, (results.title, _named(values)))), 90)
+            for results, values in zip(files, swept)
+        ]
+    told = differences([results.config_at(place) for results, place in zip(files, points)])
+    for one, values in zip(told, swept):
+        one |= {path: text for path, text in values.items() if any(it.get(path) != text for it in swept)}
+    timelines = [results.timeline(place) for results, place in zip(files, points)]
     if len({len(actions) for actions in timelines}) > 1:  # then rows have no counterparts
         for one, actions in zip(told, timelines):
             for path in [path for path in one if path.startswith("timeline[")]:
                 del one[path]
             one["timeline"] = ", ".join(map(str, actions)) or "[]"
-    texts = [", ".join(f"{path} = {value}" for path, value in one.items()) for one in told]
-    return [textwrap.shorten(text or results.title, 70) for text, results in zip(texts, files)]
+    texts = [_named(one) or results.title for one, results in zip(told, files)]
+    return [textwrap.shorten(text, 70) for text in texts]
+
+
+def _named(values: dict[str, str]) -> str:
+    return ", ".join(f"{path} = {value}" for path, value in values.items())
+
+
+def value_text(axis: Labels, place: int) -> str:
+    """What one point has on an axis of the sweep, with its unit: `500/s`, `0.1 s`, `none`."""
+    value = axis.values[place]
+    if axis.values.dtype.kind == "U":
+        return str(value)
+    return f"{value:.6g}{unit_text(axis.unit)}"
+
+
+def unit_text(unit: str) -> str:
+    """How a unit follows a number: `/s`, ` s`; nothing for pure numbers."""
+    return unit.removeprefix("1") if unit.startswith("1") else f" {unit}" if unit else ""
 
 
 def draw_band(
@@ -94,11 +146,11 @@ def middle(results: Results) -> np.ndarray:
     return results.time_s + results.interval_s / 2
 
 
-def shade(results: Results, column: Sequence[Axes]) -> int:
+def shade(results: Results, column: Sequence[Axes], point: int = 0) -> int:
     """Shades what happened on all axes and names it on the first, in as many rows as keep the names
     apart; returns how many. Among several actions, a bar in its row shows how long each lasts."""
     end_s = results.duration_s
-    actions = [action for action in results.config.timeline() if action.at_s < end_s]
+    actions = [action for action in results.timeline(point) if action.at_s < end_s]
     letter = LETTER * end_s / WIDTH
     taken: list[list[tuple[float, float]]] = []
     for action in sorted(actions, key=lambda action: action.at_s):
@@ -161,3 +213,33 @@ def legend_below(drawn: Figure, handles: Sequence, names: Sequence[str], ncols: 
     height = (0.21 * rows + 0.12) / drawn.get_size_inches()[1]
     drawn.legend(handles, names, loc="lower center", ncols=ncols, fontsize=9)
     drawn.get_layout_engine().set(rect=(0, height, 1, 1 - height))
+
+
+def scale(
+    axes: Axes,
+    which: str,
+    positions: np.ndarray,
+    *,
+    names: Sequence[str] | None = None,
+    geometric: bool = False,
+) -> None:
+    """Has the axis `which`, "x" or "y", follow values of a sweep: logarithmic where they are
+    geometric, with a tick at each if there are few; `names` are those of texts."""
+    line = axes.xaxis if which == "x" else axes.yaxis
+    if geometric:
+        (axes.set_xscale if which == "x" else axes.set_yscale)("log")
+        line.set_minor_locator(NullLocator())
+        line.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    if names is not None:
+        line.set_ticks(positions, names)
+    elif len(positions) <= TICKS_MOST and _apart(np.log(positions) if geometric else positions):
+        line.set_ticks(positions)
+    if names is None:
+        line.set_major_formatter(FormatStrFormatter("%g"))
+    if which == "x" and sum(map(len, names or ())) > LETTERS_MOST:
+        axes.tick_params("x", labelrotation=20)
+
+
+def _apart(where: np.ndarray) -> bool:
+    """Whether ticks at these places leave room for their numbers."""
+    return len(where) < 2 or np.diff(where).min() >= APART * (where[-1] - where[0])

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
 
 from squall import figures, measures
 from squall.file import Results, ResultsError
@@ -21,7 +22,6 @@ from squall.style import (
     ORANGE,
     PURPLE,
     SKY,
-    STYLE,
     VERMILION,
     WIDTH,
     YELLOW,
@@ -30,7 +30,10 @@ from squall.style import (
     make_room,
     middle,
     shade,
+    panels,
+    places,
     split_label,
+    styled,
     titles,
 )
 
@@ -55,7 +58,7 @@ def lines(
     *,
     labels: Sequence[str] | None = None,
     figure: Sequence[str] = (),
-    point: int = 0,
+    point: int | Sequence[int] = 0,
 ) -> Figure:
     """Figures over time, as `squall.figures` writes them, each with a name if it has one: `orders
     that end well = orders.sagas_completed`. Those of one unit share a panel.
@@ -64,20 +67,21 @@ def lines(
     """
     if not figure:
         raise ResultsError("which figures? (figure: group.statistic, ...)")
-    panels: dict[str, list[tuple[str, str]]] = {}
+    points = places(files, point)
+    by_unit: dict[str, list[tuple[str, str]]] = {}
     for text in figure:
         name, written = split_label(text)
         unit = figures.unit(figures.parse(files[0], written))
-        panels.setdefault(unit, []).append((name, written))
-    with plt.rc_context(STYLE):
-        drawn, grid = columns(files, labels, len(panels))
-        for (unit, wanted), row in zip(panels.items(), grid):
-            for results, axes in zip(files, row):
-                _draw_lines(axes, results, wanted, point)
+        by_unit.setdefault(unit, []).append((name, written))
+    with styled():
+        drawn, grid = columns(files, labels, points, len(by_unit))
+        for (unit, wanted), row in zip(by_unit.items(), grid):
+            for results, place, axes in zip(files, points, row):
+                _draw_lines(axes, results, wanted, place)
             alone = f"{wanted[0][0]}\n{unit[unit.index('['):]}"
             row[0].set_ylabel(unit if len(wanted) > 1 else alone)
-        finish(files, grid)
-        _legends(drawn, list(panels.values()), grid)
+        finish(files, grid, points)
+        _legends(drawn, list(by_unit.values()), grid)
     return drawn
 
 
@@ -86,7 +90,7 @@ def outcomes(
     *,
     labels: Sequence[str] | None = None,
     group: Sequence[str] = (),
-    point: int = 0,
+    point: int | Sequence[int] = 0,
 ) -> Figure:
     """What became of the attempts of each group of clients, by the second in which they ended:
     rates, stacked, means over replications. The dashed line is the load without any retry.
@@ -94,54 +98,50 @@ def outcomes(
     One column a file, one row a group; by default all that keep time series.
     """
     who = list(group) or list(dict.fromkeys(files[0].groups("client", series=True)))
-    stacks = [[_ends(results, one, point) for results in files] for one in who]
-    with plt.rc_context(STYLE):
-        drawn, grid = columns(files, labels, len(who))
+    points = places(files, point)
+    stacks = [[_ends(results, one, place) for results, place in zip(files, points)] for one in who]
+    with styled():
+        drawn, grid = columns(files, labels, points, len(who))
         for one, row, stack in zip(who, grid, stacks):
             row[0].set_ylabel(f"attempts of\n{one} [1/s]")
-            for results, axes, ends in zip(files, row, stack):
+            for results, place, axes, ends in zip(files, points, row, stack):
                 _stack(axes, results, ends)
-                offered = measures.offered_load(results, group=one, point=point).mean(axis=0)
+                offered = measures.offered_load(results, group=one, point=place).mean(axis=0)
                 axes.plot(middle(results), offered, color=BLACK, linestyle=(0, (4, 2)))
-        finish(files, grid)
+        finish(files, grid, points)
         _legend_of_ends(drawn, [ends for stack in stacks for ends in stack])
     return drawn
 
 
 def columns(
-    files: Sequence[Results], labels: Sequence[str] | None, rows: int
+    files: Sequence[Results], labels: Sequence[str] | None, points: Sequence[int], rows: int
 ) -> tuple[Figure, np.ndarray]:
     """A grid of time lines: a column a file, with its title."""
-    drawn, grid = plt.subplots(
-        rows,
-        len(files),
-        figsize=(WIDTH * len(files) if len(files) > 1 else 8.0, 0.8 + 2.2 * rows),
-        sharex="col",
-        sharey="row",
-        squeeze=False,
-        layout="constrained",
-    )
-    for results, label, column in zip(files, labels or titles(files), grid.T):
+    width = WIDTH * len(files) if len(files) > 1 else 8.0
+    drawn, grid = panels(rows, len(files), (width, 0.8 + 2.2 * rows), sharex="col", sharey="row")
+    for results, label, column in zip(files, labels or titles(files, points), grid.T):
         column[0].set_title(label)
         column[-1].set_xlabel("simulated time [s]")
         column[-1].set_xlim(0, results.duration_s)
     return drawn, grid
 
 
-def finish(files: Sequence[Results], grid: np.ndarray) -> None:
+def finish(files: Sequence[Results], grid: np.ndarray, points: Sequence[int]) -> None:
     """Shades what happened, when all has been drawn."""
     for axes in grid[:, 0]:
         low, high = axes.get_ylim()
         if low <= 0:
             axes.set_ylim(min(low, -0.03 * high), high)  # a line at 0 is not on the edge
-    rows = max(shade(results, column) for results, column in zip(files, grid.T))
+    rows = max(shade(*one) for one in zip(files, grid.T, points))
     make_room(grid[0, 0], rows)
     grid[0, 0].figure.align_ylabels(grid[:, 0])
 
 
-def _legends(drawn: Figure, panels: Sequence[Sequence[tuple[str, str]]], grid: np.ndarray) -> None:
+def _legends(
+    drawn: Figure, rows: Sequence[Sequence[tuple[str, str]]], grid: np.ndarray
+) -> None:
     """Where one panel has several lines, their names are below all, in the way of nothing."""
-    several = [row for wanted, row in zip(panels, grid) if len(wanted) > 1]
+    several = [row for wanted, row in zip(rows, grid) if len(wanted) > 1]
     if len(several) == 1:
         legend_below(drawn, *several[0][-1].get_legend_handles_labels(), 3)
         return
@@ -187,10 +187,10 @@ def _legend_of_ends(drawn: Figure, stacks: Sequence[dict[str, np.ndarray]]) -> N
     """One legend for all panels, of what occurs in any."""
     there = [end for end in ENDS if any(end[0] in ends for ends in stacks)]
     handles = [
-        plt.Rectangle((0, 0), 1, 1, facecolor=colour, hatch=hatch, edgecolor="white", linewidth=0)
+        Rectangle((0, 0), 1, 1, facecolor=colour, hatch=hatch, edgecolor="white", linewidth=0)
         for _, _, colour, hatch in there
     ]
     names = [name or counter for counter, name, *_ in there]
-    handles.append(plt.Line2D([], [], color=BLACK, linestyle=(0, (4, 2))))
+    handles.append(Line2D([], [], color=BLACK, linestyle=(0, (4, 2))))
     names.append("offered load (requests begun)")
     legend_below(drawn, handles, names, 3)

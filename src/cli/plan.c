@@ -97,7 +97,10 @@ static const struct argp_option rows[] = {
     {.name = "no-calibration",
      .key = KEY_NO_CALIBRATION,
      .doc = "Run nothing: tell what is expected when nothing is tried again, on some machine"},
-    {.name = "json", .key = KEY_JSON, .doc = "The study, without divisions, as an object"},
+    {.name = "json",
+     .key = KEY_JSON,
+     .doc = "The study as an object, with one division of its model where any is asked for: which "
+            "part of each group is on which rank, and what goes between ranks"},
     {.name = "divide",
      .key = KEY_DIVIDE,
      .doc = "Look at divisions of the model also where a study has many points and not more ranks "
@@ -244,6 +247,8 @@ static void divide_costliest(const struct plan *p, const struct plan_options *o,
     }
     uint64_t tasks = forecast_tasks(f);
     const struct plan_question q = {.title = title,
+                                    .point = p->ranked[0],
+                                    .json = o->json,
                                     .study = study,
                                     .ranks = o->ranks,
                                     .team = &o->team,
@@ -271,6 +276,11 @@ static void tell(struct plan *p, const struct plan_options *o,
     find_rows(p);
     if (o->json) {
         plan_study_json(p);
+        if (o->divide) {
+            fputs(",\n \"division\": ", stdout);
+            divide_costliest(p, o, registry);
+        }
+        puts("}");
         return;
     }
     plan_study_print(p);

@@ -34,6 +34,6 @@ struct plan {
 };
 
 void plan_study_print(const struct plan *p);
-void plan_study_json(const struct plan *p);
+void plan_study_json(const struct plan *p); /* an object without its last brace */
 
 #endif

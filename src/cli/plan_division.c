@@ -82,7 +82,7 @@ static void divide(const struct plan_division *p, const struct team_request *tea
     }
     row->work = work_of(b, &p->flow, &c);
     cut_close(&c);
-    if (row->ranks <= PLAN_MATRIX_MOST) {
+    if (row->ranks <= PLAN_MATRIX_MOST || p->question->json) {
         row->part_of = partition.part_of;
     } else {
         partition_close(&partition);
@@ -206,7 +206,11 @@ void plan_divide(const struct plan_question *q)
     }
     find_pieces(&p);
     find_rows(&p, q->team);
-    plan_division_print(&p);
-    plan_division_advise(&p);
+    if (q->json) {
+        plan_division_json(&p);
+    } else {
+        plan_division_print(&p);
+        plan_division_advise(&p);
+    }
     plan_close(&p);
 }

@@ -51,6 +51,8 @@ struct plan_row {
 /* What is asked; and what is known by then of the whole study. */
 struct plan_question {
     const char *title;         /* what the output begins with */
+    uint64_t point;            /* that is looked at */
+    bool json;                 /* an object instead of tables */
     const struct study *study; /* of the point */
     int64_t ranks;             /* that there are; 0: not said */
     const struct team_request *team;
@@ -93,6 +95,10 @@ const char *plan_undelayed(const struct study *s, wire_id wire, struct arena *ar
 /* The tables, and the judgement. */
 void plan_division_print(const struct plan_division *p);
 void plan_division_advise(const struct plan_division *p);
+
+/* One division as an object: that of as many ranks as were asked for, or else the fastest that was
+ * made; null where the model cannot be divided. */
+void plan_division_json(const struct plan_division *p);
 
 /* All of it. */
 void plan_divide(const struct plan_question *question);

@@ -127,5 +127,5 @@ void plan_study_json(const struct plan *p)
         fputs(i > 0 ? ",\n  " : "\n  ", stdout);
         print_point(p, p->rows[i]);
     }
-    puts("]}");
+    fputs("]", stdout);
 }

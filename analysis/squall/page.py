@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A picture as a page that stands by itself: with where its numbers come from, and the numbers."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+
+from squall.file import Results, ResultsError
+
+if TYPE_CHECKING:
+    import pandas
+
+SVG_MOST = 2_000_000  # [B] of a drawing; a larger one is embedded as dots
+ROWS_MOST = 400  # of a table
+KNOWN = (  # attributes of a file, and what they are called here
+    ("title", "study"),
+    ("software", "software"),
+    ("git", "git"),
+    ("seed", "seed"),
+    ("results_digest", "digest of the results"),
+    ("config_hash", "hash of the configuration"),
+    ("plan_hash", "hash of the plan"),
+)
+MADE = (("created", "made"), ("command", "command"), ("host", "host"))
+LOOK = """\
+body { font: 15px/1.45 sans-serif; max-width: 72em; margin: 2em auto; padding: 0 1em; color: #222 }
+svg, img { max-width: 100%; height: auto }
+pre { background: #f4f4f4; padding: .6em .8em; overflow-x: auto }
+table { border-collapse: collapse; font-size: 13px; margin: .5em 0 1.5em }
+th, td { padding: .15em .7em; border-bottom: 1px solid #ddd; text-align: left }
+td.n { text-align: right; font-variant-numeric: tabular-nums }
+"""
+
+
+def page(
+    drawn: Figure,
+    title: str,
+    command: str,
+    files: Sequence[Results],
+    table: pandas.DataFrame | None,
+    note: str = "",
+) -> str:
+    """The text of the page. Nothing in it is fetched from elsewhere, and no script runs. `table`
+    has the numbers behind the picture, `note` what they are; `files` may be none, as of a plan."""
+    parts = [
+        "<!DOCTYPE html>",
+        f'<html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>',
+        f"<style>\n{LOOK}</style></head><body>",
+        f"<h1>{html.escape(title)}</h1>",
+        picture(drawn, title),
+        f"<pre>{html.escape(command)}</pre>",
+    ]
+    if files:
+        parts += ["<h2>Where it comes from</h2>", _provenance(files)]
+    if table is not None:
+        parts += [f"<h2>Numbers</h2><p>{html.escape(note)}</p>", _table(table)]
+    return "\n".join([*parts, "</body></html>", ""])
+
+
+def picture(drawn: Figure, title: str) -> str:
+    """The figure as an element: a drawing, or dots where that would be too large."""
+    out = io.BytesIO()
+    with matplotlib.rc_context({"svg.hashsalt": "squall", "svg.fonttype": "path"}):
+        drawn.savefig(out, format="svg", metadata={"Date": None, "Title": title})
+    if out.tell() <= SVG_MOST:
+        text = out.getvalue().decode()
+        return text[text.index("<svg") :]
+    out = io.BytesIO()
+    drawn.savefig(out, format="png")
+    data = base64.b64encode(out.getvalue()).decode()
+    return f'<img alt="{html.escape(title)}" src="data:image/png;base64,{data}">'
+
+
+def _provenance(files: Sequence[Results]) -> str:
+    opened = [one for results in files for one in getattr(results, "files", (results,))]
+    heads = [name for _, name in (*KNOWN, *MADE)]
+    rows = []
+    for results in opened:
+        made = results.h5["provenance"].attrs if "provenance" in results.h5 else {}
+        told = [results.h5.attrs.get(key, "") for key, _ in KNOWN]
+        told += [made.get(key, "") for key, _ in MADE]
+        rows.append([results.path, *map(str, told)])
+    columns = list(zip(["file", *heads], *rows))
+    lines = [
+        "<tr><th>" + html.escape(name) + "</th>" + "".join(f"<td>{html.escape(one)}</td>" for one in told)
+        for name, *told in columns
+    ]
+    return "<table>\n" + "</tr>\n".join(lines) + "</tr>\n</table>"
+
+
+def _table(table: pandas.DataFrame) -> str:
+    shown = table.head(ROWS_MOST)
+    lines = ["<table>", "<tr>" + "".join(f"<th>{html.escape(str(it))}</th>" for it in table) + "</tr>"]
+    for row in shown.itertuples(index=False):
+        lines.append("<tr>" + "".join(map(_cell, row)) + "</tr>")
+    lines.append("</table>")
+    if len(table) > len(shown):
+        lines.append(f"<p>and {len(table) - len(shown)} more rows</p>")
+    return "\n".join(lines)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, (int, float, np.integer, np.floating)):
+        known = np.isfinite(value)
+        return f'<td class="n">{f"{value:.6g}" if known else ""}</td>'
+    return f"<td>{html.escape(str(value))}</td>"
+
+
+def numbers(
+    files: Sequence[Results], plot: str, options: dict, points: Sequence[int]
+) -> tuple[pandas.DataFrame, str]:
+    """The table behind a picture, and what it has."""
+    import pandas
+
+    from squall.plot import OF_SWEEPS
+
+    if plot in OF_SWEEPS:
+        parts = [_by_point(results, options) for results in files]
+        return pandas.concat(parts, ignore_index=True), "Estimates by point, with 95 % intervals."
+    parts = []
+    for results, place in zip(files, points):
+        whole = results.summary(quantiles=(0.5, 0.99))
+        some = whole[whole["point"] == results.points[place]]
+        parts.append(some[(some["value"].fillna(0) != 0) & (some["measure"] != "count")])
+    columns = ["file", "group", "statistic", "measure", "value", "half_width", "unit", "replications"]
+    kept = pandas.concat(parts, ignore_index=True)[columns]
+    return kept, (
+        "Of the whole run after the warm-up: means over replications, with half the width of their "
+        "95 % intervals; percentiles of all values together. What is zero is left out."
+    )
+
+
+def _by_point(results: Results, options: dict) -> pandas.DataFrame:
+    import pandas
+
+    from squall import sweeps
+
+    study = None if options.get("figure") else sweeps.studied(results)
+    texts = options.get("figure") or [study.figure]
+    span = options.get("span") or (study.span if study else None)
+    meant = sweeps.chosen(results, options.get("where") or ())
+    parts = []
+    for text in texts:
+        curve = sweeps.curve(results, text, span)
+        columns = {"file": results.path, "point": results.points[meant]}
+        columns |= {
+            f"{path} [{axis.unit}]" if axis.unit else path: axis.values[meant]
+            for path, axis in results.axes.items()
+        }
+        columns |= {
+            "figure": curve.name if span is None else f"{curve.name}, {sweeps.span_text(span)}",
+            "estimate": curve.estimate[meant],
+            "low": curve.low[meant],
+            "high": curve.high[meant],
+            "unit": curve.unit.strip("[]"),
+            "replications": results.complete.sum(axis=1)[meant],
+        }
+        parts.append(pandas.DataFrame(columns))
+    return pandas.concat(parts, ignore_index=True)
