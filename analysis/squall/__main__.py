@@ -7,6 +7,7 @@ import argparse
 import contextlib
 import inspect
 import pathlib
+import re
 import shlex
 import sys
 import warnings
@@ -31,11 +32,11 @@ without time series):
   heatmap        a figure over two axes of a sweep; --figure, --axis, --span, --level
   amplification  attempts that arrive along a chain for each request; --client, --group, --span
   compare        any figures side by side; --figure, --span
-  partition      a model divided among ranks; FILE is what `squall plan CONFIG --divide
-                 --ranks-per-replication N --json` wrote
+  partition      a model divided among ranks; FILE is a plan, see below
 
 Of a sweep, axis and heatmap draw all points, or those of --where; others draw the point of --point
-or --where, or else the first one.
+or --where, or else the first one. A plan is what `squall plan CONFIG --divide
+--ranks-per-replication N --json` wrote.
 
 A figure is a statistic of a group or a quotient of sums of these, with a name if it has one:
   --figure 'done = orders.sagas_completed'
@@ -47,12 +48,15 @@ well.
 """
 
 
+PLOT = re.compile(r"  [a-z]+  ")  # a line of WHICH that has one
+
+
 class Listing(argparse.Action):
     """Prints which plots there are, one line each."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
-        print("\n".join(line[2:] for line in WHICH.splitlines() if line.startswith("  ")
-                        and not line.startswith("  --")).partition("\n\n")[0])
+        lines = WHICH.splitlines()
+        print("\n".join(line[2:] for line in lines if PLOT.match(line)))
         parser.exit()
 
 

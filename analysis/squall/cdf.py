@@ -15,6 +15,7 @@ from squall.latency import named_histogram
 from squall.store import meaning
 from squall.style import BAND, CYCLE, DASHES, legend_below, panels, places, split_label, styled, titles
 
+LEFT_OUT = 0.001  # share of values below the axis
 READ_AT = (0.5, 0.9, 0.99)  # shares with a line across
 
 
@@ -31,14 +32,15 @@ def cdf(
 
     A group may have a name, and a histogram other than the latency of its requests: `name =
     group.histogram`. By default all groups of clients. Shares are known exactly at the bounds of
-    buckets; between them lines are straight. What is there for the tail is `latency`.
+    buckets; between them lines are straight. The axis begins where one value in a thousand is
+    below. What is there for the tail is `latency`.
     """
     who = list(group) or list(dict.fromkeys(files[0].groups("client")))
     points = places(files, point)
     told = labels or titles(files, points)
     with styled():
         drawn, [[axes]] = panels(1, 1, (8.0, 4.8))
-        number, units = 0, {}
+        number, units, begins = 0, {}, []
         for results, file, place in zip(files, told, points):
             for text in who:
                 name, written = split_label(text)
@@ -48,12 +50,22 @@ def cdf(
                 label = name if len(files) == 1 else file if len(who) == 1 else f"{name}, {file}"
                 times, together, low, high = shares(results, type, histogram, entities, place)
                 _draw(axes, times, together, (low, high), label, number)
+                begins.append(_begin(times, together))
                 number += 1
         _finish(axes, units)
+        axes.set_xlim(left=min(begins))
         legend_below(drawn, *axes.get_legend_handles_labels(), 3)
         if len(files) == 1:
             axes.set_title(told[0])
     return drawn
+
+
+def _begin(values: np.ndarray, together: np.ndarray) -> float:
+    """Where the axis may begin: below it are zeros, which have no logarithm, and one value in a
+    thousand."""
+    shown = values > 0
+    some = together[shown] >= together[shown][0] + LEFT_OUT
+    return float(values[shown][max(int(np.argmax(some)) - 1, 0)]) / 1.1
 
 
 def _finish(axes: Axes, units: dict[str, str]) -> None:

@@ -372,6 +372,15 @@ class Results(Store):
         parts = [Histogram.from_bins(*self._row(group, row), self._edges) for row in rows]
         return Histogram.merged(parts, self._edges)
 
+    def series_rows(self, type: str, name: str, point: int = 0) -> Rows:
+        """The values of a histogram by interval at a point, of all replications taken together: row
+        entity * intervals + interval."""
+        group = f"series/{type}/{name}"
+        _, _, n_entities, n_intervals = self._dataset(f"{group}/total").shape
+        n = n_entities * n_intervals
+        begins = self._dataset(f"{group}/offsets")[point * n : (point + 1) * n + 1]
+        return self._some_rows(group, point * n, begins.astype(np.int64))
+
     # Reading.
 
     def _who(self, type: str, by: str, *, series: bool = False) -> tuple[Labels, np.ndarray]:

@@ -70,6 +70,8 @@ def heatmap(
     the levels looked at; the thresholds found are red, with their intervals. Cells of grey have no
     results.
     """
+    for results in files:
+        _axes(results, list(axis), sweeps.chosen(results, where))  # mistakes come first
     text, span, level = _asked(files[0], list(figure), span, level)
     drawn_panels: list[Panel] = []
     curve = None

@@ -72,13 +72,13 @@ def latency_quantile(
     [interval] both; NaN where none ended."""
     type, prefix = caller(results, group)
     chosen = select(results, type, group)
-    found = [
-        results.series_histogram(
-            type, f"{prefix}request_latency", interval, point=point, entities=chosen
-        ).quantiles([p])
-        for interval in range(len(results.time_s))
-    ]
-    return np.array([value[0] for value, _ in found]), np.array([bound[0] for _, bound in found])
+    file, place = results.at(point)
+    rows = file.series_rows(type, f"{prefix}request_latency", place)
+    n = len(results.time_s)
+    into = np.full((len(rows) // n, n), -1)
+    into[chosen] = np.arange(n)
+    value, bound = rows.merged(into.reshape(-1), n).quantiles([p])
+    return value[:, 0], bound[:, 0]
 
 
 def goodput_ratio(

@@ -280,18 +280,13 @@ def _goodput(results: Results) -> Studied:
         raise ResultsError(f"{results.path}: which figure? (--figure GROUP.STATISTIC)")
     span, series = None, False
     if results.has_series and len(results.h5["series"].get("client/entity", ())):
-        over = max(_trigger_end_s(results, point) for point in range(results.n_points))
+        over = max(measures.trigger_end_s(results, point=point) for point in range(results.n_points))
         middle = over + (results.duration_s - over) / 2
         span = (float(math.ceil(middle)), results.duration_s)
         series = span[0] < span[1] and measures.within(results, *span).any()
     groups = list(dict.fromkeys(results.groups("client", series=series)))
     sums = [" + ".join(f"{group}.{name}" for group in groups) for name in ("successes", "logical_requests")]
     return Studied(" / ".join(sums), span if series else None, measures.DEGRADED)
-
-
-def _trigger_end_s(results: Results, point: int) -> float:
-    ends = [action.over_s for action in results.timeline(point)]
-    return max((end for end in ends if math.isfinite(end)), default=0.0)
 
 
 # What a search has found.

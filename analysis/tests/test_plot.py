@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command line, and pictures of it; on the real program too, when there is one."""
 
+import html
+import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -13,12 +16,31 @@ sys.path.insert(0, str(ANALYSIS))
 
 import squall
 from squall import measures
-from squall.plot import storm
+from squall.plot import PLOTS, partition, storm
 
+import swept
 import tiny
 
 PROGRAM = pathlib.Path(os.environ.get("SQUALL", ANALYSIS.parent / "build/src/squall"))
 PNG = b"\x89PNG"
+PLAN = {
+    "study": "two",
+    "division": {
+        "point": 0,
+        "method": "metis",
+        "profiled": False,
+        "lookahead": 0.0025,
+        "cut_wires": 7,
+        "remote": 0.125,
+        "speedup": 1.5,
+        "ranks": [{"entities": 4, "events": 30.0}, {"entities": 2, "events": 10.0}],
+        "groups": [
+            {"name": "users", "type": "client", "entities": [3, 1], "events": [15.0, 5.0]},
+            {"name": "web", "type": "server", "entities": [1, 1], "events": [15.0, 5.0]},
+        ],
+        "traffic": [[6.0, 1.0], [0.0, 1.0]],
+    },
+}
 STUCK = """\
 squall: 1
 duration: 100s
@@ -130,6 +152,30 @@ class Storm(PlotTest):
                 self.assertLessEqual(box.x1, frame.x1)
                 self.assertFalse(any(box.overlaps(other) for other in boxes[:place]))
 
+    def test_breakers_that_open_have_a_panel(self):
+        path = self.tiny()
+        tiny.change(path, tiny.open_breakers)
+        self.assertEqual(len(self.figure(self.tiny("none.h5")).axes), 3)
+        axes = self.figure(path, path).axes
+        self.assertEqual(len(axes), 8)
+        (panel,) = [one for one in axes if one.get_ylabel() == "breakers [1]"]
+        lines = {line.get_label(): line.get_ydata().tolist() for line in panel.get_lines()}
+        self.assertEqual(lines, {"open": [0, 3, 5, 0], "half-open": [0, 0, 0, 1]})
+
+    def test_a_point_of_a_sweep(self):
+        path = self.tiny()
+        tiny.change(path, tiny.sweep_the_trigger)
+        figure = self.figure(path, point=1)
+        self.assertIn("timeline[0].for = 2 s", figure.axes[0].get_title(loc="left"))
+        spans = [patch.get_xy()[:, 0] for patch in figure.axes[0].patches]
+        self.assertEqual([(float(span.min()), float(span.max())) for span in spans], [(1, 3)])
+
+    def test_figures_are_in_no_list(self):
+        from matplotlib import pyplot
+
+        self.figure(self.tiny())
+        self.assertEqual(pyplot.get_fignums(), [])
+
     def test_lines(self):
         loads = self.figure(self.tiny(), client="users").axes[0]
         lines = {line.get_label().split()[0]: line for line in loads.get_lines()}
@@ -152,12 +198,79 @@ class Storm(PlotTest):
         self.assertIn("ends before", self.figure(path).axes[0].get_title(loc="left"))
 
 
+class Divisions(unittest.TestCase):
+    def test_matrices(self):
+        figure = partition([PLAN])
+        groups, ranks = figure.axes[:2]
+        self.assertEqual(groups.images[0].get_array().tolist(), [[0.75, 0.25], [0.5, 0.5]])
+        self.assertEqual(ranks.images[0].get_array().tolist(), [[6, 1], [None, 1]])
+        names = [tick.get_text() for tick in groups.get_yticklabels()]
+        self.assertEqual(names, ["users (4)", "web (2)"])
+        self.assertIn("1.50 times the mean", groups.get_title(loc="left"))
+        self.assertIn("12.5 %", ranks.get_title(loc="left"))
+        self.assertIn("lookahead 2.5 ms", ranks.get_title(loc="left"))
+
+
 class CommandLine(PlotTest):
     def test_picture(self):
         path = self.tiny()
         picture = self.folder / "a picture.png"
         self.command("plot", path, path, "storm", "-o", picture)
         self.assertEqual(picture.read_bytes()[:4], PNG)
+
+    def test_the_plot_may_be_left_out(self):
+        picture = self.folder / "x.png"
+        self.command("plot", self.tiny(), "-o", picture)
+        self.assertEqual(picture.read_bytes()[:4], PNG)
+
+    def test_a_page_stands_by_itself(self):
+        page = self.folder / "a page.html"
+        path = self.tiny()
+        tiny.change(path, tiny.complete)
+        self.command("plot", path, "storm", "-o", page)
+        text = page.read_text(encoding="utf-8")
+        for words in ("<svg", "tiny: storm", html.escape(f"plot '{path}' storm -o"), "squall 0.0.0", "queue_depth"):
+            self.assertIn(words, text)
+        self.assertNotIn("<script", text)
+        for reference in re.findall(r'(?:href|src)="([^"]*)"', text):
+            self.assertTrue(reference.startswith(("#", "data:")), reference)
+
+    def test_a_page_of_a_sweep_has_its_points(self):
+        path, page = self.folder / "swept.h5", self.folder / "x.html"
+        swept.write(path, {"a": ([1.0, 2.0, 3.0], "s")})
+        self.command("plot", path, "--figure", "users.successes.total", "-o", page)
+        text = page.read_text(encoding="utf-8")
+        self.assertIn("<th>a [s]</th>", text)
+        for estimate in ("99.5", "89.5", "79.5"):
+            self.assertIn(f'<td class="n">{estimate}</td>', text)
+
+    def test_points_by_their_values(self):
+        path, picture = self.folder / "swept.h5", self.folder / "x.png"
+        swept.write(path, {"a": ([1.0, 2.0, 3.0], "s")})
+        self.command("plot", path, "cdf", "--group", "users", "--where", "a=2s", "-o", picture)
+        said = self.command("plot", path, "cdf", "--where", "a=4s", "-o", picture, status=2)
+        self.assertIn("no point has a = '4s' (there are: 1 s, 2 s, 3 s)", said)
+
+    def test_list_of_plots(self):
+        done = subprocess.run(
+            [sys.executable, "-m", "squall", "plot", "--list"],
+            env={**os.environ, "PYTHONPATH": str(ANALYSIS)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        names = [line.split()[0] for line in done.stdout.splitlines()]
+        self.assertEqual(names, list(PLOTS))
+
+    def test_a_division(self):
+        plan = self.folder / "plan.json"
+        plan.write_text(json.dumps(PLAN))
+        picture = self.folder / "x.png"
+        self.command("plot", plan, "-o", picture)
+        self.assertEqual(picture.read_bytes()[:4], PNG)
+        plan.write_text("{}")
+        said = self.command("plot", plan, "partition", "-o", picture, status=2)
+        self.assertIn("has no division; write it by 'squall plan CONFIG --divide", said)
 
     def test_what_is_left_out_is_said(self):
         path = self.tiny()
@@ -172,7 +285,7 @@ class CommandLine(PlotTest):
             said = self.command(
                 "plot", self.folder / "nope.h5", "storm", "-o", self.folder / name, status=2
             )
-            self.assertIn("may end in .png, .svg, .pdf", said)
+            self.assertIn("may end in .png, .svg, .pdf, .html", said)
             self.assertEqual(said.count("\n"), 1)
 
     def test_mistakes(self):
@@ -183,6 +296,10 @@ class CommandLine(PlotTest):
             ((path, "latency", "--server", "web"), "the plot 'latency' takes no --server"),
             ((self.folder / "nope.h5", "storm"), "no such file"),
             ((path, "storm", "--label", "a", "--label", "b"), "2 labels for 1 files"),
+            ((path, "storm", "--level", "1"), "the plot 'storm' takes no --level"),
+            ((path, "heatmap"), "takes two axes (there are: none)"),
+            ((path, "axis"), "no axis to draw along"),
+            (("storm",), "which file is to be drawn by 'storm'?"),
         ):
             said = self.command("plot", *arguments, "-o", picture, status=2)
             self.assertIn(words, said)

@@ -181,6 +181,48 @@ def add_a_server(file) -> None:
     described(file, path, depth, "ns", "Integral: waiting.")
 
 
+def complete(file) -> None:
+    """The sums without which histograms have no table."""
+    file["plan"].attrs["interval_ns"] = SECOND
+
+
+def open_breakers(file) -> None:
+    """Of `users` one breaker is open in interval 1, and five in interval 2; of the server two in
+    interval 1; half a one is half-open at the end, on both sides."""
+    for name, levels in (("open", ([0, 1, 5, 0], [0, 2, 0, 0])), ("half_open", ([0, 0, 0, 0.5],) * 2)):
+        for type, prefix, n, level in (
+            ("client", "", 2, levels[0]),
+            ("server", "downstream_", 1, levels[1]),
+        ):
+            values = np.zeros((1, 3, n, INTERVALS), np.uint64)
+            values[0, :2, 0] = (np.array(level) * SECOND).astype(np.uint64)
+            gauge = f"{type}/{prefix}breakers_{name}"
+            described(file, f"series/{gauge}/time_integral", values, "ns", "Integral: breakers.")
+            described(file, f"gauges/{gauge}/time_integral", values.sum(axis=3), "ns", "Sum: breakers.")
+            described(file, f"gauges/{gauge}/max", values.sum(axis=3))
+
+
+def sweep_the_trigger(file) -> None:
+    """A second point like the first, but for a trigger that lasts 2 s."""
+    file["axes/timeline[0].for"] = np.array([1.0, 2.0])
+    file["axes/timeline[0].for"].attrs["units"] = "s"
+    points = [
+        *("runs/status", "runs/sim_end"),
+        *(f"series/client/{name}" for name in ("logical_requests", "requests_sent", "successes")),
+        "series/client/request_latency/total",
+        "series/server/queue_depth/time_integral",
+    ]
+    for path in points:
+        values, attributes = np.repeat(file[path][()], 2, axis=0), dict(file[path].attrs)
+        del file[path]
+        file[path] = values
+        file[path].attrs.update(attributes)
+    group = "series/client/request_latency"
+    del file[f"{group}/offsets"], file[f"{group}/bin"], file[f"{group}/count"]
+    rows = [[(interval, 5)] for interval in range(INTERVALS)] + [[]] * INTERVALS
+    write_rows(file, group, 2 * rows)
+
+
 def write(path: pathlib.Path, config: str = CONFIG) -> None:
     with h5py.File(path, "w") as file:
         write_heads(file, config)

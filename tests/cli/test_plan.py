@@ -259,6 +259,52 @@ class Studies(OutsideTest):
             self.assertIn("--shards takes a whole number from 1", complaint)
 
 
+class Objects(OutsideTest):
+    """A division as an object, for programs."""
+
+    def division(self, path, *more):
+        if isinstance(path, str):
+            (self.folder / "model.yaml").write_text(path)
+            path = "model.yaml"
+        told = self.squall("plan", path, "--no-calibration", "--json", *more)[0]
+        return json.loads(told).get("division", "not asked")
+
+    def test_groups_by_rank(self):
+        found = self.division(CHAIN, "--ranks-per-replication", 2)
+        self.assertEqual([(one["name"], one["type"]) for one in found["groups"]],
+                         [("users", "client"), *((name, "server") for name in
+                                                 ("first", "second", "third"))])
+        self.assertEqual([sum(one["entities"]) for one in found["groups"]], [1] * 4)
+        self.assertEqual(sum(rank["entities"] for rank in found["ranks"]), 4)
+        for place, rank in enumerate(found["ranks"]):
+            self.assertAlmostEqual(rank["events"], sum(one["events"][place]
+                                                       for one in found["groups"]))
+        self.assertEqual((found["method"], found["profiled"], found["point"]), ("metis", False, 0))
+
+    def test_what_goes_between_ranks(self):
+        """A million requests a second go over each of three wires, of which some are cut."""
+        found = self.division(CHAIN, "--ranks-per-replication", 2)
+        traffic = found["traffic"]
+        self.assertAlmostEqual(sum(map(sum, traffic)), 3e6, delta=1.0)
+        between = traffic[0][1] + traffic[1][0]
+        self.assertAlmostEqual(between, found["cut_wires"] * 1e6, delta=1.0)
+        self.assertAlmostEqual(found["remote"], found["cut_wires"] / 3)
+        self.assertIn(found["lookahead"], (0.002, 0.003, 0.005))
+
+    def test_wires_that_fan_out(self):
+        for model, ranks in ((MESH, 5), (CELLS, 8)):
+            found = self.division(model, "--ranks-per-replication", ranks)
+            traffic = found["traffic"]
+            self.assertEqual((len(traffic), len(traffic[0])), (ranks, ranks))
+            own = sum(traffic[i][i] for i in range(ranks))
+            self.assertAlmostEqual(1 - own / sum(map(sum, traffic)), found["remote"])
+
+    def test_only_where_it_is_asked_for(self):
+        self.assertEqual(self.division(CHAIN), "not asked")
+        self.assertGreater(len(self.division(CHAIN, "--divide")["ranks"]), 1)
+        self.assertIsNone(self.division(GLUED.replace("{exponential: 1ms}", "0s"), "--divide"))
+
+
 class Plan(OutsideTest):
     def plan(self, study, *more):
         """What plan says of a configuration, a text or a file, of no machine in particular."""

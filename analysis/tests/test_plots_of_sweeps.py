@@ -1,0 +1,334 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pictures of sweeps, searches and distributions, by the numbers that they draw."""
+
+import itertools
+import pathlib
+import sys
+import tempfile
+import unittest
+
+import numpy as np
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+
+import squall
+from squall import intervals, sweeps
+from squall.cdf import shares
+from squall.heatmap import Panel, crossing
+from squall.plot import PLOTS, suiting
+
+import swept
+import tiny
+
+LOAD, LENGTH, POLICY = "users.arrivals.poisson", "timeline[0].for", "users.call.policy"
+SHARE = "share = users.successes / users.logical_requests"
+SEARCH = """\
+search:
+  - axis: {users.arrivals.poisson: {from: 10/s, to: 40/s, steps: 4}}
+    measure: {stat: users.successes, per: users.logical_requests, below: 90%}
+"""
+
+
+def value(k, r):
+    """The share of point k in replication r."""
+    return (100 - 10 * k - r) / 100
+
+
+def combinations(*axes):
+    return [list(values) for values in zip(*itertools.product(*axes))]
+
+
+class SweptTest(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="squall test ")
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def opened(self, axes, config=tiny.CONFIG, change=None):
+        path = self.folder / f"{len(list(self.folder.iterdir()))}.h5"
+        swept.write(path, axes, config)
+        if change:
+            tiny.change(path, change)
+        results = squall.open(path)
+        self.addCleanup(results.close)
+        return results
+
+    def one(self):
+        return self.opened({LENGTH: ([0.1, 1.0, 10.0], "s")})
+
+    def two(self):
+        loads, lengths = combinations([100.0, 200.0, 300.0], [0.1, 1.0])
+        return self.opened({LOAD: (loads, "1/s"), LENGTH: (lengths, "s")})
+
+    def searched(self):
+        """Each policy at two levels of the load that was searched."""
+        policies, loads = combinations(["none", "fast"], [10.0, 40.0])
+        where = [f"{POLICY}=none", f"{POLICY}=fast"]
+        found = [(35.0, 30.0, 40.0), (20.0, 10.0, 30.0)]
+
+        def search(file):
+            swept.write_search(file, LOAD, "1/s", where, found)
+
+        return self.opened({POLICY: policies, LOAD: (loads, "1/s")}, tiny.CONFIG + SEARCH, search)
+
+
+class Points(SweptTest):
+    def test_values_of_axes(self):
+        results = self.two()
+        load, length = sweeps.varied(results, np.ones(6, bool))
+        self.assertEqual(load.values.tolist(), [100, 200, 300])
+        self.assertEqual(load.place.tolist(), [0, 0, 1, 1, 2, 2])
+        self.assertEqual(length.label, "timeline[0].for [s]")
+        self.assertEqual((load.text(1), length.text(0)), (f"{LOAD} = 200/s", f"{LENGTH} = 0.1 s"))
+
+    def test_which_values_are_geometric(self):
+        for values, geometric in (
+            ([0.1, 0.2, 0.5, 1, 2, 5, 10], True),
+            ([1, 2, 4, 8], True),
+            ([200, 300, 400, 500], False),
+            ([0, 1, 10, 100], False),
+            ([1, 10], False),
+        ):
+            axis = sweeps.Axis("a", np.array(values, float), "s", np.zeros(1, int))
+            self.assertEqual(axis.geometric, geometric, values)
+
+    def test_where(self):
+        results = self.two()
+        for where, places in (
+            ([], range(6)),
+            ([f"{LOAD}=200/s"], [2, 3]),
+            ([f"{LOAD} = 200"], [2, 3]),
+            ([f"{LENGTH}=100ms"], [0, 2, 4]),
+            ([f"{LENGTH}=0.1s", f"{LOAD}=300/s"], [4]),
+        ):
+            self.assertEqual(np.flatnonzero(sweeps.chosen(results, where)).tolist(), list(places))
+
+    def test_one_point(self):
+        results = self.two()
+        self.assertEqual(sweeps.one_point(results, [], None), 0)
+        self.assertEqual(sweeps.one_point(results, [], 4), 4)
+        self.assertEqual(sweeps.one_point(results, [f"{LENGTH}=1s", f"{LOAD}=200/s"], None), 3)
+
+    def test_mistakes(self):
+        results = self.two()
+        for where, number, words in (
+            (["users.arrivals.poison=1/s"], None, rf"no axis 'users.arrivals.poison'.*is it {LOAD}\?"),
+            ([f"{LOAD}=250/s"], None, r"no point has .* = '250/s' \(there are: 100/s, 200/s, 300/s\)"),
+            ([f"{LOAD}=100ms"], None, "no point has"),
+            ([f"{LOAD}=200/s"], None, r"2 points have .*; pick one by --where timeline\[0\].for="),
+            ([], 6, r"no point 6 \(there are 6, up to 5\)"),
+        ):
+            with self.assertRaisesRegex(squall.ResultsError, words):
+                sweeps.one_point(results, where, number)
+
+
+class Curves(SweptTest):
+    def test_means_with_their_intervals(self):
+        curve = sweeps.curve(self.one(), SHARE, None)
+        self.assertEqual((curve.name, curve.unit, curve.share), ("share", "[1]", True))
+        for k in range(3):
+            expected = intervals.mean([value(k, 0), value(k, 1)])
+            self.assertAlmostEqual(curve.estimate[k], expected.estimate)
+            self.assertAlmostEqual(curve.low[k], expected.low)
+
+    def test_percentiles_are_of_all_values(self):
+        curve = sweeps.curve(self.one(), "users.request_latency.p50", None)
+        self.assertEqual(curve.unit, "[s]")
+        for k in range(3):  # twenty values in a bucket of ten
+            self.assertAlmostEqual(curve.estimate[k], (10 * k + 4.5) * 1e-9, delta=1e-9)
+
+    def test_what_a_study_is_about(self):
+        self.assertEqual(
+            sweeps.studied(self.searched()),
+            sweeps.Studied("users.successes / users.logical_requests", None, 0.9),
+        )
+        text = "users.successes + bots.successes / users.logical_requests + bots.logical_requests"
+        self.assertEqual(sweeps.studied(self.two()).figure, text)
+
+    def test_thresholds_by_what_they_have(self):
+        found = sweeps.thresholds(self.searched())
+        self.assertEqual((found.path, found.unit), (LOAD, "1/s"))
+        self.assertEqual(found.where, [{POLICY: "none"}, {POLICY: "fast"}])
+        self.assertEqual(found.of({POLICY: "fast"}).tolist(), [False, True])
+        self.assertIsNone(sweeps.thresholds(self.two()))
+
+    def test_values_with_commas_in_where(self):
+        read = sweeps._read_where("a.b={x: 1, y: 2}, c=10ms", ["a.b", "c"])
+        self.assertEqual(read, {"a.b": "{x: 1, y: 2}", "c": "10ms"})
+
+
+class AlongAnAxis(SweptTest):
+    def draw(self, *files, **options):
+        return PLOTS["axis"](list(files), **options)
+
+    def test_one_line(self):
+        (axes,) = self.draw(self.one(), figure=[SHARE]).axes
+        (line,) = axes.get_lines()
+        self.assertEqual(line.get_xdata().tolist(), [0.1, 1, 10])
+        expected = [(value(k, 0) + value(k, 1)) / 2 for k in range(3)]
+        np.testing.assert_allclose(line.get_ydata(), expected)
+        self.assertEqual(axes.get_xlabel(), f"{LENGTH} [s]")
+        self.assertEqual(axes.get_ylabel(), "share\n[1]")
+        self.assertEqual(axes.get_xscale(), "log")
+        (band,) = axes.collections
+        interval = intervals.mean([value(0, 0), value(0, 1)])
+        low, high = band.get_paths()[0].get_extents().get_points()[:, 1]
+        self.assertAlmostEqual(high, interval.high)
+
+    def test_other_axes_are_lines(self):
+        figure = self.draw(self.two(), axis=[LOAD], figure=[SHARE])
+        names = [text.get_text() for text in figure.legends[0].get_texts()]
+        self.assertEqual(names, [f"{LENGTH} = 0.1 s", f"{LENGTH} = 1 s"])
+        self.assertEqual(figure.axes[0].get_xscale(), "linear")
+        some = self.draw(self.two(), axis=[LOAD], where=[f"{LENGTH}=1s"], figure=[SHARE])
+        (line,) = some.axes[0].get_lines()
+        np.testing.assert_allclose(line.get_ydata()[0], np.mean([value(1, 0), value(1, 1)]))
+
+    def test_figures_of_one_unit_share_a_panel(self):
+        figure = self.draw(
+            self.one(), figure=["users.request_latency.p50", "users.request_latency.p99", SHARE]
+        )
+        times, share = figure.axes
+        self.assertEqual(len(times.get_lines()), 2)
+        self.assertIn("[s]", times.get_ylabel())
+        self.assertEqual(len(share.get_lines()), 1)
+
+    def test_a_design_is_dots_against_every_axis(self):
+        rng = np.random.default_rng(1)
+        columns = {name: (rng.random(8).tolist(), "1") for name in ("a", "b", "c")}
+        figure = self.draw(self.opened(columns), figure=[SHARE])
+        self.assertEqual([axes.get_xlabel() for axes in figure.axes], ["a [1]", "b [1]", "c [1]"])
+        for axes in figure.axes:
+            (dots,) = axes.containers
+            self.assertEqual(len(dots.lines[0].get_xdata()), 8)
+            self.assertEqual(dots.lines[0].get_linestyle(), "None")
+
+    def test_thresholds_lie_at_the_bottom(self):
+        (axes,) = self.draw(self.searched()).axes
+        marks = [it for it in axes.containers if it.get_label() == "_threshold"]
+        found = sorted(float(mark.lines[0].get_xdata()[0]) for mark in marks)
+        self.assertEqual(found, [20, 35])
+
+    def test_thresholds_along_another_axis(self):
+        (axes,) = self.draw(self.searched(), axis=[POLICY]).axes
+        (dots,) = axes.containers
+        self.assertEqual(dots.lines[0].get_ydata().tolist(), [35, 20])
+        self.assertEqual([tick.get_text() for tick in axes.get_xticklabels()], ["none", "fast"])
+        ends = dots.lines[2][0].get_segments()
+        self.assertEqual([part[:, 1].tolist() for part in ends], [[30, 40], [10, 30]])
+        self.assertEqual(axes.get_ylabel(), f"threshold on\n{LOAD} [1/s]")
+
+    def test_mistakes(self):
+        with self.assertRaisesRegex(squall.ResultsError, "no axis 'x' to draw along"):
+            self.draw(self.two(), axis=["x"])
+        many, lengths = combinations(np.arange(1.0, 11).tolist(), [1.0, 2.0])
+        results = self.opened({LOAD: (many[:18], "1/s"), LENGTH: (lengths[:18], "s")})
+        with self.assertRaisesRegex(squall.ResultsError, f"too many lines .* --where {LOAD}="):
+            self.draw(results, axis=[LENGTH], figure=["users.successes"])
+
+
+class OverTwoAxes(SweptTest):
+    def draw(self, *files, **options):
+        return PLOTS["heatmap"](list(files), **options)
+
+    def test_cells(self):
+        figure = self.draw(self.two(), figure=[SHARE])
+        axes, bar = figure.axes
+        (mesh,) = [it for it in axes.collections if hasattr(it, "get_coordinates")]
+        expected = [[np.mean([value(2 * i + j, r) for r in (0, 1)]) for i in range(3)] for j in range(2)]
+        np.testing.assert_allclose(mesh.get_array().reshape(2, 3), expected)
+        self.assertEqual([text.get_text() for text in axes.texts[:2]], ["0.99", "0.80"])
+        self.assertEqual((axes.get_xlabel(), axes.get_ylabel()), (f"{LOAD} [1/s]", f"{LENGTH} [s]"))
+        self.assertEqual(bar.get_ylabel(), "share\n[1]")
+        self.assertEqual(mesh.get_clim(), (0, 1))
+
+    def test_the_line_where_it_passes_a_level(self):
+        def axis(path, values):
+            return sweeps.Axis(path, np.array(values, float), "1", np.zeros(1, int))
+
+        values = np.array([[0.0, 1.0, 1.0], [0.0, 1.0, 1.0]])
+        linear = Panel(None, "", axis("x", [1, 2, 3]), axis("y", [1, 2]), values, {})
+        (line,) = crossing(linear, 0.25)
+        np.testing.assert_allclose(line[:, 0], 1.25)
+        geometric = Panel(None, "", axis("x", [1, 10, 100]), axis("y", [1, 2]), values, {})
+        (line,) = crossing(geometric, 0.5)
+        np.testing.assert_allclose(line[:, 0], np.sqrt(10))
+        self.assertEqual(sorted(line[:, 1].tolist()), [1, 2])
+
+    def test_level(self):
+        for options, drawn in (({"level": 0.3}, 0), ({}, 1)):  # one point has less than half
+            axes = self.draw(self.two(), figure=[SHARE], **options).axes[0]
+            lines = [line for line in axes.get_lines() if line.get_label() == "_level"]
+            self.assertEqual(len(lines), drawn)
+
+    def test_a_third_axis_makes_panels(self):
+        a, b, c = combinations([1.0, 2.0], [1.0, 2.0], ["x", "y"])
+        results = self.opened({"a": (a, "1"), "b": (b, "1"), "c": c})
+        figure = self.draw(results, figure=[SHARE])
+        titles = [axes.get_title(loc="left") for axes in figure.axes[:2]]
+        self.assertIn("c = x", titles[0])
+        self.assertEqual(titles[1], "c = y")
+
+    def test_more_axes_ask_for_where(self):
+        columns = combinations([1.0, 2.0], [1.0, 2.0], [1.0, 2.0], [1.0, 2.0])
+        axes = {name: (column, "1") for name, column in zip("abcd", columns)}
+        axes = {name: (column[:10], unit) for name, (column, unit) in axes.items()}
+        with self.assertRaisesRegex(squall.ResultsError, "pick values of others by --where d=..."):
+            self.draw(self.opened(axes), figure=["users.successes"])
+
+    def test_levels_that_a_search_looked_at(self):
+        axes = self.draw(self.searched()).axes[0]
+        self.assertEqual((axes.get_xlabel(), axes.get_ylabel()), (POLICY, f"{LOAD} [1/s]"))
+        self.assertEqual(len(axes.collections[0].get_offsets()), 4)
+        marks = [it for it in axes.containers if it.get_label() == "_threshold"]
+        self.assertEqual([float(it.lines[0].get_ydata()[0]) for it in marks], [35, 20])
+
+    def test_one_axis_is_not_enough(self):
+        with self.assertRaisesRegex(squall.ResultsError, "takes two axes"):
+            self.draw(self.one())
+
+
+class Distributions(SweptTest):
+    def test_shares_at_the_bounds_of_buckets(self):
+        path = self.folder / "tiny.h5"
+        tiny.write(path)
+        with squall.open(path) as results:
+            values, together, low, high = shares(results, "client", "request_latency", np.array([0]), 0)
+        # 0..99 in replication 0 and 42 in replication 1
+        self.assertEqual((values * 1e9).round().tolist(), [*range(0, 100, 10), 100])
+        expected = [(10 * k + (k > 4)) / 101 for k in range(11)]
+        np.testing.assert_allclose(together, expected)
+        own = np.array([[k / 10, float(k > 4)] for k in range(11)])
+        np.testing.assert_allclose(low, np.quantile(own, 0.05, axis=1))
+        np.testing.assert_allclose(high, np.quantile(own, 0.95, axis=1))
+
+    def test_picture(self):
+        (axes,) = PLOTS["cdf"]([self.one()], group=["people = users"], point=1).axes
+        (line,) = axes.get_lines()
+        self.assertEqual(line.get_ydata().tolist(), [0, 1])
+        np.testing.assert_allclose(line.get_xdata(), [10e-9, 20e-9])
+        self.assertEqual((axes.get_xscale(), axes.get_xlabel()), ("log", "request latency [s]"))
+
+    def test_no_values(self):
+        with self.assertRaisesRegex(squall.ResultsError, "no values of request_latency"):
+            PLOTS["cdf"]([self.one()], group=["bots"])
+
+
+class Suiting(SweptTest):
+    def test_what_suits_a_file(self):
+        self.assertEqual(suiting([self.two()]), "heatmap")
+        self.assertEqual(suiting([self.searched()]), "heatmap")
+        self.assertEqual(suiting([self.one()]), "axis")
+        self.assertEqual(suiting([self.two()], [f"{LOAD}=100/s"]), "axis")
+        self.assertEqual(suiting([self.two()], point=True), "cdf")
+        path = self.folder / "tiny.h5"
+        tiny.write(path)
+        with squall.open(path) as results:
+            self.assertEqual(suiting([results]), "storm")
+        rng = np.random.default_rng(1)
+        design = {name: (rng.random(8).tolist(), "1") for name in ("a", "b")}
+        self.assertEqual(suiting([self.opened(design)]), "axis")
+
+
+if __name__ == "__main__":
+    unittest.main()
