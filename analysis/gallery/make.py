@@ -38,13 +38,14 @@ DPI = 120  # some 100 KB a picture
 class Run:
     """A scenario, with what is changed of it."""
 
-    scenario: str  # in configs/scenarios, without its extension
+    scenario: str  # without its folder and extension
     label: str = ""  # title in the picture
     changes: tuple[str, ...] = ()  # path=value, as --set takes them
+    folder: str = "scenarios"  # in configs
 
     @property
     def path(self) -> str:
-        return f"configs/scenarios/{self.scenario}.yaml"
+        return f"configs/{self.folder}/{self.scenario}.yaml"
 
 
 @dataclass(frozen=True)
@@ -329,8 +330,48 @@ PICTURES = (
             Run("circuit_breaker", "with a circuit breaker", ("replications=8",)),
             Run("circuit_breaker", "without", ("replications=8", "users.call.breaker=none")),
         ),
-        "The storm from above, before users with a circuit breaker and without.",
+        "The storm from above, before users with a circuit breaker and without. Breakers of ten "
+        "fleets of users, which open as one; a probe finds the service well.",
         {"client": "users"},
+    ),
+    Picture(
+        "storm_map",
+        "Which triggers set off a storm that does not end",
+        "heatmap",
+        (Run("storm_map", folder="sweeps"),),
+        "A service is five times as slow for a while, at eight loads: colours are the share of "
+        "requests that succeed half a minute and more after it. At 400/s it is a matter of chance "
+        "whether a second is too long.",
+    ),
+    Picture(
+        "storm_map_axis",
+        "The same, along the length of the trigger",
+        "axis",
+        (Run("storm_map", folder="sweeps"),),
+        "Bands are intervals of 95 % confidence, which are wide only where chance decides.",
+        {
+            "axis": ("timeline[0].for",),
+            "where": tuple(f"users.arrivals.poisson={load}/s" for load in (200, 300, 400, 600, 900)),
+            "figure": ("requests that succeed after 60 s = users.successes / users.logical_requests",),
+            "span": (60.0, 80.0),
+        },
+    ),
+    Picture(
+        "breaking_load",
+        "At which load a short trigger becomes a storm",
+        "heatmap",
+        (Run("breaking_load", folder="sweeps"),),
+        "A search for the load at which half of the replications do not recover, for each of four "
+        "policies of retry. Colours are the share of requests that succeed at the loads it looked "
+        "at. Backoff does not help; a budget that successes have to earn does.",
+    ),
+    Picture(
+        "optimistic_writes",
+        "Backoff, with jitter and without",
+        "cdf",
+        (Run("optimistic_writes", "how long ten clients take to change the same row"),),
+        "Ten clients want to change the same row at the same moment; whoever comes too late waits, "
+        "and tries again. Without jitter all wait alike, and meet again.",
     ),
 )
 
@@ -344,7 +385,7 @@ class Workshop:
 
     def results(self, run: Run, more: tuple[str, ...] = ()) -> pathlib.Path:
         """The results file of a run; `more` are changes for all."""
-        key = (run.scenario, (*run.changes, *more))
+        key = (run.path, (*run.changes, *more))
         if key not in self.made:
             path = self.folder / f"{len(self.made)}.h5"
             changes = [word for change in key[1] for word in ("--set", change)]
@@ -373,10 +414,11 @@ def make(
 def page() -> str:
     """The text of README.md."""
     about = (
-        "Pictures of the scenarios in [configs/scenarios](../../configs/scenarios), whose comments "
-        "tell the story of each. Lines and bars are medians over replications, bands and whiskers "
-        "the middle 90 % of them; what the timeline did is shaded. `analysis/gallery/make.py` "
-        "makes them and this page, from the rows it begins with."
+        "Pictures of the scenarios and sweeps in [configs](../../configs), whose comments tell the "
+        "story of each. Lines and bars are medians over replications, bands and whiskers the "
+        "middle 90 % of them; along axes of sweeps they are means, and intervals of 95 % "
+        "confidence. What the timeline did is shaded. `analysis/gallery/make.py` makes them and "
+        "this page, from the rows it begins with."
     )
     sections = [section(picture) for picture in PICTURES]
     return "\n".join(["# Gallery\n", filled(about), *sections])

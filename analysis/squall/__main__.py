@@ -184,7 +184,7 @@ def parser() -> argparse.ArgumentParser:
         "--axis", action="append", metavar="PATH", help="an axis of the sweep to draw along"
     )
     verb.add_argument(
-        "--where", action="append", metavar="PATH=VALUE", help="points that have this value only"
+        "--where", action="append", metavar="PATH=VALUE", help="points with this value, or one of several, only"
     )
     verb.add_argument("--point", type=int, metavar="N", help="the point with this number only")
     verb.add_argument("--level", type=float, help="draw the line where the figure passes this")

@@ -87,8 +87,9 @@ def is_grid(axes: Sequence[Axis], searched: str | None = None) -> bool:
 
 
 def chosen(results: Results, where: Sequence[str]) -> np.ndarray:
-    """The points that have these values, `PATH=VALUE` each, as `--set` writes them: bool [point]."""
-    meant = np.ones(results.n_points, bool)
+    """The points that have these values, `PATH=VALUE` each, as `--set` writes them; several of one
+    path are alternatives: bool [point]."""
+    by_path: dict[str, np.ndarray] = {}
     for text in where:
         path, _, value = (part.strip() for part in text.partition("="))
         labels = results.axes.get(path)
@@ -99,7 +100,8 @@ def chosen(results: Results, where: Sequence[str]) -> np.ndarray:
             _, first = np.unique(labels.values, return_index=True)
             there = ", ".join(value_text(labels, int(place)) for place in np.sort(first)[:12])
             raise ResultsError(f"{results.path}: no point has {path} = '{value}' (there are: {there})")
-        meant &= has
+        by_path[path] = by_path.get(path, False) | has
+    meant = np.logical_and.reduce([np.ones(results.n_points, bool), *by_path.values()])
     if not meant.any():
         raise ResultsError(f"{results.path}: no point has {' and '.join(where)}")
     return meant

@@ -100,6 +100,7 @@ class Points(SweptTest):
             ([f"{LOAD} = 200"], [2, 3]),
             ([f"{LENGTH}=100ms"], [0, 2, 4]),
             ([f"{LENGTH}=0.1s", f"{LOAD}=300/s"], [4]),
+            ([f"{LENGTH}=1s", f"{LOAD}=300/s", f"{LOAD}=100/s"], [1, 5]),
         ):
             self.assertEqual(np.flatnonzero(sweeps.chosen(results, where)).tolist(), list(places))
 
