@@ -119,15 +119,16 @@ def _draw_results(
     from squall.plot import OF_SWEEPS, PLOTS, suiting, usual_figures
 
     given = _given(arguments)
-    name = name or suiting(files, given.get("where", ()), point="point" in given)
+    if name is None:
+        name = suiting(files, given.get("where", ()), point="point" in given)
+        if name in ("lines", "compare") and "figure" not in given:
+            given["figure"] = usual_figures(files[0])
     _check_options(name, given)
     points = [0] * len(files)
     if name not in OF_SWEEPS:
         where, number = given.pop("where", ()), given.pop("point", None)
         points = [sweeps.one_point(results, where, number) for results in files]
         given["point"] = points
-    if name in ("lines", "compare") and "figure" not in given:
-        given["figure"] = usual_figures(files[0])
     drawn = PLOTS[name](files, labels=labels, **given)
     if suffix != PAGE:
         drawn.savefig(arguments.output)
@@ -184,7 +185,10 @@ def parser() -> argparse.ArgumentParser:
         "--axis", action="append", metavar="PATH", help="an axis of the sweep to draw along"
     )
     verb.add_argument(
-        "--where", action="append", metavar="PATH=VALUE", help="points with this value, or one of several, only"
+        "--where",
+        action="append",
+        metavar="PATH=VALUE",
+        help="points with this value, or one of several, only",
     )
     verb.add_argument("--point", type=int, metavar="N", help="the point with this number only")
     verb.add_argument("--level", type=float, help="draw the line where the figure passes this")

@@ -15,7 +15,7 @@ from squall import sweeps
 from squall.config import differences
 from squall.fields import Labels
 from squall.file import Results, ResultsError
-from squall.style import CYCLE, DASHES, NOTE, legend_below, panels, scale, split_label, styled
+from squall.style import CYCLE, DASHES, NOTE, legend_below, panels, scale, styled
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 LINES_MOST = 8  # in a panel, that can be told apart
@@ -69,7 +69,9 @@ def _along(results: Results, wanted: list[str], meant: np.ndarray) -> list[str]:
     for path in wanted:
         if path not in paths:
             there = ", ".join(paths) or "none"
-            raise ResultsError(f"{results.path}: no axis '{path}' to draw along (there are: {there})")
+            raise ResultsError(
+                f"{results.path}: no axis '{path}' to draw along (there are: {there})"
+            )
     if not paths:
         raise ResultsError(f"{results.path}: no axis to draw along: its points do not differ")
     found = sweeps.thresholds(results)
@@ -136,7 +138,9 @@ def file_titles(files: Sequence[Results]) -> list[str]:
         return [files[0].title]
     told = differences([results.config for results in files])
     texts = [
-        ", ".join(f"{path} = {value}" for path, value in one.items() if not path.startswith("sweep"))
+        ", ".join(
+            f"{path} = {value}" for path, value in one.items() if not path.startswith("sweep")
+        )
         for one in told
     ]
     return [textwrap.shorten(text or results.title, 70) for text, results in zip(texts, files)]
@@ -222,10 +226,7 @@ def _lines(
     for key in np.unique(keys, axis=0):
         points = order[(keys == key).all(axis=1)]
         name = ", ".join(axis.text(int(value)) for axis, value in zip(others, key))
-        has = {
-            axis.path: Labels(axis.values[value : value + 1], ("point",), axis.unit)
-            for axis, value in zip(others, key)
-        }
+        has = dict(axis.having(int(value)) for axis, value in zip(others, key))
         yield Line(name, points, has)
 
 
@@ -320,15 +321,16 @@ def _found_along(
     """For what searches have on other axes: its name, where the searches lie along this one, and
     which they are."""
     others = [it for it in sweeps.varied(results, meant) if it.path not in (one.path, found.path)]
-    at = [{one.path: Labels(one.values[k : k + 1], ("point",), one.unit)} for k in range(len(one.values))]
-    columns = {axis.path: axis for axis in others}
-    keys = np.stack([axis.place[meant] for axis in others], axis=1) if others else np.zeros((1, 0), int)
+    keys = np.zeros((1, 0), int)
+    if others:
+        keys = np.stack([axis.place[meant] for axis in others], axis=1)
     for key in np.unique(keys, axis=0):
-        has = {
-            path: Labels(axis.values[value : value + 1], ("point",), axis.unit)
-            for (path, axis), value in zip(columns.items(), key)
-        }
-        hits = [(k, place) for k, it in enumerate(at) for place in np.flatnonzero(found.of(it | has))]
+        has = dict(axis.having(int(value)) for axis, value in zip(others, key))
+        hits = [
+            (k, place)
+            for k in range(len(one.values))
+            for place in np.flatnonzero(found.of(has | dict([one.having(k)])))
+        ]
         name = ", ".join(axis.text(int(value)) for axis, value in zip(others, key))
         if hits:
             x, which = np.array(hits).T

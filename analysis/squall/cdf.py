@@ -9,11 +9,20 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from squall import figures
 from squall.file import NS_PER_S, Results, ResultsError
 from squall.latency import named_histogram
 from squall.store import meaning
-from squall.style import BAND, CYCLE, DASHES, legend_below, panels, places, split_label, styled, titles
+from squall.style import (
+    BAND,
+    CYCLE,
+    DASHES,
+    legend_below,
+    panels,
+    places,
+    split_label,
+    styled,
+    titles,
+)
 
 LEFT_OUT = 0.001  # share of values below the axis
 READ_AT = (0.5, 0.9, 0.99)  # shares with a line across

@@ -85,7 +85,8 @@ def heatmap(
     with styled():
         columns = min(len(drawn_panels), 3)
         rows = -(-len(drawn_panels) // columns)
-        size = (8.0 if columns == 1 else 4.6 * columns + 1.2, 0.7 + (5.0 if columns == 1 else 4.0) * rows)
+        width, height = (8.0, 5.0) if columns == 1 else (4.6 * columns + 1.2, 4.0)
+        size = (width, 0.7 + height * rows)
         drawn, grid = panels(rows, columns, size, sharex=True, sharey=True)
         norm = _norm(np.concatenate([one.values.ravel() for one in drawn_panels]), curve)
         for one, axes in zip(drawn_panels, grid.ravel()):
@@ -110,7 +111,8 @@ def _asked(
     if texts:
         return texts[0], span, level
     study = sweeps.studied(results)
-    return study.figure, study.span if span is None else span, study.level if level is None else level
+    span = study.span if span is None else span
+    return study.figure, span, study.level if level is None else level
 
 
 def _panels(
@@ -128,7 +130,7 @@ def _panels(
     found = []
     for value in range(len(third.values)):
         some = meant & (third.place == value)
-        facet = {third.path: Labels(third.values[value : value + 1], ("point",), third.unit)}
+        facet = dict([third.having(value)])
         name = ", ".join(filter(None, (title, third.text(value))))
         found.append(Panel(results, name, across, up, _cells(curve, across, up, some), facet))
     return found
@@ -142,7 +144,9 @@ def _axes(
     there = ", ".join(axes) or "none"
     for path in wanted:
         if path not in axes:
-            raise ResultsError(f"{results.path}: no axis '{path}' to draw along (there are: {there})")
+            raise ResultsError(
+                f"{results.path}: no axis '{path}' to draw along (there are: {there})"
+            )
     if len(axes) < 2:
         raise ResultsError(f"{results.path}: a heat map takes two axes (there are: {there})")
     found = sweeps.thresholds(results)
@@ -151,13 +155,15 @@ def _axes(
         raise ResultsError(
             f"{results.path}: its points are no grid of values but a design; draw it by `axis`"
         )
-    order = sorted(axes, key=lambda path: path == searched) if searched else list(axes)
-    if searched and not wanted:
-        order = [path for path in order[:-1]][:1] + [searched] + order[1:-1]
+    order = list(axes)
+    if searched in axes and not wanted:
+        order.remove(searched)
+        order.insert(1, searched)
     order = [*wanted, *(path for path in order if path not in wanted)]
     across, up, *others = (axes[path] for path in order)
     if len(others) > 1 or (others and len(others[0].values) > FACETS_MOST):
-        pick = " and ".join(f"--where {one.path}=..." for one in (others[1:] if len(others) > 1 else others))
+        too_many = others[1:] if len(others) > 1 else others
+        pick = " and ".join(f"--where {one.path}=..." for one in too_many)
         raise ResultsError(
             f"{results.path}: has more axes than a picture; pick values of others by {pick}"
         )
@@ -282,8 +288,7 @@ def _draw_thresholds(axes: Axes, one: Panel) -> None:
     up = found.path == one.up.path
     other = one.across if up else one.up
     for place, where in enumerate(other.positions):
-        at = Labels(other.values[place : place + 1], ("point",), other.unit)
-        for k in np.flatnonzero(found.of({other.path: at, **one.facet})):
+        for k in np.flatnonzero(found.of(one.facet | dict([other.having(place)]))):
             value, low, high = (it[k] for it in (found.estimate, found.low, found.high))
             if not np.isfinite(value):
                 continue

@@ -13,7 +13,7 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from squall.file import Results, ResultsError
+from squall.file import Results
 
 if TYPE_CHECKING:
     import pandas
@@ -90,15 +90,15 @@ def _provenance(files: Sequence[Results]) -> str:
         rows.append([results.path, *map(str, told)])
     columns = list(zip(["file", *heads], *rows))
     lines = [
-        "<tr><th>" + html.escape(name) + "</th>" + "".join(f"<td>{html.escape(one)}</td>" for one in told)
-        for name, *told in columns
+        f"<tr><th>{html.escape(name)}</th>" + "".join(map(_cell, told)) for name, *told in columns
     ]
     return "<table>\n" + "</tr>\n".join(lines) + "</tr>\n</table>"
 
 
 def _table(table: pandas.DataFrame) -> str:
     shown = table.head(ROWS_MOST)
-    lines = ["<table>", "<tr>" + "".join(f"<th>{html.escape(str(it))}</th>" for it in table) + "</tr>"]
+    heads = "".join(f"<th>{html.escape(str(name))}</th>" for name in table)
+    lines = ["<table>", f"<tr>{heads}</tr>"]
     for row in shown.itertuples(index=False):
         lines.append("<tr>" + "".join(map(_cell, row)) + "</tr>")
     lines.append("</table>")
@@ -130,8 +130,9 @@ def numbers(
         whole = results.summary(quantiles=(0.5, 0.99))
         some = whole[whole["point"] == results.points[place]]
         parts.append(some[(some["value"].fillna(0) != 0) & (some["measure"] != "count")])
-    columns = ["file", "group", "statistic", "measure", "value", "half_width", "unit", "replications"]
-    kept = pandas.concat(parts, ignore_index=True)[columns]
+    named = ["file", "group", "statistic", "measure"]
+    numbered = ["value", "half_width", "unit", "replications"]
+    kept = pandas.concat(parts, ignore_index=True)[[*named, *numbered]]
     return kept, (
         "Of the whole run after the warm-up: means over replications, with half the width of their "
         "95 % intervals; percentiles of all values together. What is zero is left out."

@@ -47,14 +47,16 @@ def partition(files: Sequence[dict[str, Any]], *, labels: Sequence[str] | None =
     a rank is on the diagonal. White has none.
     """
     with styled():
-        heights = [1.3 + 0.27 * min(max(len(_division(plan)["groups"]), 8), GROUPS_MOST) for plan in files]
+        rows = [min(max(len(_division(plan)["groups"]), 8), GROUPS_MOST) for plan in files]
+        heights = [1.3 + 0.27 * n for n in rows]
         drawn, grid = panels(
             len(files),
             2,
             (12.0, 0.6 + sum(heights)),
             gridspec_kw={"height_ratios": heights, "width_ratios": (1.25, 1)},
         )
-        for plan, label, (left, right) in zip(files, labels or [_title(plan) for plan in files], grid):
+        told = labels or [_title(plan) for plan in files]
+        for plan, label, (left, right) in zip(files, told, grid):
             _draw_groups(left, _division(plan), label)
             _draw_traffic(right, _division(plan))
     return drawn

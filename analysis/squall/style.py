@@ -98,7 +98,11 @@ def titles(files: Sequence[Results], point: int | Sequence[int] = 0) -> list[str
         ]
     told = differences([results.config_at(place) for results, place in zip(files, points)])
     for one, values in zip(told, swept):
-        one |= {path: text for path, text in values.items() if any(it.get(path) != text for it in swept)}
+        one |= {
+            path: text
+            for path, text in values.items()
+            if any(other.get(path) != text for other in swept)
+        }
     timelines = [results.timeline(place) for results, place in zip(files, points)]
     if len({len(actions) for actions in timelines}) > 1:  # then rows have no counterparts
         for one, actions in zip(told, timelines):

@@ -51,6 +51,10 @@ class Axis:
     def label(self) -> str:
         return self.path if self.texts else f"{self.path} [{self.unit}]"
 
+    def having(self, value: int) -> tuple[str, Labels]:
+        """The path, and one of the values, as `Thresholds.of` takes them."""
+        return self.path, Labels(self.values[value : value + 1], ("point",), self.unit)
+
     def text(self, value: int) -> str:
         """The name of one of its values: `path = 0.1 s`."""
         return f"{self.path} = {value_text(Labels(self.values, (), self.unit), value)}"
@@ -99,7 +103,9 @@ def chosen(results: Results, where: Sequence[str]) -> np.ndarray:
         if not has.any():
             _, first = np.unique(labels.values, return_index=True)
             there = ", ".join(value_text(labels, int(place)) for place in np.sort(first)[:12])
-            raise ResultsError(f"{results.path}: no point has {path} = '{value}' (there are: {there})")
+            raise ResultsError(
+                f"{results.path}: no point has {path} = '{value}' (there are: {there})"
+            )
         by_path[path] = by_path.get(path, False) | has
     meant = np.logical_and.reduce([np.ones(results.n_points, bool), *by_path.values()])
     if not meant.any():
@@ -232,8 +238,8 @@ def studied(results: Results) -> Studied:
     """The measure of its search or else of its stopping rule; or else the share of requests that
     end well in the second half of the time since the last trigger, where there are time series, or
     in the whole run."""
-    search, rule = (_first(results.config.tree, *keys) for keys in (("search", "measure"), ("replications", "until")))
-    for measure in (search, rule):
+    for keys in (("search", "measure"), ("replications", "until")):
+        measure = _first(results.config.tree, *keys)
         found = _measured(results, measure) if measure else None
         if found:
             return found
@@ -253,27 +259,25 @@ def _first(tree: dict, *keys: str) -> dict:
 def _measured(results: Results, measure: dict) -> Studied | None:
     per, text = measure.get("per"), measure.get("stat", "")
     text = f"{text} / {per}" if per else text
-    ends = [numbers([measure.get(key, "none")]) for key in ("from", "to")]
-    begin, end = (None if it is None or not np.isfinite(it[0][0]) else float(it[0][0]) for it in ends)
+    begin, end = (_number(measure.get(key)) for key in ("from", "to"))
     span = None
     if begin is not None or end is not None:
         span = (begin or 0.0, results.duration_s if end is None else end)
-    limits = [numbers([measure[key]]) for key in ("below", "above") if measure.get(key)]
     try:
         figures.table(results, figures.parse(results, text), span=span)
     except ResultsError:
         return None
-    return Studied(text, span, _number(measure.get("below") or measure.get("above")) if limits or measure.get("below") else None)
+    return Studied(text, span, _number(measure.get("below") or measure.get("above")))
 
 
 def _number(text: str | None) -> float | None:
-    """Of `90%`, `0.9`, `250ms`."""
+    """Of `90%`, `0.9`, `250ms`; None of nothing and of `none`."""
     if not text:
         return None
     if text.endswith("%"):
         return float(text[:-1]) / 100
     read = numbers([text])
-    return None if read is None else float(read[0][0])
+    return float(read[0][0]) if read is not None and np.isfinite(read[0][0]) else None
 
 
 def _goodput(results: Results) -> Studied:
@@ -282,12 +286,16 @@ def _goodput(results: Results) -> Studied:
         raise ResultsError(f"{results.path}: which figure? (--figure GROUP.STATISTIC)")
     span, series = None, False
     if results.has_series and len(results.h5["series"].get("client/entity", ())):
-        over = max(measures.trigger_end_s(results, point=point) for point in range(results.n_points))
+        points = range(results.n_points)
+        over = max(measures.trigger_end_s(results, point=point) for point in points)
         middle = over + (results.duration_s - over) / 2
         span = (float(math.ceil(middle)), results.duration_s)
         series = span[0] < span[1] and measures.within(results, *span).any()
     groups = list(dict.fromkeys(results.groups("client", series=series)))
-    sums = [" + ".join(f"{group}.{name}" for group in groups) for name in ("successes", "logical_requests")]
+    sums = [
+        " + ".join(f"{group}.{name}" for group in groups)
+        for name in ("successes", "logical_requests")
+    ]
     return Studied(" / ".join(sums), span if series else None, measures.DEGRADED)
 
 
@@ -306,10 +314,11 @@ class Thresholds:
     high: np.ndarray
     outcome: list[str]
 
-    def of(self, wanted: dict[str, Labels | str]) -> np.ndarray:
-        """Searches at which axes have these values, numbers with their unit or texts:
-        bool [search]."""
-        return np.array([all(_alike(one.get(path), it) for path, it in wanted.items()) for one in self.where])
+    def of(self, wanted: dict[str, Labels]) -> np.ndarray:
+        """Searches at which axes have these values, of which each is one: bool [search]."""
+        return np.array(
+            [all(_alike(one.get(path), it) for path, it in wanted.items()) for one in self.where]
+        )
 
 
 def thresholds(results: Results) -> Thresholds | None:
@@ -340,9 +349,5 @@ def _read_where(text: str, paths: Sequence[str]) -> dict[str, str]:
     return values
 
 
-def _alike(text: str | None, wanted: Labels | str) -> bool:
-    if text is None:
-        return False
-    if isinstance(wanted, str):
-        return text == wanted
-    return bool(_having(wanted, text).all())
+def _alike(text: str | None, wanted: Labels) -> bool:
+    return text is not None and bool(_having(wanted, text).all())

@@ -73,7 +73,8 @@ def _write_axis(file, path, given):
 def write_search(file, path, unit, where, found):
     """What a search along `path` found: estimate, low and high each."""
     for leaf, values in zip(("estimate", "low", "high"), zip(*found)):
-        tiny.described(file, f"search/{leaf}", np.array(values, float), unit, f"Threshold on {path}")
+        values, about = np.array(values, float), f"Threshold on {path}"
+        tiny.described(file, f"search/{leaf}", values, unit, about)
     file["search/where"] = where
     meanings = {0: "open", 1: "found"}
     tiny.flagged(file, "search/outcome", [1] * len(found), meanings)

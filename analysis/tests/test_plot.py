@@ -229,7 +229,8 @@ class CommandLine(PlotTest):
         tiny.change(path, tiny.complete)
         self.command("plot", path, "storm", "-o", page)
         text = page.read_text(encoding="utf-8")
-        for words in ("<svg", "tiny: storm", html.escape(f"plot '{path}' storm -o"), "squall 0.0.0", "queue_depth"):
+        command = html.escape(f"plot '{path}' storm -o")
+        for words in ("<svg", "tiny: storm", command, "squall 0.0.0", "queue_depth"):
             self.assertIn(words, text)
         self.assertNotIn("<script", text)
         for reference in re.findall(r'(?:href|src)="([^"]*)"', text):

@@ -14,6 +14,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import squall
 from squall import intervals, sweeps
 from squall.cdf import shares
+from squall.fields import Labels
 from squall.heatmap import Panel, crossing
 from squall.plot import PLOTS, suiting
 
@@ -113,8 +114,8 @@ class Points(SweptTest):
     def test_mistakes(self):
         results = self.two()
         for where, number, words in (
-            (["users.arrivals.poison=1/s"], None, rf"no axis 'users.arrivals.poison'.*is it {LOAD}\?"),
-            ([f"{LOAD}=250/s"], None, r"no point has .* = '250/s' \(there are: 100/s, 200/s, 300/s\)"),
+            (["users.arrivals.poison=1/s"], None, rf"no axis .*poison'.*is it {LOAD}\?"),
+            ([f"{LOAD}=250/s"], None, r"no point has .* = '250/s' \(there are: 100/s, 200/s, 3"),
             ([f"{LOAD}=100ms"], None, "no point has"),
             ([f"{LOAD}=200/s"], None, r"2 points have .*; pick one by --where timeline\[0\].for="),
             ([], 6, r"no point 6 \(there are 6, up to 5\)"),
@@ -150,7 +151,8 @@ class Curves(SweptTest):
         found = sweeps.thresholds(self.searched())
         self.assertEqual((found.path, found.unit), (LOAD, "1/s"))
         self.assertEqual(found.where, [{POLICY: "none"}, {POLICY: "fast"}])
-        self.assertEqual(found.of({POLICY: "fast"}).tolist(), [False, True])
+        fast = {POLICY: Labels(np.array(["fast"]), ("point",))}
+        self.assertEqual(found.of(fast).tolist(), [False, True])
         self.assertIsNone(sweeps.thresholds(self.two()))
 
     def test_values_with_commas_in_where(self):
@@ -236,7 +238,8 @@ class OverTwoAxes(SweptTest):
         figure = self.draw(self.two(), figure=[SHARE])
         axes, bar = figure.axes
         (mesh,) = [it for it in axes.collections if hasattr(it, "get_coordinates")]
-        expected = [[np.mean([value(2 * i + j, r) for r in (0, 1)]) for i in range(3)] for j in range(2)]
+        means = [np.mean([value(k, r) for r in (0, 1)]) for k in range(6)]
+        expected = np.array(means).reshape(3, 2).T
         np.testing.assert_allclose(mesh.get_array().reshape(2, 3), expected)
         self.assertEqual([text.get_text() for text in axes.texts[:2]], ["0.99", "0.80"])
         self.assertEqual((axes.get_xlabel(), axes.get_ylabel()), (f"{LOAD} [1/s]", f"{LENGTH} [s]"))
@@ -294,7 +297,8 @@ class Distributions(SweptTest):
         path = self.folder / "tiny.h5"
         tiny.write(path)
         with squall.open(path) as results:
-            values, together, low, high = shares(results, "client", "request_latency", np.array([0]), 0)
+            found = shares(results, "client", "request_latency", np.array([0]), 0)
+        values, together, low, high = found
         # 0..99 in replication 0 and 42 in replication 1
         self.assertEqual((values * 1e9).round().tolist(), [*range(0, 100, 10), 100])
         expected = [(10 * k + (k > 4)) / 101 for k in range(11)]

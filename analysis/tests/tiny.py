@@ -189,7 +189,10 @@ def complete(file) -> None:
 def open_breakers(file) -> None:
     """Of `users` one breaker is open in interval 1, and five in interval 2; of the server two in
     interval 1; half a one is half-open at the end, on both sides."""
-    for name, levels in (("open", ([0, 1, 5, 0], [0, 2, 0, 0])), ("half_open", ([0, 0, 0, 0.5],) * 2)):
+    for name, levels in (
+        ("open", ([0, 1, 5, 0], [0, 2, 0, 0])),
+        ("half_open", ([0, 0, 0, 0.5], [0, 0, 0, 0.5])),
+    ):
         for type, prefix, n, level in (
             ("client", "", 2, levels[0]),
             ("server", "downstream_", 1, levels[1]),
@@ -198,8 +201,9 @@ def open_breakers(file) -> None:
             values[0, :2, 0] = (np.array(level) * SECOND).astype(np.uint64)
             gauge = f"{type}/{prefix}breakers_{name}"
             described(file, f"series/{gauge}/time_integral", values, "ns", "Integral: breakers.")
-            described(file, f"gauges/{gauge}/time_integral", values.sum(axis=3), "ns", "Sum: breakers.")
-            described(file, f"gauges/{gauge}/max", values.sum(axis=3))
+            whole = values.sum(axis=3)
+            described(file, f"gauges/{gauge}/time_integral", whole, "ns", "Sum: breakers.")
+            described(file, f"gauges/{gauge}/max", whole)
 
 
 def sweep_the_trigger(file) -> None:
