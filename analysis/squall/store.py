@@ -26,6 +26,7 @@ class Store:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = os.fspath(path)
+        self._read: dict[str, np.ndarray] = {}  # what `_names` has read, by path
         try:
             self._file = h5py.File(self.path, "r")
         except FileNotFoundError as error:
@@ -152,11 +153,11 @@ class Store:
     def entities(self, type: str, *, series: bool = False) -> list[str]:
         """Names of the entities of a type; with `series`, of those that keep time series."""
         section = "series" if series else "entities"
-        return list(self._dataset(f"{section}/{type}/entity").asstr()[()])
+        return list(self._names(f"{section}/{type}/entity"))
 
     def groups(self, type: str, *, series: bool = False) -> np.ndarray:
         """Name of each entity's group: str [entity], as `entities` lists them."""
-        groups = self._dataset(f"entities/{type}/group").asstr()[()]
+        groups = self._names(f"entities/{type}/group")
         if not series:
             return np.array(groups, str)
         group_of = dict(zip(self.entities(type), groups))
@@ -170,6 +171,12 @@ class Store:
         return np.ones((self.n_points, len(self.entities(type))), bool)
 
     # Reading.
+
+    def _names(self, path: str) -> np.ndarray:
+        """Texts that every statistic needs, and that are read once: nobody may change them."""
+        if path not in self._read:
+            self._read[path] = self._dataset(path).asstr()[()]
+        return self._read[path]
 
     def _dataset(self, path: str) -> h5py.Dataset:
         if path.startswith("series/") and "series" not in self._file:

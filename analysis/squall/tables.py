@@ -118,7 +118,12 @@ def summary(
     }
     told = [line.columns() for line in lines]
     for key in told[0]:
-        columns[key] = np.concatenate([np.broadcast_to(one[key], n) for one in told])
+        values = [one[key] for one in told]
+        if isinstance(values[0], str):
+            columns[key] = np.repeat(np.array(values, object), n)
+        else:
+            each = (np.full(n, one) if np.isscalar(one) else one for one in values)
+            columns[key] = np.concatenate(list(each))
     table = pandas.DataFrame(columns)
     table.insert(table.columns.get_loc("half_width") + 1, "confidence", confidence)
     place = np.tile(np.arange(n), len(lines))
