@@ -276,7 +276,7 @@ static struct figure share(const struct view *v, const struct asked *a, double *
 
 bool asked_read(struct view *v, const struct asked *a, struct figure *f, struct interval *interval)
 {
-    struct figure parts[2];
+    struct figure parts[2] = {{.value = NAN}}; /* there is at least one */
     struct interval unwanted;
     for (uint32_t i = 0; i < a->n_parts; i++) {
         if (!read_part(v, &a->part[i], &parts[i])) {
