@@ -8,6 +8,7 @@ last to the end of a run are taken for remedies or for lasting changes.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from squall.config import Action, parse_duration
@@ -35,8 +36,7 @@ def capacity_loss_s(results: Results, *, group: str | None = None, point: int = 
     """How much the trigger took from servers: the integral of max(0, 1 - C(t) / C) over time, C
     being their capacity without the timeline, in the mean of the servers of a group [s]. A crash or
     pause of a second takes 1 s from one server, a service twice as slow half of it."""
-    names = {"server": results.entities("server")} if "server" in results.types else {}
-    of = _members(results, names, group)
+    of = _members(results, [type for type in results.types if type == "server"], group, point)
     return _integral(results, of, point, _capacity, lambda rest: max(0.0, 1.0 - rest))
 
 
@@ -44,8 +44,7 @@ def excess_load_s(results: Results, *, group: str | None = None, point: int = 0)
     """How much the trigger added to the load: the integral of max(0, load(t) / load - 1) over time,
     in the mean of the clients of a group [s]. Spikes of arrivals count; a load that follows another
     schedule is no trigger."""
-    names = {type: results.entities(type) for type in results.types if type != "server"}
-    of = _members(results, names, group)
+    of = _members(results, [type for type in results.types if type != "server"], group, point)
     return _integral(results, of, point, _load, lambda more: max(0.0, more - 1.0))
 
 
@@ -87,14 +86,16 @@ def _per_second(text: str) -> float:
 
 
 def _members(
-    results: Results, names: dict[str, list[str]], group: str | None
+    results: Results, types: Sequence[str], group: str | None, point: int
 ) -> list[tuple[str, str]]:
-    """Instances and their groups."""
+    """Instances that the point has, and their groups."""
     of = [
         (name, str(one))
-        for type, there in names.items()
-        for name, one in zip(there, results.groups(type))
-        if group in (None, one)
+        for type in types
+        for name, one, there in zip(
+            results.entities(type), results.groups(type), results.present(type)[point]
+        )
+        if there and group in (None, one)
     ]
     if not of:
         raise ResultsError(f"{results.path}: there is no '{group}' of that sort")
@@ -109,22 +110,39 @@ def _integral(
     lost: Callable[[float], float],
 ) -> float:
     """The mean over instances of the integral of `lost` of the product of all effects [s]."""
-    end = results.duration_s
     spikes = _spikes(results, point) if effect is _load else {}
+    actions = [
+        (action, set(action.whom.split(", ")))
+        for action in results.timeline(point)
+        if effect(action) != 1.0
+    ]
+    # Those that nothing names by themselves fare as their group does.
+    named = set().union(*(whom for _, whom in actions))
+    alike = Counter((name if name in named else group, group) for name, group in of)
     whole = 0.0
-    for name, group in of:
-        parts = [(*spikes[group][:2], spikes[group][2])] if group in spikes else []
-        for action in results.timeline(point):
-            if effect(action) == 1.0 or not {name, group} & set(action.whom.split(", ")):
+    for (name, group), n in alike.items():
+        parts = [spikes[group]] if group in spikes else []
+        for action, whom in actions:
+            if not {name, group} & whom:
                 continue
             if action.by_chance:
                 raise ResultsError(f"{results.path}: '{action}' comes by chance; nobody knows when")
-            parts += [(*window, effect(action)) for window in action.windows(end)]
-        moments = sorted({0.0, end, *(min(at, end) for part in parts for at in part[:2])})
-        for begin, until in zip(moments, moments[1:]):
-            factors = [factor for first, last, factor in parts if first <= begin < last]
-            whole += (until - begin) * lost(math.prod(factors))
+            parts += [(*window, effect(action)) for window in action.windows(results.duration_s)]
+        whole += n * _over_time(parts, results.duration_s, lost)
     return whole / len(of)
+
+
+def _over_time(
+    parts: Sequence[tuple[float, float, float]], end_s: float, lost: Callable[[float], float]
+) -> float:
+    """The integral, up to the end, of `lost` of the product of factors, of which each holds from a
+    time to another [s, s, 1]."""
+    moments = sorted({0.0, end_s, *(min(at, end_s) for part in parts for at in part[:2])})
+    return sum(
+        (until - begin)
+        * lost(math.prod(factor for first, last, factor in parts if first <= begin < last))
+        for begin, until in zip(moments, moments[1:])
+    )
 
 
 def _capacity(action: Action) -> float:

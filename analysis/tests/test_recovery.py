@@ -3,6 +3,7 @@
 
 import unittest
 
+import h5py
 import numpy as np
 from made import timeline
 from measured import CONFIGS, MadeTest, RealTest, real
@@ -66,6 +67,18 @@ class Trigger(MadeTest):
         results = self.made(who, entities=spike(), axes=axes)
         self.assertEqual([measures.trigger(results, point=p) for p in (0, 1)], [(5, 6), (5, 8)])
         self.assertEqual(measures.excess_load_s(results, point=1), 24)
+
+    def test_servers_that_a_point_has_not_lose_nothing(self):
+        users = {"logical_requests": np.zeros((2, 1, 20))}
+        who = {"client": {"users": users}, "server": {"web[0]": {}, "web[1]": {}}}
+        results = self.made(who, rows=timeline((2, 4, "slow", "web[0]", 2)))
+        path = results.path
+        results.close()
+        with h5py.File(path, "r+") as file:
+            file["entities/server/present"] = np.array([[1, 0], [1, 1]], np.uint64)
+        results = self.opened(path)
+        lost = [measures.capacity_loss_s(results, point=point) for point in (0, 1)]
+        self.assertEqual(lost, [2, 1])
 
     def test_capacity_lost(self):
         for row, lost in (
