@@ -165,8 +165,8 @@ class Results(Store):
 
         `p` are probabilities, 0 <= p <= 1. Both fields are [point, replication, entity, quantile];
         the second one bounds the error that comes from the width of the buckets. NaN where there
-        are no values. `pooled` takes the values of all complete replications of a point together:
-        [point, entity, quantile].
+        are no values. `pooled` takes the values of all replications of a point that count
+        (`counted`) together: [point, entity, quantile].
         """
         group = f"histograms/{type}/{name}"
         shape = self._dataset(f"{group}/total").shape
@@ -185,7 +185,7 @@ class Results(Store):
                 many = np.arange(begin // unit, (begin + len(rows)) // unit)
                 where = (np.arange(len(many)) * per_point)[:, None] + places.reshape(-1)
                 if pooled:
-                    kept = np.repeat(self.complete[many], n_entities, axis=1)
+                    kept = np.repeat(self.counted[many], n_entities, axis=1)
                     where = np.where(kept, where, -1)
                 rows = rows.merged(where.reshape(-1), len(many) * per_point)
             parts.append(rows.quantiles(p))

@@ -60,7 +60,7 @@ def hysteresis_of_ramp(
         for name in ("logical_requests", "successes")
     )
     offered = load.offered_load(results, group=group, point=point).mean(axis=0)
-    inside = within(results, *(span or (results.warmup_s, results.duration_s)))
+    inside = within(results, *(span or (results.warmup_at_s[point], results.duration_s)))
     turn = int(np.argmax(np.where(inside, offered, -1)))
     number = np.arange(len(offered))
     ways = [inside & (number <= turn), inside & (number > turn)]

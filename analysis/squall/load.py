@@ -101,7 +101,7 @@ def usual_goodput(
     """Mean goodput from the end of the warm-up to the first action of the timeline, or to
     `before_s` if that is earlier [1/s]: [replication]. NaN where there is no time."""
     first_s = min((action.at_s for action in results.timeline(point)), default=before_s)
-    inside = within(results, results.warmup_s, min(first_s, before_s))
+    inside = within(results, results.warmup_at_s[point], min(first_s, before_s))
     return _mean_goodput(results, inside, group, point)
 
 

@@ -92,12 +92,13 @@ def metastable(
         other = point_of(results, twin, point)
         return bad & ~degraded_within(twin, *window, point=other, **options)
     begin = trigger_of(results, point=point)[0] if trigger is None else trigger[0]
-    if not within(results, results.warmup_s, begin).any():
+    usual_s = results.warmup_at_s[point]
+    if not within(results, usual_s, begin).any():
         raise ResultsError(
             f"{results.path}: nothing is known of the time before the trigger; name the results of "
             "a run without it (twin)"
         )
-    return bad & ~degraded_within(results, results.warmup_s, begin, point=point, **options)
+    return bad & ~degraded_within(results, usual_s, begin, point=point, **options)
 
 
 def point_of(results: Results, twin: Results, point: int) -> int:

@@ -13,7 +13,7 @@ from squall.file import Results
 from squall.intervals import Interval
 from squall.metastability import metastable, point_of
 from squall.recovery import DEGRADED, time_to_recover
-from squall.series import Span
+from squall.series import Span, finished
 from squall.survival import Times
 
 
@@ -59,7 +59,7 @@ def remedy_value(
     before, after = verdicts
     horizon = _horizon_s(times)
     probability, recovery = (
-        intervals.paired(_observations(without, new), _observations(without, old), confidence)
+        intervals.paired(_observations(without, new, point), _observations(without, old, point), confidence)
         for old, new in (verdicts, [one.restricted(horizon) for one in times])
     )
     prevented, caused = int((before & ~after).sum()), int((after & ~before).sum())
@@ -72,8 +72,9 @@ def _horizon_s(times: Sequence[Times]) -> float:
     return float(censored.min() if censored.size else max(one.s.max() for one in times))
 
 
-def _observations(results: Results, values: np.ndarray) -> np.ndarray:
-    """What is independent: replications, or pairs of antithetic ones."""
-    if not results.antithetic:
-        return values.astype(float)
-    return intervals.antithetic(values.astype(float))
+def _observations(results: Results, values: np.ndarray, point: int) -> np.ndarray:
+    """What is independent: replications, or whole pairs of antithetic ones. `values` are those of
+    the replications that ran to their end."""
+    every = np.full(results.n_replications, np.nan)
+    every[finished(results, point)] = values
+    return intervals.antithetic(every) if results.antithetic else every

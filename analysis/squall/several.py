@@ -97,9 +97,9 @@ class Several(Results):
     def duration_s(self) -> float:
         return self._common("the duration", lambda file: file.duration_s)
 
-    @property
-    def warmup_s(self) -> float:
-        return max(file.warmup_s for file in self.files)
+    @cached_property
+    def warmup_at_s(self) -> np.ndarray:
+        return np.concatenate([file.warmup_at_s for file in self.files])
 
     @cached_property
     def observed_s(self) -> np.ndarray:
@@ -108,6 +108,10 @@ class Several(Results):
     @cached_property
     def complete(self) -> np.ndarray:
         return self._padded("complete", False)
+
+    @cached_property
+    def counted(self) -> np.ndarray:
+        return self._padded("counted", False)
 
     # Who took part.
 

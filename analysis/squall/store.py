@@ -125,9 +125,15 @@ class Store:
     def warmup_s(self) -> float:
         """Time before which nothing counts, except in time series [s]; where each point has one
         of its own, the longest."""
-        if "warmup_ns" in self._file["plan"].attrs:
-            return float(self._file["plan"].attrs["warmup_ns"]) / NS_PER_S
-        return float(self._file["runs/warmup"][()].max()) / NS_PER_S
+        return float(self.warmup_at_s.max())
+
+    @cached_property
+    def warmup_at_s(self) -> np.ndarray:
+        """That of each point [s]: [point]."""
+        attributes = self._file["plan"].attrs
+        if "warmup_ns" in attributes:
+            return np.full(self.n_points, float(attributes["warmup_ns"]) / NS_PER_S)
+        return self._file["runs/warmup"][()].max(axis=1) / NS_PER_S
 
     @cached_property
     def observed_s(self) -> np.ndarray:
@@ -142,6 +148,16 @@ class Store:
         status = self._file["runs/status"]
         names = status.attrs["flag_meanings"].split()
         return status[()] == status.attrs["flag_values"][names.index("ok")]
+
+    @cached_property
+    def counted(self) -> np.ndarray:
+        """Which replications count where they are taken together: the complete ones; of antithetic
+        ones both of a pair or neither, as one alone would lean to its side: bool [point,
+        replication]."""
+        if not self.antithetic:
+            return self.complete
+        pairs = self.complete.reshape(len(self.complete), -1, 2)
+        return np.repeat(pairs.all(axis=2), 2, axis=1)
 
     # Who took part.
 

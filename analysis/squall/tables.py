@@ -91,12 +91,12 @@ def summary(
 ) -> pandas.DataFrame:
     """Every statistic of every group at every point, with its interval over replications.
 
-    Columns are those of `squall inspect --csv`: file, point, (the axes of the sweep,) group,
+    Columns are those of `squall inspect --csv` but for those of breakdowns: file, point, (the axes of the sweep,) group,
     statistic, measure, value, unit, half_width, confidence, replications, bound; rows are in order
     of points. Intervals of means and rates are Student's t; those of quantiles are by sectioning
     about the quantile of all values together (`intervals.sectioning`), and `bound` is how far
     buckets may have moved it. An exact number (min, max) has no half width. Where replications are
-    antithetic, pairs are the observations. Breakdowns have a table of their own,
+    antithetic, whole pairs are the observations, and others do not count. Breakdowns have a table of their own,
     `Results.breakdown`.
     """
     import pandas
@@ -156,8 +156,9 @@ class _Over:
     confidence: float
 
     def kept(self, field: Field) -> np.ndarray:
-        """Numbers of complete replications, NaN in place of others: [point, replication, group]."""
-        return np.where(self.results.complete[:, :, None], field.values, np.nan)
+        """Numbers of replications that count, NaN in place of others: [point, replication,
+        group]."""
+        return np.where(self.results.counted[:, :, None], field.values, np.nan)
 
     def observations(self, values: np.ndarray) -> np.ndarray:
         return intervals.antithetic(values, axis=1) if self.results.antithetic else values
@@ -207,7 +208,7 @@ class _Over:
             each = replace(moments["min"], values=nothing, dims=(*moments["min"].dims, "quantile"))
             together = bound = replace(each, values=nothing[:, 0])
         for place, share in enumerate(p):
-            values = np.where(self.results.complete[:, :, None], each.values[..., place], np.nan)
+            values = np.where(self.results.counted[:, :, None], each.values[..., place], np.nan)
             interval = intervals.sectioning(
                 self.observations(values), together.values[..., place], self.confidence, axis=1
             )

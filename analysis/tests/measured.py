@@ -49,7 +49,7 @@ class MadeTest(unittest.TestCase):
 
 
 class RealTest(MadeTest):
-    def run_program(self, config, *changes):
+    def run_program(self, config, *changes, status=0):
         self.files += 1
         path = self.folder / f"{self.files}.h5"
         done = subprocess.run(
@@ -59,7 +59,7 @@ class RealTest(MadeTest):
             capture_output=True,
             text=True,
         )
-        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(done.returncode, status, done.stderr)
         return self.opened(path)
 
 

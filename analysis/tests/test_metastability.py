@@ -3,8 +3,9 @@
 
 import unittest
 
+import h5py
 import numpy as np
-from made import timeline
+from made import SECOND, timeline
 from measured import CONFIGS, MadeTest, RealTest, real
 from squall import measures
 from squall.file import ResultsError
@@ -44,6 +45,22 @@ class Verdict(MadeTest):
         self.assertEqual(measures.still_degraded(results).tolist(), [True, True])
         with self.assertRaisesRegex(ResultsError, r"name the results of a run without it \(twin\)"):
             measures.metastable(self.run_of(STORM), trigger=(0, 4))
+
+    def test_the_warmup_of_another_point_has_no_say(self):
+        well = np.array([[STORM], [STORM]])
+        results = self.clients(well=well, rows=SLOW)
+        path = results.path
+        results.close()
+        with h5py.File(path, "r+") as file:
+            del file["plan"].attrs["warmup_ns"]
+            file["runs/warmup"] = np.array([[1], [5]], np.uint64) * np.uint64(SECOND)
+        results = self.opened(path)
+        self.assertEqual(results.warmup_s, 5)
+        self.assertEqual(results.warmup_at_s.tolist(), [1, 5])
+        self.assertEqual(measures.metastable(results).tolist(), [True])
+        self.assertEqual(measures.usual_goodput(results, 10).tolist(), [100])
+        with self.assertRaisesRegex(ResultsError, "nothing is known of the time before"):
+            measures.metastable(results, point=1)
 
     def test_a_twin_tells_what_would_have_come_anyway(self):
         results = self.run_of(STORM, STORM, OVER)
@@ -176,6 +193,14 @@ class Remedies(MadeTest):
         found = measures.remedy_value(*both, recovery_hold_s=2)
         self.assertEqual(found.probability.estimate, -0.5)
         self.assertEqual(found.probability.low, found.probability.high)  # both pairs are alike
+
+    def test_broken_antithetic_pairs_are_left_out(self):
+        complete = [[False, True, True, True, True, False]]
+        one, other = (STORM, STORM, STORM, WELL, STORM, STORM), [WELL] * 6
+        both = [self.runs(*well, antithetic=True, complete=complete) for well in (one, other)]
+        found = measures.remedy_value(*both, recovery_hold_s=2)
+        self.assertEqual(found.probability.estimate, -0.5)  # of replications 2 and 3
+        self.assertEqual(found.prevented, 3)
 
     def test_other_chance_is_no_comparison(self):
         with self.assertRaisesRegex(ResultsError, "different seeds"):
