@@ -26,6 +26,7 @@ import numpy as np
 from squall.fields import Field
 from squall.file import NS_PER_S, Results, ResultsError
 from squall.measures import quotient, within
+from squall.series import finished
 
 MEASURES = {  # of each kind of statistic; the first is meant when nothing is written
     "counter": ("rate", "total"),
@@ -82,13 +83,17 @@ def statistic(results: Results, text: str) -> Statistic:
     type = type_of(results, who)
     kind = results.statistics(type).get(name)
     if kind not in MEASURES:
-        raise ResultsError(f"{results.path}: {type} '{who}' has no counter, gauge or histogram '{name}'")
+        raise ResultsError(
+            f"{results.path}: {type} '{who}' has no counter, gauge or histogram '{name}'"
+        )
     known = MEASURES[kind]
     what = what or known[0]
     percentile = PERCENTILE.fullmatch(what) and "p50" in known
     if not percentile and what not in known or percentile and float(what[1:]) > 100:
         ways = ", ".join(known)
-        raise ResultsError(f"{results.path}: of the {kind} {who}.{name} there is no '{what}' ({ways})")
+        raise ResultsError(
+            f"{results.path}: of the {kind} {who}.{name} there is no '{what}' ({ways})"
+        )
     return Statistic(type, who, name, kind, what, _unit(results, type, name, kind))
 
 
@@ -118,7 +123,8 @@ def parse(results: Results, text: str) -> Figure:
     for side in (above, below) if slash else (above,):
         terms = tuple(statistic(results, term) for term in side.split("+"))
         alike = len({(term.kind, term.what, term.unit) for term in terms}) == 1
-        if not alike or (len(terms) > 1 and terms[0].what not in ("rate", "total", "mean", "count")):
+        summed = terms[0].what in ("rate", "total", "mean", "count")
+        if not alike or (len(terms) > 1 and not summed):
             raise ResultsError(f"'{side.strip()}' adds what cannot be added")
         sums.append(terms)
     return Figure(sums[0], sums[1] if slash else ())
@@ -128,8 +134,8 @@ def unit(figure: Figure) -> str:
     """What stands on its axis: `[1/s]`, with the name of a level before it."""
     first = figure.above[0]
     if figure.below:
-        return "ratio [1]" if _same_unit(first, figure.below[0]) else "ratio [s]"
-    one = "1" if first.what == "count" else _seconds(first.unit)
+        return f"ratio [{_quotient_unit(_unit_of(first), _unit_of(figure.below[0]))}]"
+    one = _unit_of(first)
     if first.kind == "histogram" and first.what != "count":
         return f"{_words(first)} [{one}]"
     if figure.level:
@@ -139,15 +145,19 @@ def unit(figure: Figure) -> str:
     return "rate [1/s]" if one == "1" else f"rate [{one}/s]"
 
 
-def _same_unit(one: Statistic, other: Statistic) -> bool:
-    return ("1" if one.what == "count" else one.unit) == ("1" if other.what == "count" else other.unit)
+def _quotient_unit(above: str, below: str) -> str:
+    if above == below:
+        return "1"
+    return above if below == "1" else f"{above}/{below}"
 
 
 def _words(one: Statistic) -> str:
     return f"{one.what} of {one.name.replace('_', ' ')}"
 
 
-def _seconds(unit: str) -> str:
+def _unit_of(one: Statistic) -> str:
+    """In which it is told: times in seconds."""
+    unit = "1" if one.what == "count" else one.unit
     return "s" if unit == "ns" else unit
 
 
@@ -168,12 +178,19 @@ def value(
     results: Results, figure: Figure, *, span: tuple[float, float] | None = None, point: int = 0
 ) -> np.ndarray:
     """The same of the replications of one point that ran to their end: [replication]."""
-    return table(results, figure, span=span)[point][_complete(results, point)]
+    return table(results, figure, span=span)[point][finished(results, point)]
 
 
 def series(results: Results, figure: Figure, *, point: int = 0) -> np.ndarray:
     """A figure in each interval of the time series: [replication, interval]; of what a histogram
-    says, all replications are taken together, as one."""
+    says, all replications are taken together, as one, so it has no quotient with what counters or
+    gauges say of each."""
+    of_all = {term.kind == "histogram" for term in (*figure.above, *figure.below)}
+    if len(of_all) > 1:
+        raise ResultsError(
+            f"{results.path}: time series do not tell histograms by replication; a quotient has them "
+            "on both sides or on none"
+        )
     above = _sum_by_interval(results, figure.above)
     if figure.below:
         found = quotient(above, _sum_by_interval(results, figure.below))
@@ -181,11 +198,13 @@ def series(results: Results, figure: Figure, *, point: int = 0) -> np.ndarray:
         found = above / results.interval_s if figure.per_second else above
     if figure.above[0].kind == "histogram":
         return found[point]
-    return found[point][_complete(results, point)]
+    return found[point][finished(results, point)]
 
 
 def _length_s(results: Results, span: tuple[float, float] | None) -> np.ndarray | float:
-    return results.observed_s if span is None else float(results.interval_s[_inside(results, span)].sum())
+    if span is None:
+        return results.observed_s
+    return float(results.interval_s[_inside(results, span)].sum())
 
 
 def _inside(results: Results, span: tuple[float, float]) -> np.ndarray:
@@ -281,10 +300,3 @@ def _of(field: Field, by: str, term: Statistic) -> np.ndarray:
 def _scaled(values: np.ndarray, terms: tuple[Statistic, ...]) -> np.ndarray:
     """Times are read in seconds."""
     return values / NS_PER_S if terms[0].unit == "ns" and terms[0].what != "count" else values
-
-
-def _complete(results: Results, point: int) -> np.ndarray:
-    complete = results.complete[point]
-    if not complete.any():
-        raise ResultsError(f"{results.path}: no replication ran to its end")
-    return complete

@@ -2,7 +2,8 @@
 """Tables of a results file, for pandas and xarray.
 
 `stats` and `frame` have a number for each replication; `summary` says what replications say
-together, in the rows and columns of `squall inspect --csv`, to the last digit.
+together, in the rows of `squall inspect --csv`: values are the same, half widths but for the last
+digit.
 """
 
 from __future__ import annotations

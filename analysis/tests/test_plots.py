@@ -116,6 +116,14 @@ class Figures(TinyTest):
         with self.assertRaisesRegex(squall.ResultsError, "do not tell request_latency by repl"):
             self.value("users.request_latency.p50", span=(1, 3))
 
+    def test_percentiles_of_all_replications_go_with_nothing_of_each(self):
+        for text in (
+            "users.request_latency.p50 / users.requests_sent",
+            "users.requests_sent / users.request_latency.p50",
+        ):
+            with self.assertRaisesRegex(squall.ResultsError, "on both sides or on none"):
+                figures.series(self.results, figures.parse(self.results, text))
+
     def test_units(self):
         for text, unit in (
             ("users.requests_sent.total", "number [1]"),
@@ -123,6 +131,9 @@ class Figures(TinyTest):
             ("users.requests_sent", "rate [1/s]"),
             ("web.queue_depth", "level [1]"),
             ("users.requests_sent / users.logical_requests", "ratio [1]"),
+            ("users.request_latency / users.requests_sent", "ratio [s]"),
+            ("users.requests_sent / users.request_latency", "ratio [1/s]"),
+            ("users.request_latency.count / users.requests_sent", "ratio [1]"),
         ):
             self.assertEqual(figures.unit(figures.parse(self.results, text)), unit)
 

@@ -34,7 +34,7 @@ class Summaries(RealTest):
         done = subprocess.run(
             [PROGRAM, "inspect", results.path, "--csv"], capture_output=True, text=True, check=True
         )
-        table = pandas.read_csv(io.StringIO(done.stdout))
+        table = pandas.read_csv(io.StringIO(done.stdout), float_precision="round_trip")
         return table[table["peer"].isna()].set_index(KEY)
 
     def assert_alike(self, results):
@@ -43,8 +43,9 @@ class Summaries(RealTest):
         both = inspected.join(mine, rsuffix="_mine")
         for column in ("value", "half_width", "replications", "bound"):
             told = both[f"{column}_mine"].astype(float).replace(np.inf, np.nan)
-            # Numbers have 17 digits there, and the reader of pandas is right to the last but one.
-            np.testing.assert_allclose(both[column], told, rtol=1e-14, err_msg=column)
+            # Quantiles of Student's t may differ in the last digit.
+            near = 1e-14 if column == "half_width" else 0
+            np.testing.assert_allclose(both[column], told, rtol=near, err_msg=column)
         self.assertTrue((both["unit"] == both["unit_mine"]).all())
 
     def test_antithetic_pairs(self):
