@@ -70,7 +70,7 @@ def kaplan_meier(time: np.ndarray, censored: np.ndarray, confidence: float = 0.9
     if time.shape != censored.shape or time.ndim != 1:
         raise ValueError("time and censored have one value for each observation")
     moments, events = np.unique(time[~censored], return_counts=True)
-    at_risk = (time[:, None] >= moments).sum(axis=0)
+    at_risk = len(time) - np.searchsorted(np.sort(time), moments)
     share = np.cumprod(1 - events / at_risk)
     with np.errstate(divide="ignore", invalid="ignore"):
         greenwood = np.cumsum(events / (at_risk * (at_risk - events)))

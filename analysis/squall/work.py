@@ -181,10 +181,11 @@ def outcomes_by_status(
         mine &= lines["group"] == group
     complete = finished(results, point)
     ends: dict[str, np.ndarray] = {}
-    for line in np.flatnonzero(mine):
-        name = lines["word"][line] or str(lines["status"][line])
+    for status in np.unique(lines["status"][mine]):
+        some = np.flatnonzero(mine & (lines["status"] == status))
+        name = lines["word"][some[0]] or str(status)
         ends.setdefault(name, np.zeros(len(complete), np.uint64))
-        ends[name][lines["replication"][line]] += lines["total"][line]
+        np.add.at(ends[name], lines["replication"][some], lines["total"][some])
     if not ends:
         raise ResultsError(
             f"{results.path}: no breakdown of {group or type}; run it with its name in "
