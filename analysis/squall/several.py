@@ -3,8 +3,8 @@
 
 Their points become the points of one study, those of the first file first. What tells the files
 apart is an axis like any other: `file`, the name of each without its extension, and every key of
-the configuration in which they differ. So two runs with and without retries are a sweep of one axis,
-and the same study with other seeds has more points.
+the configuration in which they differ. So two runs with and without retries are a sweep of one
+axis, and the same study with other seeds has more points.
 
 The files must have the same entities in whatever is read of them.
 """
@@ -12,6 +12,7 @@ The files must have the same entities in whatever is read of them.
 from __future__ import annotations
 
 import pathlib
+import re
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
@@ -23,10 +24,9 @@ from squall.config import Config, differences, numbers
 from squall.fields import Field, Labels, concatenated
 from squall.file import Results
 from squall.histogram import Histogram
-from squall.store import ResultsError
+from squall.store import ResultsError, written
 
-
-_NO_AXES = ("sweep", "replications")  # say how much was run, and where, not what
+_NO_AXES = re.compile(r"(sweep|replications)(?![^.[])")  # say how much was run, and where, not what
 
 
 class Several(Results):
@@ -80,13 +80,14 @@ class Several(Results):
     @cached_property
     def axes(self) -> dict[str, Labels]:
         told = differences([file.config for file in self.files])
-        keys = [path for one in told for path in one if not path.startswith(_NO_AXES)]
+        keys = [path for one in told for path in one if not _NO_AXES.match(path)]
         paths = dict.fromkeys([*keys, *(path for file in self.files for path in file.axes)])
         names = np.array([pathlib.PurePath(file.path).stem for file in self.files])
         counts = [file.n_points for file in self.files]
         found = {"file": Labels(np.repeat(names, counts), ("point",), "", "file")}
         for path in paths:
-            found[path] = _joined(path, [_values(file, path, one) for file, one in zip(self.files, told)])
+            parts = [_values(file, path, one) for file, one in zip(self.files, told)]
+            found[path] = _joined(path, parts)
         return found
 
     @property
@@ -118,7 +119,8 @@ class Several(Results):
     @property
     def types(self) -> tuple[str, ...]:
         """Entity types that all files have."""
-        return tuple(type for type in self.files[0].types if all(type in it.types for it in self.files))
+        first, *others = self.files
+        return tuple(type for type in first.types if all(type in it.types for it in others))
 
     def entities(self, type: str, *, series: bool = False) -> list[str]:
         return self._common(
@@ -153,7 +155,9 @@ class Several(Results):
         parts = [file.moments(type, name, by=by) for file in self.files]
         return {key: self._joined_field([part[key] for part in parts]) for key in parts[0]}
 
-    def quantiles(self, type: str, name: str, p: Sequence[float], **how: Any) -> tuple[Field, Field]:
+    def quantiles(
+        self, type: str, name: str, p: Sequence[float], **how: Any
+    ) -> tuple[Field, Field]:
         self.entities(type)
         parts = [file.quantiles(type, name, p, **how) for file in self.files]
         value, bound = (self._joined_field(part) for part in zip(*parts))
@@ -247,8 +251,14 @@ def _values(file: Results, path: str, told: dict[str, str]) -> Labels:
 
 def _joined(path: str, parts: Sequence[Labels]) -> Labels:
     """Numbers where all are, of one unit; else texts."""
-    read = [(part.values, part.unit) if part.values.dtype.kind != "U" else numbers(part.values) for part in parts]
-    if all(one is not None for one in read) and len({unit for _, unit in read}) == 1:
-        return Labels(np.concatenate([values for values, _ in read]), ("point",), read[0][1], path)
-    texts = [[str(value) for value in part.values] for part in parts]
-    return Labels(np.concatenate([np.array(one, str) for one in texts]), ("point",), "", path)
+    read = [_numbers(part) for part in parts]
+    known = [one for one in read if one is not None]
+    if len(known) == len(read) and len({unit for _, unit in known}) == 1:
+        values = np.concatenate([values for values, _ in known])
+        return Labels(values, ("point",), known[0][1], path)
+    texts = [written(part, point) for part in parts for point in range(len(part.values))]
+    return Labels(np.array(texts, str), ("point",), "", path)
+
+
+def _numbers(part: Labels) -> tuple[np.ndarray, str] | None:
+    return numbers(part.values) if part.values.dtype.kind == "U" else (part.values, part.unit)

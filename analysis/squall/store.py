@@ -74,7 +74,7 @@ class Store:
     def config_at(self, point: int) -> Config:
         """The configuration of one point. What an axis says of a path that only a short form has
         (`arrivals.poisson`) is not in it."""
-        return self.config.changed({path: _written(it, point) for path, it in self.axes.items()})
+        return self.config.changed({path: written(it, point) for path, it in self.axes.items()})
 
     def timeline(self, point: int = 0) -> list[Action]:
         """What happens when at a point, in the order written."""
@@ -223,7 +223,7 @@ def _texts_or_numbers(axis: h5py.Dataset) -> np.ndarray:
     return np.array(axis.asstr()[()], str) if axis.dtype.kind == "O" else axis[()]
 
 
-def _written(axis: Labels, point: int) -> str:
+def written(axis: Labels, point: int) -> str:
     """The value of an axis as a configuration writes it."""
     value = axis.values[point]
     if axis.values.dtype.kind == "U":

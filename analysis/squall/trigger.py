@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from squall.config import Action, parse_duration
 from squall.file import Results, ResultsError
 from squall.series import Span
+from squall.store import written
 
 
 def trigger(results: Results, *, point: int = 0) -> Span:
@@ -67,7 +68,7 @@ def _spikes(results: Results, point: int) -> dict[str, tuple[float, float, float
                 key = path.rpartition(".")[2]
                 if key not in values or ".spike." not in path:
                     continue
-                values[key] = f"{axis.values[point]}{axis.unit.removeprefix('1')}"
+                values[key] = written(axis, point)
         begin, lasts = parse_duration(values["at"]), parse_duration(values["for"])
         usual, most = (_per_second(values[key]) for key in ("baseline", "peak"))
         if lasts > 0 and most > usual:

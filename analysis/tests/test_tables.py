@@ -135,6 +135,26 @@ class Several(TinyTables):
         self.assertEqual(axes["users.call.timeout"].values.tolist(), [0.3, 1.0])
         self.assertEqual(axes["users.call.timeout"].unit, "s")
 
+    def test_what_is_not_a_number_everywhere_keeps_its_unit(self):
+        def sweep(file):
+            tiny.described(file, "axes/users.call.timeout", np.array([0.3]), "s")
+
+        self.both.close()
+        self.results.close()
+        tiny.change(self.path, sweep)
+        tiny.write(self.other, tiny.CONFIG.replace("timeout: 300ms", "timeout: often"))
+        with squall.open(self.path, self.other) as both:
+            self.assertEqual(both.axes["users.call.timeout"].values.tolist(), ["0.3s", "often"])
+
+    def test_names_that_begin_like_other_keys(self):
+        self.both.close()
+        self.results.close()
+        config = tiny.CONFIG.replace("users:", "sweepers:").replace("warmup", "sweep: {}\nwarmup")
+        tiny.write(self.path, config)
+        tiny.write(self.other, config.replace("300ms", "1s").replace("{}", "{a: 1}"))
+        with squall.open(self.path, self.other) as both:
+            self.assertEqual(list(both.axes), ["file", "sweepers.call.timeout"])
+
     def test_points_are_those_of_all(self):
         sent = self.both.counter("client", "requests_sent")
         self.assertEqual(sent.values.shape, (2, 3, 2))
