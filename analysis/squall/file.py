@@ -113,10 +113,10 @@ class Results(Store):
         """What is known exactly of a histogram: `count` of values, `mean`, `min` and `max`;
         [point, replication, entity] each. NaN where there are no values, but for the count."""
         group = f"histograms/{type}/{name}"
-        leaves = {leaf: self._dataset(f"{group}/{leaf}")[()] for leaf in ("total", "sum", "min", "max")}
-        leaves["min"] = np.where(leaves["total"] > 0, leaves["min"], np.iinfo(np.uint64).max)
         how = {"total": np.add, "sum": np.add, "min": np.minimum, "max": np.maximum}
-        whole = {leaf: self._gathered(values, type, by, how[leaf]) for leaf, values in leaves.items()}
+        leaves = {leaf: self._dataset(f"{group}/{leaf}")[()] for leaf in how}
+        leaves["min"] = np.where(leaves["total"] > 0, leaves["min"], np.iinfo(np.uint64).max)
+        whole = {leaf: self._gathered(leaves[leaf], type, by, how[leaf]) for leaf in how}
         count = whole["total"]
         mean = np.divide(whole["sum"], count, out=np.full(count.shape, np.nan), where=count > 0)
         found = {"count": (count, "total"), "mean": (mean, "sum")}
@@ -143,14 +143,17 @@ class Results(Store):
         """
         group = f"histograms/{type}/{name}"
         _, n_replications, n_entities = self._dataset(f"{group}/total").shape
-        some = range(n_replications) if replications is None else replications
-        who = range(n_entities) if entities is None else entities
-        parts = [
-            self._whole_histogram(group, (point, replication, entity))
-            for replication in some
-            for entity in who
-        ]
-        return Histogram.merged(parts, self._edges)
+        some = np.arange(n_replications) if replications is None else np.array(replications, int)
+        who = np.arange(n_entities) if entities is None else np.array(entities, int)
+        chosen = np.full((n_replications, n_entities), -1)
+        chosen[np.ix_(some, who)] = 0
+        first = point * chosen.size
+        begins = self._dataset(f"{group}/offsets")[first : first + chosen.size + 1]
+        rows = self._some_rows(group, first, begins.astype(np.int64))
+        one = rows.merged(chosen.reshape(-1), 1)
+        return Histogram(
+            one.bins, one.counts, self._edges, int(one.least[0]), int(one.largest[0])
+        )
 
     def quantiles(
         self,
@@ -192,7 +195,8 @@ class Results(Store):
         dims = ("point", *(() if pooled else ("replication",)), by, "quantile")
         size = (n_points, *(() if pooled else (n_replications,)), len(labels.values), len(p))
         value, bound = (np.concatenate(part).reshape(size) for part in zip(*parts))
-        coords = {**self._coords(type, by), "quantile": Labels(np.array(p, float), ("quantile",), "1")}
+        coords = self._coords(type, by)
+        coords["quantile"] = Labels(np.array(p, float), ("quantile",), "1")
         coords = {key: it for key, it in coords.items() if set(it.dims) <= set(dims)}
         unit_, long_name = meaning(self._dataset(f"{group}/sum"))
         return (
@@ -472,15 +476,6 @@ class Results(Store):
         begin, end = self._dataset(f"{group}/offsets")[row : row + 2]
         bins, counts = (self._dataset(f"{group}/{leaf}")[begin:end] for leaf in ("bin", "count"))
         return bins.astype(np.intp), counts
-
-    def _whole_histogram(self, group: str, place: tuple[int, int, int]) -> Histogram:
-        total = self._dataset(f"{group}/total")
-        row = np.ravel_multi_index(place, total.shape)
-        bins, counts = self._row(group, int(row))
-        if total[place] > 0 and len(bins) == 0:
-            self._no_buckets(group)
-        least, largest = (int(self._dataset(f"{group}/{leaf}")[place]) for leaf in ("min", "max"))
-        return Histogram(bins, counts, self._edges, least, largest)
 
 
 def _flat(dataset: h5py.Dataset, rows: slice) -> np.ndarray:
