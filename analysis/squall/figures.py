@@ -188,8 +188,8 @@ def series(results: Results, figure: Figure, *, point: int = 0) -> np.ndarray:
     of_all = {term.kind == "histogram" for term in (*figure.above, *figure.below)}
     if len(of_all) > 1:
         raise ResultsError(
-            f"{results.path}: time series do not tell histograms by replication; a quotient has them "
-            "on both sides or on none"
+            f"{results.path}: time series do not tell histograms by replication; a quotient has "
+            "them on both sides or on none"
         )
     above = _sum_by_interval(results, figure.above)
     if figure.below:

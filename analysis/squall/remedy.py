@@ -59,7 +59,9 @@ def remedy_value(
     before, after = verdicts
     horizon = _horizon_s(times)
     probability, recovery = (
-        intervals.paired(_observations(without, new, point), _observations(without, old, point), confidence)
+        intervals.paired(
+            *(_observations(without, values, point) for values in (new, old)), confidence
+        )
         for old, new in (verdicts, [one.restricted(horizon) for one in times])
     )
     prevented, caused = int((before & ~after).sum()), int((after & ~before).sum())

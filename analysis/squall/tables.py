@@ -92,13 +92,13 @@ def summary(
 ) -> pandas.DataFrame:
     """Every statistic of every group at every point, with its interval over replications.
 
-    Columns are those of `squall inspect --csv` but for those of breakdowns: file, point, (the axes of the sweep,) group,
-    statistic, measure, value, unit, half_width, confidence, replications, bound; rows are in order
-    of points. Intervals of means and rates are Student's t; those of quantiles are by sectioning
-    about the quantile of all values together (`intervals.sectioning`), and `bound` is how far
-    buckets may have moved it. An exact number (min, max) has no half width. Where replications are
-    antithetic, whole pairs are the observations, and others do not count. Breakdowns have a table of their own,
-    `Results.breakdown`.
+    Columns are those of `squall inspect --csv` but for those of breakdowns: file, point, (the axes
+    of the sweep,) group, statistic, measure, value, unit, half_width, confidence, replications,
+    bound; rows are in order of points. Intervals of means and rates are Student's t; those of
+    quantiles are by sectioning about the quantile of all values together (`intervals.sectioning`),
+    and `bound` is how far buckets may have moved it. An exact number (min, max) has no half width.
+    Where replications are antithetic, whole pairs are the observations, and others do not count.
+    Breakdowns have a table of their own, `Results.breakdown`.
     """
     import pandas
 
@@ -171,14 +171,16 @@ class _Over:
             value, half = interval.estimate[:, place], interval.half_width[:, place]
             yield _Line(group, field.name, measure, unit, value, half, n[:, place])
 
-    def exact(self, field: Field, measure: str, values: np.ndarray, how: np.ufunc) -> Iterator[_Line]:
+    def exact(
+        self, field: Field, measure: str, values: np.ndarray, how: np.ufunc
+    ) -> Iterator[_Line]:
         """The least or largest of all replications."""
         n = np.count_nonzero(~np.isnan(values), axis=1)
         far = how.reduce(np.where(np.isnan(values), -_WORST[how], values), axis=1)
         for place, group in enumerate(field.coords["group"].values):
             some = n[:, place]
-            value = np.where(some > 0, far[:, place], np.nan)
-            yield _Line(group, field.name, measure, field.unit, value, np.full(len(some), np.nan), some)
+            value, half = np.where(some > 0, far[:, place], np.nan), np.full(len(some), np.nan)
+            yield _Line(group, field.name, measure, field.unit, value, half, some)
 
     def counter(self, type: str, name: str, _: Sequence[float]) -> Iterator[_Line]:
         field = self.results.counter(type, name, by="group")
@@ -198,7 +200,8 @@ class _Over:
         fields = {key: replace(field, name=name) for key, field in moments.items()}
         count = fields["count"]
         yield from self.means(count, "count", self.kept(count), "1")
-        yield from self.means(fields["mean"], "mean", self.kept(fields["mean"]), fields["mean"].unit)
+        mean = fields["mean"]
+        yield from self.means(mean, "mean", self.kept(mean), mean.unit)
         for key, how in (("min", np.minimum), ("max", np.maximum)):
             yield from self.exact(fields[key], key, self.kept(fields[key]), how)
         try:

@@ -9,6 +9,7 @@ import numpy as np
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 import squall
+from squall import measures
 import tiny
 
 
@@ -45,7 +46,7 @@ class Stats(TinyTables):
         self.assertTrue(np.isnan(latency["min"].values[0, 0, 1]))
 
     def test_mistakes(self):
-        with self.assertRaisesRegex(squall.ResultsError, r"no type 'clients' \(there are: client, s"):
+        with self.assertRaisesRegex(squall.ResultsError, r"no type 'clients' \(there are: client"):
             self.results.stats("clients")
         with self.assertRaisesRegex(squall.ResultsError, "by='host': statistics are by entity or"):
             self.results.stats("client", by="host")
@@ -164,6 +165,8 @@ class Several(TinyTables):
         self.assertEqual(len(self.both.frame("server")), 4)
         self.assertEqual(self.both.at(1), (self.both.files[1], 0))
         self.assertEqual(self.both.series("client", "successes").values.shape, (2, 3, 2, 4))
+        one, other = (measures.latency_quantile(self.both, 0.5, point=p) for p in (0, 1))
+        np.testing.assert_equal(one, other)
         self.assertEqual(self.both.trace()["point"].tolist(), [0, 0, 0, 1, 1, 1])
 
     def test_configurations_are_their_own(self):
@@ -197,7 +200,7 @@ class Several(TinyTables):
         self.both.close()
         tiny.change(self.other, rename)
         with squall.open(self.path, self.other) as both:
-            with self.assertRaisesRegex(squall.ResultsError, "differ in the entities of type client"):
+            with self.assertRaisesRegex(squall.ResultsError, "in the entities of type client"):
                 both.counter("client", "requests_sent")
 
 

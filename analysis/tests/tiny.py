@@ -149,7 +149,8 @@ def write_trace(file):
     write_lines(file, "trace", columns)
     kinds = dict(enumerate(("request", "retry", "success", "failure", "state")))
     flagged(file, "trace/kind", [0, 1, 3], kinds)
-    flagged(file, "trace/error", [0, 1, 3], dict(enumerate(("none", "timeout", "refused", "reset"))))
+    errors = dict(enumerate(("none", "timeout", "refused", "reset")))
+    flagged(file, "trace/error", [0, 1, 3], errors)
 
 
 def change(path: pathlib.Path, how) -> None:
