@@ -44,7 +44,14 @@ def still_degraded(
     time. That it is the trigger's doing is told by `metastable`.
     """
     window = _window(results, window_s, hold_s, trigger, point)
-    return degraded_within(results, *window, threshold=threshold, group=group, point=point)
+    return degraded_within(
+        results,
+        *window,
+        threshold=threshold,
+        usual_until_s=None if trigger is None else trigger[0],
+        group=group,
+        point=point,
+    )
 
 
 def _window(
@@ -87,7 +94,9 @@ def metastable(
     """
     window = _window(results, window_s, hold_s, trigger, point)
     options = {"threshold": threshold, "group": group}
-    bad = degraded_within(results, *window, point=point, **options)
+    bad = still_degraded(
+        results, window_s, hold_s=hold_s, trigger=trigger, point=point, **options
+    )
     if twin is not None:
         other = point_of(results, twin, point)
         return bad & ~degraded_within(twin, *window, point=other, **options)

@@ -34,6 +34,7 @@ def degraded_within(
     end_s: float,
     *,
     threshold: float = DEGRADED,
+    usual_until_s: float | None = None,
     group: str | None = None,
     point: int = 0,
 ) -> np.ndarray:
@@ -45,12 +46,13 @@ def degraded_within(
       fallen silent has not recovered; or
     - all clients looked at are closed (a user begins a request only after the last one has ended,
       so users who wait for ever do not show in the ratio) and less than `threshold` is kept of the
-      goodput before the first action of the timeline.
+      goodput before the first action of the timeline, or before `usual_until_s` (by default
+      `begin_s`) if that is earlier.
     """
     inside = some_within(results, begin_s, end_s)
     first, n = int(np.argmax(inside)), int(inside.sum())
-    bad = _degraded(results, n, threshold, begin_s, group, point)
-    return bad[:, first]
+    before_s = begin_s if usual_until_s is None else usual_until_s
+    return _degraded(results, n, threshold, before_s, group, point)[:, first]
 
 
 def degraded(
@@ -137,10 +139,10 @@ def time_to_recover(
     censored at the last one from which on `hold_s` seconds could be looked at: the share of those
     and `Times.survival` say more than a mean, which nobody knows.
     """
-    end = _span(results, trigger, point)[1]
+    begin, end = _span(results, trigger, point)
     n = _window(results, window_s, hold_s, group, point)
     held = load.intervals_in(results, max(hold_s, results.interval_s[0]))
-    good = ~_degraded(results, n, threshold, end, group, point)
+    good = ~_degraded(results, n, threshold, begin, group, point)
     good = moving(good, max(held - n + 1, 1)) == max(held - n + 1, 1)
     starts = results.time_s[: good.shape[1]]
     after = starts >= end - 0.5 / NS_PER_S

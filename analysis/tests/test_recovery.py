@@ -185,6 +185,18 @@ class Times(MadeTest):
                 measures.time_to_recover(results, hold)
 
 
+class Closed(MadeTest):
+    def test_what_a_named_trigger_did_is_not_usual(self):
+        well = [100, 100, 10, 10, 10, 10, 60, 60, 60, 60]
+        closed = {"users": {"arrivals": {"kind": "closed"}}}
+        results = self.clients(begun=np.array([[well]]), well=np.array([[well]]), entities=closed)
+        options = {"trigger": (2, 6)}
+        times = measures.time_to_recover(results, hold_s=2, **options)
+        self.assertEqual(times.censored.tolist(), [True])
+        self.assertEqual(measures.still_degraded(results, **options).tolist(), [True])
+        self.assertEqual(measures.metastable(results, **options).tolist(), [True])
+
+
 class BlastRadius(MadeTest):
     def test_groups_in_order_of_entry(self):
         def calls(*well, prefix=""):
