@@ -6,7 +6,7 @@ from __future__ import annotations
 import copy
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,7 +50,12 @@ def numbers(texts: Sequence[str] | np.ndarray) -> tuple[np.ndarray, str] | None:
     >>> numbers(["fixed", "none"]) is None
     True
     """
-    for unit, read in (("1", float), ("1/s", _parse_rate), ("s", parse_duration)):
+    kinds: dict[str, Callable[[str], float]] = {
+        "1": float,
+        "1/s": _parse_rate,
+        "s": parse_duration,
+    }
+    for unit, read in kinds.items():
         try:
             return np.array([read(str(text)) for text in texts]), unit
         except ValueError:
