@@ -80,6 +80,11 @@ class Trigger(MadeTest):
         lost = [measures.capacity_loss_s(results, point=point) for point in (0, 1)]
         self.assertEqual(lost, [2, 1])
 
+    def test_points_that_are_not_there(self):
+        for point in (-1, 1):
+            with self.assertRaisesRegex(ResultsError, f"has no point {point}, but 1 from 0 on"):
+                measures.goodput(self.with_servers([]), point=point)
+
     def test_capacity_lost(self):
         for row, lost in (
             ((2, 4, "slow", "web", 2), 2),  # half of 4 s
