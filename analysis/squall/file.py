@@ -359,26 +359,6 @@ class Results(Store):
             Field(bound, dims, unit_, "Error bound", coords, f"{name}_bound"),
         )
 
-    def interval_quantiles(
-        self,
-        type: str,
-        name: str,
-        p: Sequence[float],
-        *,
-        point: int = 0,
-        entities: Sequence[int] | np.ndarray | None = None,
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """The same of one point, of some entities (all by default) taken together: [interval,
-        quantile] both."""
-        group = f"series/{type}/{name}"
-        _, _, n_entities, n_intervals = self._dataset(f"{group}/total").shape
-        into = np.full((n_entities, n_intervals), -1)
-        into[slice(None) if entities is None else entities] = np.arange(n_intervals)
-        first = point * into.size
-        begins = self._dataset(f"{group}/offsets")[first : first + into.size + 1]
-        rows = self._some_rows(group, first, begins.astype(np.int64))
-        return rows.merged(into.reshape(-1), n_intervals).quantiles(p)
-
     def series_histogram(
         self,
         type: str,

@@ -20,7 +20,8 @@ CALLS = "downstream_"  # before the names of what a server counts of its own cal
 def finished(results: Results, point: int = 0) -> np.ndarray:
     """Which replications of a point ran to their end: bool [replication]."""
     if not 0 <= point < results.n_points:
-        raise ResultsError(f"{results.path}: has no point {point}, but {results.n_points} from 0 on")
+        n = results.n_points
+        raise ResultsError(f"{results.path}: has no point {point}, but {n} from 0 on")
     complete = results.complete[point]
     if not complete.any():
         raise ResultsError(f"{results.path}: no replication ran to its end")

@@ -202,12 +202,6 @@ class Several(Results):
         value, bound = (self._joined_field(part) for part in zip(*parts))
         return value, bound
 
-    def interval_quantiles(
-        self, type: str, name: str, p: Sequence[float], *, point: int = 0, **which: Any
-    ) -> tuple[np.ndarray, np.ndarray]:
-        file, place = self.at(point)
-        return file.interval_quantiles(type, name, p, point=place, **which)
-
     def series_histogram(
         self, type: str, name: str, interval: int, *, point: int = 0, **which: Any
     ) -> Histogram:
