@@ -163,18 +163,20 @@ class Results(Store):
         *,
         by: str = "entity",
         pooled: bool = False,
+        counted: np.ndarray | None = None,
     ) -> tuple[Field, Field]:
         """Quantiles of a histogram, and how far each may be off.
 
         `p` are probabilities, 0 <= p <= 1. Both fields are [point, replication, entity, quantile];
         the second one bounds the error that comes from the width of the buckets. NaN where there
         are no values. `pooled` takes the values of all replications of a point that count
-        (`counted`) together: [point, entity, quantile].
+        together: [point, entity, quantile]; `counted` says which do, bool [point, replication], by
+        default `Results.counted`.
         """
         group = f"histograms/{type}/{name}"
-        shape = self._dataset(f"{group}/total").shape
+        n_points, n_replications, n_entities = self._dataset(f"{group}/total").shape
         labels, into = self._who(type, by)
-        n_points, n_replications, n_entities = shape
+        counted = self.counted if counted is None else counted
         # Where the row (replication, entity) of a point goes; a negative number: nowhere.
         places = np.arange(n_replications)[:, None] * len(labels.values) + into
         per_point = n_replications * len(labels.values)
@@ -188,7 +190,7 @@ class Results(Store):
                 many = np.arange(begin // unit, (begin + len(rows)) // unit)
                 where = (np.arange(len(many)) * per_point)[:, None] + places.reshape(-1)
                 if pooled:
-                    kept = np.repeat(self.counted[many], n_entities, axis=1)
+                    kept = np.repeat(counted[many], n_entities, axis=1)
                     where = np.where(kept, where, -1)
                 rows = rows.merged(where.reshape(-1), len(many) * per_point)
             parts.append(rows.quantiles(p))
@@ -223,6 +225,21 @@ class Results(Store):
         from squall import tables
 
         return tables.summary(self, **options)
+
+    def compare(self, other: Results, **options: Any) -> pandas.DataFrame:
+        """How every statistic differs from that of another file: see
+        `squall.comparison.compare`."""
+        from squall.comparison import compare
+
+        return compare(self, other, **options)
+
+    def runs(self) -> pandas.DataFrame:
+        """How the replications ended: a row for each, indexed by (point, replication), with the
+        axes of the sweep; `status` in words, `events`, and times in s: `simulated`, `warmup`,
+        `observed` and, where the file says so, `wall`."""
+        from squall import tables
+
+        return tables.runs(self)
 
     # What only some studies keep, in columns: every array has one value for each line, so that
     # `pandas.DataFrame` makes a table of them.

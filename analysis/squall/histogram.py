@@ -20,7 +20,7 @@ class Histogram:
 
     >>> ten_wide = np.arange(0, 101, 10)
     >>> Histogram(np.array([0, 4]), np.array([3, 1]), ten_wide, 2, 42).quantiles([0, 0.5, 1])
-    (array([ 2. ,  6.1, 42. ]), array([0., 9., 0.]))
+    (array([ 2.,  6., 42.]), array([0., 9., 0.]))
     """
 
     bins: np.ndarray  # buckets in use, ascending: [bucket]

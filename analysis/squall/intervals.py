@@ -82,12 +82,30 @@ class Interval:
     confidence: float  # of both sides, 0 < confidence < 1
 
     symmetric: np.ndarray | None = None  # the number behind +-, where there is one
+    freedom: np.ndarray | None = None  # degrees, where it is Student's t
 
     @property
     def half_width(self) -> np.ndarray:
         """The number behind +-, or half of what lies between the ends where it is not the same on
         both sides."""
         return 0.5 * (self.high - self.low) if self.symmetric is None else self.symmetric
+
+    @property
+    def chance(self) -> np.ndarray:
+        """Of an estimate as far from 0, if 0 is the truth: the p-value of the two-sided test. NaN
+        where the interval is infinite. Without any spread, what is not 0 is not so by chance.
+
+        >>> print(f"{mean([0.5, 1.0, 1.5]).chance:.4f}")
+        0.0742
+        """
+        if self.freedom is None:
+            raise ValueError("only Student's t tells the chance of an estimate")
+        with np.errstate(divide="ignore", invalid="ignore"):
+            error = self.half_width / _student(self.confidence, self.freedom)
+            chance = 2 * stats.t.sf(np.abs(self.estimate) / error, self.freedom)
+        chance = np.where(error == 0, 0.0, chance)
+        chance = np.where(self.estimate == 0, 1.0, chance)
+        return np.where(np.isfinite(self.half_width), chance, np.nan)[()]
 
 
 def mean(values: ArrayLike, confidence: float = 0.95, *, axis: int = -1) -> Interval:
@@ -101,7 +119,8 @@ def mean(values: ArrayLike, confidence: float = 0.95, *, axis: int = -1) -> Inte
     10.0 +- 2.484
     """
     n, middle, squares = _summary(_last(values, axis))
-    return _around(np.where(n > 0, middle, np.nan), _half_width(n, squares, confidence), confidence)
+    half = _half_width(n, squares, confidence)
+    return _around(np.where(n > 0, middle, np.nan), half, confidence, n - 1)
 
 
 def paired(
@@ -126,17 +145,26 @@ def paired(
 
 
 def welch(
-    values: ArrayLike, others: ArrayLike, confidence: float = 0.95, *, axis: int = -1
+    values: ArrayLike,
+    others: ArrayLike,
+    confidence: float = 0.95,
+    *,
+    about: tuple[ArrayLike, ArrayLike] | None = None,
+    axis: int = -1,
 ) -> Interval:
     """The difference of the means of `values` and of `others` that are independent of them, by
     Student's t with the degrees of freedom of Welch (Biometrika 34, 1947) and Satterthwaite. Their
-    numbers and variances may differ. Infinite below two values on either side.
+    numbers and variances may differ. Infinite below two values on either side. `about` has the two
+    estimates whose difference is meant in place of that of the means, as of quantiles (see
+    `sectioning`).
 
     >>> faster = welch([5.0, 7.0, 6.0], [4.0, 5.0, 4.5, 4.5])
     >>> print(f"{faster.estimate:.1f} +- {faster.half_width:.3f}")
     1.5 +- 2.186
     """
     sides = [_summary(_last(side, axis)) for side in (values, others)]
+    if about is not None:
+        sides = [_about(*side, np.asarray(one, float)) for side, one in zip(sides, about)]
     (n, middle, squares), (n_others, middle_others, squares_others) = sides
     with np.errstate(divide="ignore", invalid="ignore"):
         square = squares / (n - 1) / n
@@ -147,7 +175,7 @@ def welch(
         estimate = np.where((n > 0) & (n_others > 0), middle - middle_others, np.nan)
     half = np.where(both == 0.0, 0.0, half)
     half = np.where((n < 2) | (n_others < 2), np.inf, half)
-    return _around(estimate, half, confidence)
+    return _around(estimate, half, confidence, freedom)
 
 
 def antithetic(values: ArrayLike, *, axis: int = -1) -> np.ndarray:
@@ -185,10 +213,8 @@ def sectioning(
     >>> print(f"{p99.low:.1f} .. {p99.high:.1f}")
     78.2 .. 105.8
     """
-    n, middle, squares = _summary(_last(values, axis))
-    estimate = np.broadcast_to(np.asarray(estimate, float), n.shape)
-    squares = squares + n * (middle - estimate) * (middle - estimate)
-    return _around(estimate, _half_width(n, squares, confidence), confidence)
+    n, estimate, squares = _about(*_summary(_last(values, axis)), np.asarray(estimate, float))
+    return _around(estimate, _half_width(n, squares, confidence), confidence, n - 1)
 
 
 def quantile(
@@ -382,10 +408,19 @@ def _half_width(n: np.ndarray, squares: np.ndarray, confidence: float) -> np.nda
     return np.where(n < 2, np.inf, half)
 
 
-def _around(middle: np.ndarray, half: ArrayLike, confidence: float) -> Interval:
+def _about(
+    n: np.ndarray, middle: np.ndarray, squares: np.ndarray, estimate: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A summary whose squares are those of deviations from an estimate other than the mean."""
+    return n, estimate, squares + n * (middle - estimate) * (middle - estimate)
+
+
+def _around(
+    middle: np.ndarray, half: ArrayLike, confidence: float, freedom: np.ndarray | None = None
+) -> Interval:
     half = np.broadcast_to(half, middle.shape)
     return Interval(
-        middle[()], (middle - half)[()], (middle + half)[()], confidence, half[()]
+        middle[()], (middle - half)[()], (middle + half)[()], confidence, half[()], freedom
     )
 
 

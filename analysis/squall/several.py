@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import pathlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -104,15 +104,23 @@ class Several(Results):
 
     @cached_property
     def observed_s(self) -> np.ndarray:
-        return self._padded("observed_s", np.nan)
+        return self._padded(lambda file: file.observed_s, np.nan)
 
     @cached_property
     def complete(self) -> np.ndarray:
-        return self._padded("complete", False)
+        return self._padded(lambda file: file.complete, False)
 
     @cached_property
     def counted(self) -> np.ndarray:
-        return self._padded("counted", False)
+        return self._padded(lambda file: file.counted, False)
+
+    def run_columns(self) -> dict[str, np.ndarray]:
+        empty = {"status": "missing", "events": 0}  # NaN else
+        parts = {file.path: file.run_columns() for file in self.files}
+        return {
+            name: self._padded(lambda file: parts[file.path][name], empty.get(name, np.nan))
+            for name in parts[self.files[0].path]
+        }
 
     # Who took part.
 
@@ -156,10 +164,20 @@ class Several(Results):
         return {key: self._joined_field([part[key] for part in parts]) for key in parts[0]}
 
     def quantiles(
-        self, type: str, name: str, p: Sequence[float], **how: Any
+        self,
+        type: str,
+        name: str,
+        p: Sequence[float],
+        *,
+        counted: np.ndarray | None = None,
+        **how: Any,
     ) -> tuple[Field, Field]:
         self.entities(type)
-        parts = [file.quantiles(type, name, p, **how) for file in self.files]
+        counted = self.counted if counted is None else counted
+        parts = [
+            file.quantiles(type, name, p, counted=counted[rows, : file.n_replications], **how)
+            for file, rows in self._rows()
+        ]
         value, bound = (self._joined_field(part) for part in zip(*parts))
         return value, bound
 
@@ -218,11 +236,17 @@ class Several(Results):
                 raise ResultsError(f"{self.files[0].path} and {file.path} differ in {what}")
         return first
 
-    def _padded(self, name: str, filling: Any) -> np.ndarray:
-        """A table [point, replication] of each file, below one another."""
-        room = np.full((self.n_points, self.n_replications), filling)
+    def _rows(self) -> Iterator[tuple[Results, slice]]:
+        """Each file, and where its points are."""
         for file, begin in zip(self.files, self._first_points):
-            room[begin : begin + file.n_points, : file.n_replications] = getattr(file, name)
+            yield file, slice(begin, begin + file.n_points)
+
+    def _padded(self, read: Callable[[Results], np.ndarray], filling: Any) -> np.ndarray:
+        """A table [point, replication] of each file, below one another."""
+        parts = [read(file) for file in self.files]
+        room = np.full((self.n_points, self.n_replications), filling, parts[0].dtype)
+        for part, (_, rows) in zip(parts, self._rows()):
+            room[rows, : part.shape[1]] = part
         return room
 
     def _field_of(self, type: str, read: Callable[[Results], Field]) -> Field:

@@ -159,6 +159,20 @@ class Store:
         pairs = self.complete.reshape(len(self.complete), -1, 2)
         return np.repeat(pairs.all(axis=2), 2, axis=1)
 
+    def run_columns(self) -> dict[str, np.ndarray]:
+        """How replications ended, [point, replication] each: see `Results.runs`."""
+        runs = self._file["runs"]
+        status, wall = runs["status"], self._file.get("provenance/wall_ns")
+        words = dict(zip(status.attrs["flag_values"], status.attrs["flag_meanings"].split()))
+        return {
+            "status": np.vectorize(words.get, otypes=[object])(status[()]),
+            "events": runs["events"][()],
+            "simulated": runs["sim_end"][()] / NS_PER_S,
+            "warmup": np.broadcast_to(self.warmup_at_s[:, None], status.shape),
+            "observed": self.observed_s,
+            "wall": np.full(status.shape, np.nan) if wall is None else wall[()] / NS_PER_S,
+        }
+
     # Who took part.
 
     @property

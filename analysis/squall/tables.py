@@ -8,14 +8,13 @@ digit.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from squall import intervals
 from squall.fields import Field
+from squall.readings import QUANTILES, Reading, check_type, read
 from squall.store import ResultsError
 
 if TYPE_CHECKING:
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
     import xarray
 
     from squall.file import Results
-
-QUANTILES = (0.5, 0.9, 0.99, 0.999)
 
 
 def fields(results: Results, type: str, *, by: str = "entity") -> dict[str, Field]:
@@ -50,7 +47,7 @@ def stats(results: Results, type: str, *, by: str = "entity") -> xarray.Dataset:
     units and meanings are attributes."""
     import xarray
 
-    _check_type(results, type)
+    check_type(results, type)
     dataset = xarray.Dataset(
         {name: field.to_xarray() for name, field in fields(results, type, by=by).items()},
         attrs={"title": results.title, "source": results.path},
@@ -65,7 +62,7 @@ def frame(results: Results, type: str, *, by: str = "entity") -> pandas.DataFram
     column."""
     import pandas
 
-    _check_type(results, type)
+    check_type(results, type)
     columns = fields(results, type, by=by)
     first = next(iter(columns.values()))
     index = first.to_pandas().index
@@ -102,148 +99,63 @@ def summary(
     """
     import pandas
 
-    lines = [
-        line
+    found = [
+        reading
         for one in (results.types if type is None else (type,))
-        for name, kind in _statistics(results, one)
-        for line in _SAID[kind](_Over(results, confidence), one, name, quantiles)
-        if group in (None, line.group)
+        for reading in read(results, one, quantiles=quantiles)
     ]
-    if not lines:
-        raise ResultsError(f"{results.path}: has nothing of a group '{group}'")
-    n = results.n_points
-    columns: dict[str, np.ndarray] = {
-        "file": np.full(len(lines) * n, results.path, object),
-        "point": np.tile(results.points, len(lines)),
-        **{path: np.tile(axis.values, len(lines)) for path, axis in results.axes.items()},
-    }
-    told = [line.columns() for line in lines]
-    for key in told[0]:
-        values = [one[key] for one in told]
-        if isinstance(values[0], str):
-            columns[key] = np.repeat(np.array(values, object), n)
-        else:
-            each = (np.full(n, one) if np.isscalar(one) else one for one in values)
-            columns[key] = np.concatenate(list(each))
-    table = pandas.DataFrame(columns)
+    parts = [_columns(reading, confidence, results.antithetic) for reading in found]
+    columns = {key: np.concatenate([part[key] for part in parts], axis=1) for key in parts[0]}
+    table = pandas.DataFrame({key: values.T.reshape(-1) for key, values in columns.items()})
+    place = np.tile(np.arange(results.n_points), len(table) // results.n_points)
+    axes = {path: axis.values[place] for path, axis in results.axes.items()}
+    heads = {"file": results.path, "point": results.points[place], **axes}
+    for at, (name, values) in enumerate(heads.items()):
+        table.insert(at, name, values)
     table.insert(table.columns.get_loc("half_width") + 1, "confidence", confidence)
-    place = np.tile(np.arange(n), len(lines))
-    return table.iloc[np.argsort(place, kind="stable")].reset_index(drop=True)
+    kept = np.ones(len(table), bool) if group is None else (table["group"] == group).to_numpy()
+    if not kept.any():
+        raise ResultsError(f"{results.path}: has nothing of a group '{group}'")
+    order = np.argsort(place, kind="stable")
+    return table.iloc[order[kept[order]]].reset_index(drop=True)
 
 
-@dataclass(frozen=True)
-class _Line:
-    """One measure of a statistic of a group: arrays [point]."""
+def runs(results: Results) -> pandas.DataFrame:
+    """How the replications ended, one row each, indexed by (point, replication): the axes of the
+    sweep, `status` in words, `events` and, in s, `simulated`, `warmup`, `observed` (what counts)
+    and `wall` (what it took; NaN where the file does not say)."""
+    import pandas
 
-    group: str
-    statistic: str
-    measure: str
-    unit: str
-    value: np.ndarray
-    half_width: np.ndarray
-    replications: np.ndarray
-    bound: np.ndarray | float = 0.0
-
-    def columns(self) -> dict:
-        order = ("group", "statistic", "measure", "value", "unit", "half_width")
-        return {key: getattr(self, key) for key in (*order, "replications", "bound")}
-
-
-@dataclass(frozen=True)
-class _Over:
-    """What replications say together."""
-
-    results: Results
-    confidence: float
-
-    def kept(self, field: Field) -> np.ndarray:
-        """Numbers of replications that count, NaN in place of others: [point, replication,
-        group]."""
-        return np.where(self.results.counted[:, :, None], field.values, np.nan)
-
-    def observations(self, values: np.ndarray) -> np.ndarray:
-        return intervals.antithetic(values, axis=1) if self.results.antithetic else values
-
-    def means(self, field: Field, measure: str, values: np.ndarray, unit: str) -> Iterator[_Line]:
-        interval = intervals.mean(self.observations(values), self.confidence, axis=1)
-        n = np.count_nonzero(~np.isnan(values), axis=1)
-        for place, group in enumerate(field.coords["group"].values):
-            value, half = interval.estimate[:, place], interval.half_width[:, place]
-            yield _Line(group, field.name, measure, unit, value, half, n[:, place])
-
-    def exact(
-        self, field: Field, measure: str, values: np.ndarray, how: np.ufunc
-    ) -> Iterator[_Line]:
-        """The least or largest of all replications."""
-        n = np.count_nonzero(~np.isnan(values), axis=1)
-        far = how.reduce(np.where(np.isnan(values), -_WORST[how], values), axis=1)
-        for place, group in enumerate(field.coords["group"].values):
-            some = n[:, place]
-            value, half = np.where(some > 0, far[:, place], np.nan), np.full(len(some), np.nan)
-            yield _Line(group, field.name, measure, field.unit, value, half, some)
-
-    def counter(self, type: str, name: str, _: Sequence[float]) -> Iterator[_Line]:
-        field = self.results.counter(type, name, by="group")
-        values = self.kept(field)
-        yield from self.means(field, "mean", values, field.unit)
-        per_second = values / self.results.observed_s[:, :, None]
-        yield from self.means(field, "rate", per_second, f"{field.unit}/s")
-
-    def gauge(self, type: str, name: str, _: Sequence[float]) -> Iterator[_Line]:
-        field = self.results.gauge_mean(type, name, by="group")
-        yield from self.means(field, "mean", self.kept(field), field.unit)
-        most = self.results.gauge_max(type, name, by="group")
-        yield from self.exact(most, "max", self.kept(most), np.maximum)
-
-    def histogram(self, type: str, name: str, p: Sequence[float]) -> Iterator[_Line]:
-        moments = self.results.moments(type, name, by="group")
-        fields = {key: replace(field, name=name) for key, field in moments.items()}
-        count = fields["count"]
-        yield from self.means(count, "count", self.kept(count), "1")
-        mean = fields["mean"]
-        yield from self.means(mean, "mean", self.kept(mean), mean.unit)
-        for key, how in (("min", np.minimum), ("max", np.maximum)):
-            yield from self.exact(fields[key], key, self.kept(fields[key]), how)
-        try:
-            each, _ = self.results.quantiles(type, name, p, by="group")
-            together, bound = self.results.quantiles(type, name, p, by="group", pooled=True)
-        except ResultsError:  # it has no buckets, and its percentiles are not known
-            nothing = np.full((*moments["count"].values.shape, len(p)), np.nan)
-            each = replace(moments["min"], values=nothing, dims=(*moments["min"].dims, "quantile"))
-            together = bound = replace(each, values=nothing[:, 0])
-        for place, share in enumerate(p):
-            values = np.where(self.results.counted[:, :, None], each.values[..., place], np.nan)
-            interval = intervals.sectioning(
-                self.observations(values), together.values[..., place], self.confidence, axis=1
-            )
-            n = np.count_nonzero(~np.isnan(values), axis=1)
-            for who, group in enumerate(each.coords["group"].values):
-                yield _Line(
-                    group,
-                    name,
-                    f"p{100 * share:.10g}",
-                    each.unit,
-                    interval.estimate[:, who],
-                    interval.half_width[:, who],
-                    n[:, who],
-                    np.nan_to_num(bound.values[:, who, place]),
-                )
+    told = results.run_columns()
+    shape = results.complete.shape
+    index = pandas.MultiIndex.from_product(
+        [results.points, np.arange(shape[1])], names=["point", "replication"]
+    )
+    axes = {path: np.repeat(axis.values, shape[1]) for path, axis in results.axes.items()}
+    return pandas.DataFrame(
+        {**axes, **{name: values.reshape(-1) for name, values in told.items()}}, index
+    )
 
 
-_SAID = {"counter": _Over.counter, "gauge": _Over.gauge, "histogram": _Over.histogram}
-_WORST = {np.minimum: -np.inf, np.maximum: np.inf}
-
-
-def _statistics(results: Results, type: str) -> Iterator[tuple[str, str]]:
-    """Names and kinds of those that have numbers by replication."""
-    _check_type(results, type)
-    return ((name, kind) for name, kind in results.statistics(type).items() if kind in _SAID)
-
-
-def _check_type(results: Results, type: str) -> None:
-    if type not in results.types:
-        there = ", ".join(results.types)
-        raise ResultsError(f"{results.path}: has no type '{type}' (there are: {there})")
+def _columns(reading: Reading, confidence: float, antithetic: bool) -> dict[str, np.ndarray]:
+    """What a table says of a reading: [point, group] each."""
+    interval = reading.interval(confidence, antithetic)
+    shape = interval.estimate.shape
+    columns = {
+        "group": reading.groups.astype(object),
+        "statistic": reading.statistic,
+        "measure": reading.measure,
+        "value": interval.estimate,
+        "unit": reading.unit,
+        "half_width": interval.half_width,
+        "replications": reading.replications,
+        "bound": reading.bound,
+    }
+    texts = ("group", "statistic", "measure", "unit")
+    return {
+        key: np.broadcast_to(np.array(value, object) if key in texts else value, shape)
+        for key, value in columns.items()
+    }
 
 
 def _present(results: Results, type: str, by: str) -> np.ndarray:

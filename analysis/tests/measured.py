@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the tests of measures share: files made by hand, and runs of the program."""
 
-import doctest
 import os
 import pathlib
 import subprocess
@@ -18,12 +17,6 @@ import made
 
 PROGRAM = pathlib.Path(os.environ.get("SQUALL", ANALYSIS.parent / "build/src/squall"))
 CONFIGS = ANALYSIS.parent / "configs"
-
-
-def doctests(loader, suite, *modules):
-    for module in modules:
-        suite.addTests(doctest.DocTestSuite(module))
-    return suite
 
 
 class MadeTest(unittest.TestCase):

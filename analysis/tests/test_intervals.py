@@ -2,7 +2,6 @@
 """Intervals against published numbers, and how often they hold what they are made for: 10^4 trials
 of which the truth is known. What is measured stands in the module's own words."""
 
-import doctest
 import math
 import pathlib
 import re
@@ -20,11 +19,6 @@ NAN = math.nan
 INFINITE = math.inf
 TRIALS = 10_000
 P99 = -math.log(0.01)  # of exponential values with mean 1
-
-
-def load_tests(loader, tests, pattern):
-    tests.addTests(doctest.DocTestSuite(intervals))
-    return tests
 
 
 def held(interval, truth):

@@ -1,15 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
+import pathlib
+import sys
 import unittest
 
 import numpy as np
-from measured import doctests
-from squall import survival
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+
 from squall.survival import Times, kaplan_meier
-
-
-def load_tests(loader, suite, pattern):
-    return doctests(loader, suite, survival)
-
 
 # Weeks of remission of 21 patients with 6-mercaptopurine (Freireich and others 1963), the example
 # of most textbooks: Cox and Oakes, Analysis of Survival Data, 1984, section 1.1; Kalbfleisch and

@@ -4,7 +4,7 @@
 import unittest
 
 import numpy as np
-from measured import MadeTest, doctests
+from measured import MadeTest
 from squall import (
     hysteresis,
     load,
@@ -18,10 +18,6 @@ from squall import (
     work,
 )
 from squall.file import ResultsError
-
-
-def load_tests(loader, suite, pattern):
-    return doctests(loader, suite, series, work)
 
 
 def storm():
