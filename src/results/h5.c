@@ -104,6 +104,8 @@ bool h5_close(struct h5 *h)
 {
     hid_t file = h->file;
     h->file = -1;
+    free(h->kept);
+    h->kept = NULL;
     if (file >= 0) {
         H5_TRY(h, "closing", H5Fclose(file));
     }

@@ -19,6 +19,7 @@ struct h5 {
     const char *path;            /* for messages; not owned */
     const char *verb;            /* "write", "read" */
     struct results_error *error; /* not owned */
+    struct h5_kept *kept;        /* owned; what reading leaves open (h5_read.h); may be NULL */
 };
 
 enum { H5_RANK = 4, H5_CHUNK = 1 << 14 }; /* most dimensions; elements of a chunk, a power of 2 */

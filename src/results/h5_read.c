@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/hash.h"
 
 static bool text_of_our_kind(hid_t type)
 {
@@ -168,12 +169,63 @@ bool h5_holds_texts(struct h5 *h, const char *path)
     return texts;
 }
 
+struct h5_kept {
+    uint32_t next; /* which makes room for another one */
+    struct {
+        uint64_t hash; /* of the path, which is looked at only where this is the same */
+        char path[sizeof((struct h5_numbers *)NULL)->path];
+        hid_t id; /* 0: there is none */
+    } dataset[H5_KEPT];
+};
+
+static hid_t open_with_one_chunk(struct h5 *h, const char *path)
+{
+    hid_t access = H5Pcreate(H5P_DATASET_ACCESS);
+    H5Pset_chunk_cache(access, 1, H5_CHUNK * sizeof(uint64_t), 1.0);
+    hid_t id = H5Dopen2(h->file, path, access);
+    if (id < 0) {
+        h5_failed(h, path);
+    }
+    H5Pclose(access);
+    return id;
+}
+
+/* The dataset, which somebody else may be reading, too: whoever is done closes it. Negative: it
+ * cannot be opened, which was told. */
+static hid_t open_kept(struct h5 *h, const char *path)
+{
+    uint64_t hash = hash_text(path);
+    h->kept = h->kept ? h->kept : calloc(1, sizeof *h->kept);
+    struct h5_kept *k = h->kept;
+    CHECK(k != NULL, "out of memory for results");
+    for (int i = 0; i < H5_KEPT && k->dataset[i].id > 0; i++) {
+        if (k->dataset[i].hash == hash && strcmp(k->dataset[i].path, path) == 0) {
+            H5Iinc_ref(k->dataset[i].id);
+            return k->dataset[i].id;
+        }
+    }
+    hid_t id = open_with_one_chunk(h, path);
+    if (id >= 0) {
+        uint32_t place = k->next++ % H5_KEPT;
+        if (k->dataset[place].id > 0) {
+            H5Dclose(k->dataset[place].id);
+        }
+        k->dataset[place].hash = hash;
+        k->dataset[place].id = id;
+        snprintf(k->dataset[place].path, sizeof k->dataset[place].path, "%s", path);
+        H5Iinc_ref(id);
+    }
+    return id;
+}
+
 bool h5_numbers_open(struct h5 *h, const char *path, int rank, struct h5_numbers *d)
 {
     *d = (struct h5_numbers){.h = h, .rank = rank};
     snprintf(d->path, sizeof d->path, "%s", path);
-    d->id = H5Dopen2(h->file, path, H5P_DEFAULT);
-    H5_TRY(h, path, d->id);
+    d->id = open_kept(h, d->path);
+    if (d->id < 0) {
+        return false;
+    }
     hid_t space = H5Dget_space(d->id);
     bool right = H5Sget_simple_extent_ndims(space) == rank;
     H5Sclose(space);

@@ -30,7 +30,11 @@ bool h5_get_reals(struct h5 *h, struct arena *arena, const char *path, const dou
 /* Whether texts are in a dataset. */
 bool h5_holds_texts(struct h5 *h, const char *path);
 
-/* A dataset of numbers, kept open so that its chunks are not unpacked again for each part. */
+/* Datasets of numbers that stay open for the next time, with a chunk each (128 KiB). */
+enum { H5_KEPT = 256 };
+
+/* A dataset of numbers. It stays open behind h5_numbers_close, the last H5_KEPT of them until the
+ * file is closed, so that its chunks are not unpacked again for each part or point. */
 struct h5_numbers {
     struct h5 *h; /* not owned */
     char path[512];

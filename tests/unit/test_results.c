@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "results/h5_read.h"
 #include "results/layout.h"
 #include "results/reader.h"
 #include "results/writer.h"
@@ -707,6 +708,30 @@ static void test_provenance(void **state)
     sim_close(run);
 }
 
+static ssize_t count_open(const struct results *r)
+{
+    return H5Fget_obj_count(r->file->file, H5F_OBJ_DATASET);
+}
+
+/* A dataset that is opened for each point anew is unpacked for each point anew. */
+static void test_datasets_stay_open(void **state)
+{
+    (void)state;
+    struct results_meta meta = study_meta();
+    struct results_error e = {""};
+    struct results r;
+    struct results_run runs[5];
+    write_journal(dir, &meta, 1, UINT64_MAX);
+    convert(dir, file, &meta);
+    assert_true(results_open(file, &r, &e) && results_runs(&r, 0, runs, &e));
+    ssize_t open = count_open(&r);
+    assert_true(open >= LAYOUT_RUNS && open <= H5_KEPT);
+    assert_true(results_runs(&r, 0, runs, &e));
+    assert_int_equal(count_open(&r), open);
+    results_close(&r);
+    assert_int_equal(H5Fget_obj_count(H5F_OBJ_ALL, H5F_OBJ_ALL), 0);
+}
+
 /* Earlier files have none, and can be read all the same. */
 static void test_without_provenance(void **state)
 {
@@ -1203,6 +1228,7 @@ int main(void)
         TEST(test_lines),
         TEST(test_blocks),
         TEST(test_provenance),
+        TEST(test_datasets_stay_open),
         TEST(test_without_provenance),
         TEST(test_order_does_not_matter),
         TEST(test_other_software),
