@@ -81,6 +81,28 @@ static bool read_meta(struct results *r)
            h5_get_text(h, a, "config_resolved", &m->resolved);
 }
 
+/* There is room for as many points and replications as the file has, not as it says. */
+static bool check_plan(struct results *r)
+{
+    const char *path = layout_runs[LAYOUT_STATUS].path;
+    struct h5_numbers d;
+    hsize_t dims[2] = {0, 0};
+    bool ok = h5_numbers_open(r->file, path, 2, &d);
+    if (ok) {
+        hid_t space = H5Dget_space(d.id);
+        H5Sget_simple_extent_dims(space, dims, NULL);
+        H5Sclose(space);
+        ok = (dims[0] > 0 && dims[0] == r->meta.n_points && dims[1] == r->meta.n_replications) ||
+             results_fail(r->file->error,
+                          "cannot read %s: %s is of %" PRIu64 " points and %" PRIu64
+                          " replications, the plan of %" PRIu64 " and %" PRIu64,
+                          r->file->path, path, (uint64_t)dims[0], (uint64_t)dims[1],
+                          r->meta.n_points, r->meta.n_replications);
+    }
+    h5_numbers_close(&d);
+    return ok;
+}
+
 /* What a row was, from the attributes of one of its datasets. */
 static bool read_row(struct results *r, const char *type, const char *name, enum stat_kind kind,
                      struct stat_spec *row)
@@ -211,8 +233,9 @@ bool results_open(const char *path, struct results *r, struct results_error *e)
     *r->file = (struct h5){.file = -1};
     path = arena_copy(&r->memory, path);
     bool ok = h5_is_file(path) || results_fail(e, "%s is not a results file of squall", path);
-    ok = ok && h5_open(r->file, path, e) && check_schema(r) && read_meta(r) && check_buckets(r) &&
-         read_types(r) && read_observed(r) && reader_axes(r) && reader_intervals(r);
+    ok = ok && h5_open(r->file, path, e) && check_schema(r) && read_meta(r) && check_plan(r) &&
+         check_buckets(r) && read_types(r) && read_observed(r) && reader_axes(r) &&
+         reader_intervals(r);
     if (!ok) {
         results_close(r);
     }

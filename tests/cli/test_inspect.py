@@ -65,6 +65,21 @@ class Inspecting(OutsideTest):
         return err
 
 
+
+class Damaged(Inspecting):
+    def test_a_plan_of_other_points_than_there_are(self):
+        import h5py
+
+        for name, value in ("n_points", 0), ("n_points", 2**60), ("n_replications", 2**60):
+            with self.subTest(name, value=value):
+                file = self.unpack("1.2-sweep")
+                with h5py.File(self.folder / file, "r+") as results:
+                    results["plan"].attrs[name] = value
+                _, err = self.squall("inspect", file, "--point", 0, status=2)
+                self.assertRegex(err, rf"\Asquall: cannot read {file}: runs/status is of \d+ "
+                                      r"points and \d+ replications, the plan of \d+ and \d+\n\Z")
+
+
 class Points(Inspecting):
     def test_a_sweep_has_one_row_for_each_point(self):
         out = self.inspect(self.unpack("1.2-sweep"))
