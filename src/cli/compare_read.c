@@ -112,9 +112,18 @@ struct place {
     uint64_t at;
 };
 
+/* Points of a design may be equal: those keep their order. */
 static int by_key(const void *a, const void *b)
 {
-    return strcmp(((const struct place *)a)->key, ((const struct place *)b)->key);
+    const struct place *x = a, *y = b;
+    int order = strcmp(x->key, y->key);
+    return order ? order : (x->at > y->at) - (x->at < y->at);
+}
+
+static int by_point(const void *a, const void *b)
+{
+    const struct match *x = a, *y = b;
+    return (x->point[FILE_A] > y->point[FILE_A]) - (x->point[FILE_A] < y->point[FILE_A]);
 }
 
 static int by_path(const void *a, const void *b)
@@ -135,33 +144,42 @@ static struct place *place_points(struct comparison *c, int file)
     }
     qsort(axes, r->n_axes, sizeof *axes, by_path);
     for (uint64_t p = 0; p < n; p++) {
-        places[p] = (struct place){"", p};
+        struct arena scratch = {0};
+        const char *key = "";
         for (uint32_t a = 0; a < r->n_axes; a++) {
             const char *text = axes[a]->numbers
-                                   ? arena_format(&c->memory, "%.17g", axes[a]->numbers[p])
+                                   ? arena_format(&scratch, "%.17g", axes[a]->numbers[p])
                                    : axes[a]->texts[p];
-            places[p].key =
-                arena_format(&c->memory, "%s%s=%s\n", places[p].key, axes[a]->path, text);
+            key = arena_format(&scratch, "%s%s=%s\n", key, axes[a]->path, text);
         }
+        places[p] = (struct place){arena_copy(&c->memory, key), p};
+        arena_close(&scratch);
     }
     return places;
 }
 
-/* By their values on the axes; points without axes by their places. */
+/* By their values on the axes, equal ones in their order; points without axes by their places. */
 static void match_all(struct comparison *c)
 {
-    uint64_t n = meta(c, FILE_B)->n_points;
-    bool axes = c->view[FILE_A].results.n_axes > 0 || c->view[FILE_B].results.n_axes > 0;
-    struct place *of_a = place_points(c, FILE_A), *of_b = place_points(c, FILE_B);
-    qsort(of_b, n, sizeof *of_b, by_key);
-    for (uint64_t p = 0; p < meta(c, FILE_A)->n_points; p++) {
-        const struct place *found = axes ? bsearch(&of_a[p], of_b, n, sizeof *of_b, by_key) : NULL;
-        if (found || (!axes && p < n)) {
-            add_match(c, p, found ? found->at : p);
-        }
-    }
+    uint64_t n[FILES], at[FILES] = {0, 0};
+    struct place *places[FILES];
     for (int f = 0; f < FILES; f++) {
-        c->unmatched[f] = meta(c, f)->n_points - c->n_matches;
+        n[f] = meta(c, f)->n_points;
+        places[f] = place_points(c, f);
+        qsort(places[f], n[f], sizeof *places[f], by_key);
+    }
+    while (at[FILE_A] < n[FILE_A] && at[FILE_B] < n[FILE_B]) {
+        const struct place *a = &places[FILE_A][at[FILE_A]], *b = &places[FILE_B][at[FILE_B]];
+        int order = strcmp(a->key, b->key);
+        if (order == 0) {
+            add_match(c, a->at, b->at);
+        }
+        at[FILE_A] += order <= 0;
+        at[FILE_B] += order >= 0;
+    }
+    qsort(c->matches, c->n_matches, sizeof *c->matches, by_point);
+    for (int f = 0; f < FILES; f++) {
+        c->unmatched[f] = n[f] - c->n_matches;
     }
 }
 

@@ -61,6 +61,13 @@ class Answers(Comparing):
                          {"equal"})
         self.assertIn("\n  equal ", self.compare("a", "b", "--all", status=0))
 
+    def test_equal_points_are_matched_in_their_order(self):
+        for name, seed in ("a", 1), ("b", 2):
+            self.make(name, f"seed={seed}", "sweep={users.arrivals.users: [20, 20, 20, 30, 20]}")
+        table = csv.DictReader(io.StringIO(self.compare("a", "b", "--csv")))
+        matched = {(row["point_a"], row["point_b"]) for row in table}
+        self.assertEqual(matched, {(str(point), str(point)) for point in range(5)})
+
     def test_a_change_under_common_numbers(self):
         self.make("a")
         self.make("b", *RETRIES)
