@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What setup.cfg cannot say. There is no pyproject.toml, so that pip builds with the setuptools that
-are installed, and a machine without a network can install the package."""
+"""What setup.cfg cannot say. There is no pyproject.toml, so that pip builds with the setuptools 
+that are there, and a machine without a network can install the package."""
 
 import pathlib
 import re

@@ -10,7 +10,6 @@ from measured import CONFIGS, MadeTest, RealTest, real
 from squall import measures
 from squall.file import ResultsError
 from squall.hysteresis import Loop
-from squall.metastability import Vulnerability
 
 SLOW = timeline((2, 2, "slow", "web", 5))
 WELL, STORM = [100] * 10, [100, 100] + [0] * 8

@@ -12,7 +12,6 @@ from squall import (
     metastability,
     recovery,
     remedy,
-    series,
     survival,
     trigger,
     work,

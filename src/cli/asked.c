@@ -234,18 +234,6 @@ static double *values_of(struct view *v, const struct asked *a, const struct fig
     return value;
 }
 
-static struct figure mean_of(const struct view *v, const char *measure, const char *unit,
-                             const double *values)
-{
-    struct summary s = inspect_observe(values, v->results.meta.n_replications, v->pairs);
-    return (struct figure){.measure = measure,
-                           .unit = unit,
-                           .value = s.n > 0 ? s.mean : NAN,
-                           .half_width = summary_half_width(&s, v->options->confidence),
-                           .replications = v->pairs ? 2 * s.n : s.n,
-                           .values = values};
-}
-
 /* Tables and exports show times in nanoseconds. */
 static struct figure quotient(const struct view *v, const struct asked *a, double *values)
 {
@@ -253,7 +241,7 @@ static struct figure quotient(const struct view *v, const struct asked *a, doubl
     for (uint64_t r = 0; time && r < v->results.meta.n_replications; r++) {
         values[r] *= (double)SIM_TIME_S;
     }
-    return mean_of(v, "quotient", time ? "ns" : a->unit, values);
+    return inspect_mean(v, "quotient", time ? "ns" : a->unit, values);
 }
 
 static struct figure share(const struct view *v, const struct asked *a, double *values,
@@ -267,7 +255,7 @@ static struct figure share(const struct view *v, const struct asked *a, double *
             n++;
         }
     }
-    struct figure f = mean_of(v, "share", "1", values);
+    struct figure f = inspect_mean(v, "share", "1", values);
     /* Antithetic replications lean to opposite sides, so that it is wide enough for them, too. */
     *interval = summary_proportion(hits, n, v->options->confidence);
     f.half_width = fmax(f.value - interval->low, interval->high - f.value);

@@ -96,14 +96,7 @@ static bool open_files(struct comparison *c)
         ok = inspect_check_selection(v->options, v->path, &v->results) && ok;
     }
     for (int f = 0; ok && f < FILES; f++) {
-        struct view *v = &c->view[f];
-        uint64_t n = v->results.meta.n_replications;
-        c->design[f] = inspect_design(&v->results);
-        v->pairs = c->design[f].pairs;
-        v->runs = arena_take(&c->memory, n * sizeof *v->runs);
-        v->observed = arena_take(&c->memory, n * sizeof *v->observed);
-        v->part = arena_take(&c->memory, sizeof *v->part);
-        v->pooled = arena_take(&c->memory, sizeof *v->pooled);
+        c->design[f] = inspect_prepare(&c->view[f], &c->memory);
     }
     return ok;
 }

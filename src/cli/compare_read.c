@@ -79,6 +79,7 @@ static bool match_named(struct comparison *c)
         number[FILE_B] = strtoull(++second, &end, 10);
         right = end != second && *end == '\0';
     }
+    right = right && number[FILE_A] < UINT64_MAX && number[FILE_B] < UINT64_MAX;
     if (!right || strpbrk(text, "+- ")) {
         fprintf(stderr, "squall: --point takes the number of a point, or two as in 3:5, not '%s'\n",
                 text);

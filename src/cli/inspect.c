@@ -289,12 +289,8 @@ static bool show_points(struct view *v, const bool *chosen, uint64_t n)
 static bool show_file(struct view *v)
 {
     struct arena memory = {0};
-    uint64_t n = v->results.meta.n_replications;
-    v->runs = arena_take(&memory, n * sizeof *v->runs);
-    v->observed = arena_take(&memory, n * sizeof *v->observed);
-    v->pairs = inspect_design(&v->results).pairs;
-    v->part = arena_take(&memory, sizeof *v->part);
-    v->pooled = arena_take(&memory, sizeof *v->pooled);
+    uint64_t n = 0;
+    inspect_prepare(v, &memory);
     bool *chosen = arena_take(&memory, v->results.meta.n_points * sizeof *chosen);
     bool ok = inspect_choose(v->options, v->path, &v->results, chosen, &n) && show_head(v, n);
     if (v->options->provenance) {

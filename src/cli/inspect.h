@@ -137,7 +137,9 @@ struct design {
     bool pairs;       /* replications are antithetic pairs */
     bool independent; /* points have seeds of their own, by their numbers */
 };
-struct design inspect_design(const struct results *r);
+
+/* Takes from `memory` what a view needs while its file is read, and returns its design. */
+struct design inspect_prepare(struct view *v, struct arena *memory);
 
 /* Reads how the replications of the view's point ended. False: see v->error. */
 bool inspect_read_runs(struct view *v);
@@ -152,6 +154,10 @@ bool inspect_read(struct view *v, const struct lot *lot, struct entry *e);
 /* What values by replication say together: each counts, or the mean of each pair, without those
  * that are NAN. */
 struct summary inspect_observe(const double *values, uint64_t n, bool pairs);
+
+/* Their mean, with its interval, of the replications of the view's point; the values are kept. */
+struct figure inspect_mean(const struct view *v, const char *measure, const char *unit,
+                           const double *values);
 
 /* Inside of it: a digest is begun, given each replication that counts as `part`, which is also
  * merged into `pooled`, and made into figures. */

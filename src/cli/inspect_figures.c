@@ -58,8 +58,8 @@ static double largest(const struct view *v, const double *values)
     return most;
 }
 
-static struct figure figure_of(const struct view *v, const char *measure, const char *unit,
-                               const double *values)
+struct figure inspect_mean(const struct view *v, const char *measure, const char *unit,
+                           const double *values)
 {
     struct summary s = inspect_observe(values, v->results.meta.n_replications, v->pairs);
     return (struct figure){.measure = measure,
@@ -111,8 +111,8 @@ static bool read_counter(struct view *v, const struct lot *lot, struct entry *e)
         }
     }
     begin_entry(v, e, 2);
-    e->figures[FIGURE_NUMBER] = figure_of(v, "mean", e->row->unit, number);
-    e->figures[FIGURE_RATE] = figure_of(v, "rate", per_second(v, e->row->unit), rate);
+    e->figures[FIGURE_NUMBER] = inspect_mean(v, "mean", e->row->unit, number);
+    e->figures[FIGURE_RATE] = inspect_mean(v, "rate", per_second(v, e->row->unit), rate);
     e->zero = !(largest(v, number) > 0.0);
     return true;
 }
@@ -132,7 +132,7 @@ static bool read_gauge(struct view *v, const struct lot *lot, struct entry *e)
         }
     }
     begin_entry(v, e, 2);
-    e->figures[FIGURE_LEVEL] = figure_of(v, "mean", e->row->unit, level);
+    e->figures[FIGURE_LEVEL] = inspect_mean(v, "mean", e->row->unit, level);
     e->figures[FIGURE_MOST] = exact_figure(v, "max", e->row->unit, most, largest(v, most));
     e->zero = !(largest(v, level) > 0.0 || largest(v, most) > 0.0);
     return true;
@@ -178,7 +178,7 @@ static struct figure quantile_figure(const struct view *v, const struct digest *
     double bound, value = hist_quantile(pooled, wanted->p, &bound);
     struct summary s = inspect_observe(d->quantiles[q], v->results.meta.n_replications, v->pairs);
     summary_about(&s, value);
-    struct figure figure = figure_of(v, wanted->name, unit, d->quantiles[q]);
+    struct figure figure = inspect_mean(v, wanted->name, unit, d->quantiles[q]);
     figure.value = s.n > 0 ? value : NAN;
     figure.half_width = summary_half_width(&s, v->options->confidence);
     figure.bound = bound;
@@ -196,8 +196,8 @@ void inspect_digest_end(struct view *v, const struct digest *d, const struct his
     const char *unit = e->row->unit;
     all.bare = d->bare || !results_has_buckets(pooled);
     begin_entry(v, e, n + 4);
-    e->figures[FIGURE_COUNT] = figure_of(v, "count", "1", d->count);
-    e->figures[FIGURE_MEAN] = figure_of(v, "mean", unit, d->mean);
+    e->figures[FIGURE_COUNT] = inspect_mean(v, "count", "1", d->count);
+    e->figures[FIGURE_MEAN] = inspect_mean(v, "mean", unit, d->mean);
     e->figures[FIGURE_MIN] = exact_figure(v, "min", unit, d->min, (double)pooled->min);
     for (size_t q = 0; q < n; q++) {
         e->figures[FIGURE_QUANTILES + q] = quantile_figure(v, &all, pooled, q, unit);

@@ -125,7 +125,7 @@ static bool says(const struct node *n, const char *word)
     return n && n->text && strcmp(n->text, word) == 0;
 }
 
-struct design inspect_design(const struct results *r)
+static struct design read_design(const struct results *r)
 {
     struct arena memory = {0};
     struct diag diag = {.errors = 0};
@@ -136,6 +136,18 @@ struct design inspect_design(const struct results *r)
                        .independent = says(node_child(root, "seeds"), "independent")};
     diag_close(&diag);
     arena_close(&memory);
+    return d;
+}
+
+struct design inspect_prepare(struct view *v, struct arena *memory)
+{
+    struct design d = read_design(&v->results);
+    uint64_t n = v->results.meta.n_replications;
+    v->pairs = d.pairs;
+    v->runs = arena_take(memory, n * sizeof *v->runs);
+    v->observed = arena_take(memory, n * sizeof *v->observed);
+    v->part = arena_take(memory, sizeof *v->part);
+    v->pooled = arena_take(memory, sizeof *v->pooled);
     return d;
 }
 

@@ -111,8 +111,8 @@ class Agreement(OutsideTest):
 
     def check_plain_xarray(self, results, type, stats):
         """The same file without the package, by its conventions alone: the first gauge and
-        histogram; and all counters, of which opening takes a while, of a type that was not looked at
-        yet."""
+        histogram; and all counters, of which opening takes a while, of a type that was not looked
+        at yet."""
         first = {kind: name for name, kind in reversed(results.statistics(type).items())}
         if type not in self.looked_at:
             self.looked_at.add(type)

@@ -180,8 +180,8 @@ class Points(Comparing):
                   "sweep={users.arrivals.poisson: [300/s, 750/s, 900/s], "
                   "users.call.policy: [naive], web.count: [2, 1]}")
         told = self.compare("a", "b")
-        self.assertIn("  points        12 of A, 6 of B, of which 4 are compared, by their values on "
-                      "the axes\n", told)
+        self.assertIn("  points        12 of A, 6 of B, of which 4 are compared, by their values "
+                      "on the axes\n", told)
         self.assertIn("\npoint 0 of A, 1 of B: users.arrivals.poisson=300/s, "
                       "users.call.policy=naive, web.count=1\n", told)
         self.assertNotIn("patient, web", told)
