@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What setup.cfg cannot say. There is no pyproject.toml, so that pip builds with the setuptools 
+"""What setup.cfg cannot say. There is no pyproject.toml, so that pip builds with the setuptools
 that are there, and a machine without a network can install the package."""
 
 import pathlib
