@@ -21,14 +21,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import h5py
 import numpy as np
 
 from squall.fields import Field, Labels
 from squall.histogram import Histogram
-from squall.rows import Rows
+from squall.rows import QUANTILES, Rows
 from squall.store import FILETYPE, NS_PER_S, SCHEMA_MAJOR, ResultsError, Store, meaning
 
 if TYPE_CHECKING:
@@ -119,12 +120,18 @@ class Results(Store):
         whole = {leaf: self._gathered(leaves[leaf], type, by, how[leaf]) for leaf in how}
         count = whole["total"]
         mean = np.divide(whole["sum"], count, out=np.full(count.shape, np.nan), where=count > 0)
-        found = {"count": (count, "total"), "mean": (mean, "sum")}
-        for leaf in ("min", "max"):
-            found[leaf] = (np.where(count > 0, whole[leaf].astype(float), np.nan), leaf)
+        least, largest = (
+            np.where(count > 0, whole[leaf].astype(float), np.nan) for leaf in ("min", "max")
+        )
+        found = {
+            "count": ("total", count, "Number of values"),
+            "mean": ("sum", mean, "Mean of values"),
+            "min": ("min", least, "Least value"),
+            "max": ("max", largest, "Largest value"),
+        }
         return {
-            key: self._field(f"{group}/{leaf}", f"{name}_{key}", type, by, values)
-            for key, (values, leaf) in found.items()
+            key: _told(self._field(f"{group}/{leaf}", f"{name}_{key}", type, by, values), what)
+            for key, (leaf, values, what) in found.items()
         }
 
     def histogram(
@@ -173,6 +180,7 @@ class Results(Store):
         together: [point, entity, quantile]; `counted` says which do, bool [point, replication], by
         default `Results.counted`.
         """
+        _check_shares(p)
         group = f"histograms/{type}/{name}"
         n_points, n_replications, n_entities = self._dataset(f"{group}/total").shape
         labels, into = self._who(type, by)
@@ -202,7 +210,7 @@ class Results(Store):
         coords = {key: it for key, it in coords.items() if set(it.dims) <= set(dims)}
         unit_, long_name = meaning(self._dataset(f"{group}/sum"))
         return (
-            Field(value, dims, unit_, long_name, coords, name),
+            _told(Field(value, dims, unit_, long_name, coords, name), "Quantiles of values"),
             Field(bound, dims, unit_, "Error bound", coords, f"{name}_bound"),
         )
 
@@ -220,18 +228,35 @@ class Results(Store):
 
         return tables.frame(self, type, by=by)
 
-    def summary(self, **options: Any) -> pandas.DataFrame:
-        """What replications say together, with intervals: see `squall.tables.summary`."""
+    def summary(
+        self,
+        *,
+        type: str | None = None,
+        group: str | None = None,
+        confidence: float = 0.95,
+        quantiles: Sequence[float] = QUANTILES,
+    ) -> pandas.DataFrame:
+        """What replications say together, with intervals: a row for each number of `squall inspect`;
+        see `squall.tables.summary`."""
         from squall import tables
 
-        return tables.summary(self, **options)
+        return tables.summary(
+            self, type=type, group=group, confidence=confidence, quantiles=quantiles
+        )
 
-    def compare(self, other: Results, **options: Any) -> pandas.DataFrame:
-        """How every statistic differs from that of another file: see
+    def compare(
+        self,
+        other: Results,
+        *,
+        type: str | None = None,
+        confidence: float = 0.95,
+        quantiles: Sequence[float] = QUANTILES,
+    ) -> pandas.DataFrame:
+        """How every statistic differs from that of another file, and whether by chance: see
         `squall.comparison.compare`."""
         from squall.comparison import compare
 
-        return compare(self, other, **options)
+        return compare(self, other, type=type, confidence=confidence, quantiles=quantiles)
 
     def runs(self) -> pandas.DataFrame:
         """How the replications ended: a row for each, indexed by (point, replication), with the
@@ -351,6 +376,7 @@ class Results(Store):
         """Quantiles of the values that fell into each interval, of all replications taken together,
         and the bounds of their errors: [point, entity, interval, quantile] both. NaN where there
         are none."""
+        _check_shares(p)
         group = f"series/{type}/{name}"
         n_points, _, n_entities, n_intervals = self._dataset(f"{group}/total").shape
         labels, into = self._who(type, by, series=True)
@@ -370,9 +396,9 @@ class Results(Store):
         }
         del coords["replication"]
         dims = ("point", by, "interval", "quantile")
-        unit_, long_name = "ns", f"{name} of each interval"
+        unit_, long_name = "ns", meaning(self._dataset(f"{group}/total"))[1]
         return (
-            Field(value, dims, unit_, long_name, coords, name),
+            _told(Field(value, dims, unit_, long_name, coords, name), "Quantiles of each interval"),
             Field(bound, dims, unit_, "Error bound", coords, f"{name}_bound"),
         )
 
@@ -513,6 +539,15 @@ def _words(dataset: h5py.Dataset, values: np.ndarray) -> np.ndarray:
 
 def _level(field: Field) -> Field:
     """A mean level, described as its integral over time."""
-    unit = field.unit.removesuffix("ns").strip() or "1"
-    long_name = "Mean level: " + field.long_name.partition(": ")[2]
-    return Field(field.values, field.dims, unit, long_name, field.coords, field.name)
+    return _told(replace(field, unit=field.unit.removesuffix("ns").strip() or "1"), "Mean level")
+
+
+def _told(field: Field, what: str) -> Field:
+    """Described as something else that is made of the same: "Sum of values: ..." as `what`."""
+    return replace(field, long_name=f"{what}: {field.long_name.partition(': ')[2]}")
+
+
+def _check_shares(p: Sequence[float]) -> None:
+    for share in p:
+        if not 0 <= share <= 1:
+            raise ResultsError(f"quantiles are asked for from 0 to 1, 0.99 for one: not {share:g}")

@@ -62,7 +62,7 @@ import functools
 import inspect
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -81,8 +81,9 @@ class Interval:
     high: np.ndarray
     confidence: float  # of both sides, 0 < confidence < 1
 
-    symmetric: np.ndarray | None = None  # the number behind +-, where there is one
-    freedom: np.ndarray | None = None  # degrees, where it is Student's t
+    # The number behind +-, where there is one; degrees of freedom, where it is Student's t.
+    symmetric: np.ndarray | None = field(default=None, repr=False)
+    freedom: np.ndarray | None = field(default=None, repr=False)
 
     @property
     def half_width(self) -> np.ndarray:
@@ -412,6 +413,7 @@ def _about(
     n: np.ndarray, middle: np.ndarray, squares: np.ndarray, estimate: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """A summary whose squares are those of deviations from an estimate other than the mean."""
+    estimate = np.broadcast_to(estimate, n.shape)
     return n, estimate, squares + n * (middle - estimate) * (middle - estimate)
 
 

@@ -12,12 +12,11 @@ import numpy as np
 
 from squall import intervals
 from squall.fields import Field
+from squall.rows import QUANTILES
 from squall.store import ResultsError
 
 if TYPE_CHECKING:
     from squall.file import Results
-
-QUANTILES = (0.5, 0.9, 0.99, 0.999)  # asked for where nothing else is said
 
 
 @dataclass(frozen=True)

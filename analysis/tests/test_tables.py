@@ -33,6 +33,17 @@ class Stats(TinyTables):
         self.assertEqual(clients.request_latency_max.attrs["units"], "ns")
         self.assertEqual(clients["complete"].values.tolist(), [[True, True, False]])
 
+    def test_what_is_made_of_a_histogram_says_so(self):
+        clients = self.results.stats("client")
+        self.assertEqual(clients.request_latency_mean.attrs["long_name"], "Mean of values: it is.")
+        value, _ = self.results.quantiles("client", "request_latency", [0.5])
+        self.assertEqual(value.long_name, "Quantiles of values: it is.")
+
+    def test_percentages_are_no_shares(self):
+        for read in (self.results.quantiles, self.results.series_quantiles):
+            with self.assertRaisesRegex(squall.ResultsError, "from 0 to 1, 0.99 for one: not 99"):
+                read("client", "request_latency", [99])
+
     def test_levels(self):
         servers = self.results.stats("server")
         self.assertEqual(servers.queue_depth.values[0, :2, 0].tolist(), [2, 4])
