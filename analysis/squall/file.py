@@ -509,7 +509,7 @@ class Results(Store):
             bounds = np.append(bins, 0).astype(np.int64)
             least = self._edges[bounds[np.minimum(begins[:-1], len(bins))]]
             largest = self._edges[bounds[begins[1:] - 1] + 1] - 1
-        return Rows(begins, bins.astype(np.int64), counts, self._edges, least, largest)
+        return Rows(begins, bins, counts, self._edges, least, largest)
 
     def _no_buckets(self, group: str) -> None:
         raise ResultsError(f"{self.path}: was run without histograms; {group} has no buckets")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -45,7 +46,7 @@ class Rows:
         kept = (into >= 0) & (lengths > 0)
         row = np.repeat(into, lengths)
         some = row >= 0
-        keys = row[some] * len(self.edges) + self.bins[some]
+        keys = row[some] * len(self.edges) + self.bins[some].astype(np.int64)
         order = np.argsort(keys, kind="stable")
         keys, counts = keys[order], self.counts[some][order].astype(np.int64)
         first = np.flatnonzero(np.diff(keys, prepend=-1))
@@ -110,26 +111,42 @@ class _FullRows:
         rank = np.minimum(position.astype(np.int64), self.total - 1)
         share = position - rank
         bucket = np.searchsorted(self.upto[1:], self.before + rank, side="right")
-        low, low_bound = self._at(bucket, rank)
-        if not (share > 0).any():
+        inside = self._inside(bucket)
+        low, low_bound = self._at(inside, rank)
+        between = share > 0
+        if not between.any():
             return low, low_bound
         above = np.minimum(rank + 1, self.total - 1)
-        high, high_bound = self._at(bucket + (self.before + above >= self.upto[bucket + 1]), above)
-        between = share > 0
+        moved = np.flatnonzero(self.before + above >= self.upto[bucket + 1])
+        for here, there in zip(inside, self._inside(bucket[moved] + 1, moved)):
+            here[moved] = there
+        high, high_bound = self._at(inside, above)
         value = np.where(between, low + share * (high - low), low)
         return value, np.where(between, low_bound + share * (high_bound - low_bound), low_bound)
 
-    def _at(self, bucket: np.ndarray, rank: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The value of a rank, 0 .. total - 1, in each row, and the bound of its error."""
-        edges = self.rows.edges
-        bins = self.rows.bins[bucket]
+    def _inside(self, bucket: np.ndarray, row: np.ndarray | slice = slice(None)) -> _Buckets:
+        """One bucket of each row, or of some."""
+        edges, bins = self.rows.edges, self.rows.bins[bucket]
         # The largest and the least value of a bucket differ by one less than its width.
-        last = (edges[1:] - edges[:-1] - 1).astype(float)[bins]
-        place = rank - (self.upto[bucket] - self.before)
-        value = edges.astype(float)[bins] + last * ((place + 0.5) / self.rows.counts[bucket])
+        last = (edges[1:] - edges[:-1] - 1).astype(float)
+        before = self.upto[bucket] - self.before[row]
+        return _Buckets(edges.astype(float)[bins], last[bins], before, self.rows.counts[bucket])
+
+    def _at(self, inside: _Buckets, rank: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The value of a rank, 0 .. total - 1, in each row, and the bound of its error."""
+        value = inside.edge + inside.last * ((rank - inside.before + 0.5) / inside.count)
         value = np.minimum(np.maximum(value, self.least), self.largest)
-        first, final = rank == 0, rank == self.total - 1
-        value[final] = self.largest[final]
-        value[first] = self.least[first]
-        last[first | final] = 0.0
-        return value, last
+        bound = inside.last.copy()
+        for known, exactly in ((rank == self.total - 1, self.largest), (rank == 0, self.least)):
+            value[known] = exactly[known]
+            bound[known] = 0.0
+        return value, bound
+
+
+class _Buckets(NamedTuple):
+    """A bucket of each row: [row] all."""
+
+    edge: np.ndarray
+    last: np.ndarray  # its largest value, from the edge
+    before: np.ndarray  # values of the row before it
+    count: np.ndarray
