@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+import itertools
 import textwrap
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,10 +16,11 @@ from squall import sweeps
 from squall.config import differences
 from squall.fields import Labels
 from squall.file import Results, ResultsError
-from squall.style import CYCLE, DASHES, NOTE, legend_below, panels, scale, styled
+from squall.style import CYCLE, DASHES, NOTE, legend_below, panels, scale, styled, told_apart
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 LINES_MOST = 8  # in a panel, that can be told apart
+ASIDE, ASIDE_ALL = 0.12, 0.6  # between dots of one text, and between the outermost [of a text]
 ROOM = 0.25  # for thresholds, below the lines
 LOG_FROM = 50.0  # times [s] that are further apart than this are drawn on a logarithmic axis
 
@@ -30,6 +32,37 @@ class Line:
     name: str  # "" where it is the only one
     points: np.ndarray  # their places, in the order of the axis
     others: dict[str, Labels]  # what they have on the other axes, one value each
+
+
+@dataclass(frozen=True)
+class Dots:
+    """What is drawn of some points: [point] each, in the order of the axis."""
+
+    name: str
+    number: int  # of its colour
+    x: np.ndarray
+    y: np.ndarray  # NaN where nothing is known
+    low: np.ndarray  # NaN where there is no interval, as `high`
+    high: np.ndarray
+
+    @property
+    def colour(self) -> str:
+        return CYCLE[self.number % len(CYCLE)]
+
+    @property
+    def marker(self) -> str:
+        return MARKERS[self.number % len(MARKERS)]
+
+    @property
+    def dashes(self) -> str | tuple:
+        return DASHES[self.number % len(DASHES)]
+
+    @property
+    def alone(self) -> np.ndarray:
+        """Where there is an interval, but no neighbour's for a band between them: bool [point]."""
+        known = np.isfinite(self.y) & np.isfinite(self.low) & np.isfinite(self.high)
+        beside = np.pad(known, 1)
+        return known & ~(beside[:-2] | beside[2:])
 
 
 def axis(
@@ -45,8 +78,9 @@ def axis(
     side by side; those of one unit share a panel.
 
     Lines are means over replications, of percentiles those of all values taken together; bands are
-    intervals of 95 % confidence (see `sweeps.curve`), and left out below two replications. What
-    points have on other axes makes lines of their own; `where` picks some of them. Points of a
+    intervals of 95 % confidence (see `sweeps.curve`), and left out below two replications. A line
+    has a gap where nothing is known of a point. What points have on other axes makes lines of their
+    own; `where` picks some of them. Texts have dots, side by side, and no lines. Points of a
     design, which has no two alike, are drawn as dots with bars. By default the figure is what the
     study is about (`sweeps.studied`), against the axis that was searched or the first one; for a
     design, against every axis. A dotted line is what divides good from bad, and where a search
@@ -108,7 +142,7 @@ def _draw_figures(
             handles, names = axes.get_legend_handles_labels()
             lettered |= dict(zip(names, handles))
         _label(row[0], [it for it in curves[0] if it.unit == unit], unit, span)
-    _finish(drawn, grid, files[0], along, meant[0], lettered)
+    _finish(drawn, grid, files, along, meant, lettered)
     title = f"{told[0]}: " if len(files) == 1 else ""
     below = ""
     if any("_threshold" in _all_labels(axes) for axes in grid.ravel()):
@@ -117,8 +151,19 @@ def _draw_figures(
         ticks = [tick for tick in grid[-1, 0].get_yticks() if low <= tick <= high]
         grid[-1, 0].set_yticks(ticks)
         grid[-1, 0].set_ylim(low - ROOM * (high - low), high)
-    grid[0, 0].set_title(f"{title}means over replications, with their 95 % intervals{below}")
+    grid[0, 0].set_title(f"{title}{_what(curves, meant)}{below}")
     return drawn
+
+
+def _what(curves: Sequence[Sequence[sweeps.Curve]], meant: Sequence[np.ndarray]) -> str:
+    """What lines and bands are."""
+    of = " and ".join(dict.fromkeys(curve.of for of_file in curves for curve in of_file))
+    known = any(
+        np.isfinite(curve.low[some]).any()
+        for of_file, some in zip(curves, meant)
+        for curve in of_file
+    )
+    return f"{of}, with their 95 % intervals" if known else f"{of}, without intervals"
 
 
 def _draw_level(axes: Axes, level: float | None) -> None:
@@ -143,19 +188,26 @@ def file_titles(files: Sequence[Results]) -> list[str]:
         )
         for one in told
     ]
-    return [textwrap.shorten(text or results.title, 70) for text, results in zip(texts, files)]
+    return told_apart(files, texts)
+
+
+def _axis_of_all(
+    files: Sequence[Results], path: str, meant: Sequence[np.ndarray]
+) -> list[sweeps.Axis]:
+    """The axis in each file, with the values of all."""
+    return sweeps.shared([sweeps.axis_of(it, path, some) for it, some in zip(files, meant)])
 
 
 def _finish(
     drawn: Figure,
     grid: np.ndarray,
-    results: Results,
+    files: Sequence[Results],
     along: list[str],
-    meant: np.ndarray,
+    meant: Sequence[np.ndarray],
     lettered: dict[str, object],
 ) -> None:
     for axes, path in zip(grid[-1], along):
-        one = sweeps.axis_of(results, path, meant)
+        one = _axis_of_all(files, path, meant)[0]
         names = [str(value) for value in one.values] if one.texts else None
         scale(axes, "x", one.positions, names=names, geometric=one.geometric)
         axes.set_xlabel(one.label)
@@ -187,25 +239,64 @@ def _panel(
     path: str,
 ) -> None:
     """All lines of one unit along one axis."""
-    number = 0
-    for results, title, some, of_file in zip(files, told, meant, curves):
-        one = sweeps.axis_of(results, path, some)
+    numbers = itertools.count()
+    drawn: list[tuple[Dots, sweeps.Axis, bool]] = []
+    for results, title, some, of_file, one in zip(
+        files, told, meant, curves, _axis_of_all(files, path, meant)
+    ):
         found = sweeps.thresholds(results)
         grid = sweeps.is_grid(sweeps.varied(results, some), found.path if found else None)
-        for curve in (it for it in of_file if it.unit == unit):
-            several = sum(it.unit == unit for it in of_file) > 1
-            for line in _lines(results, one, some, grid):
-                parts = (curve.name if several else "", line.name, title if len(files) > 1 else "")
-                name = ", ".join(filter(None, parts)) or curve.name
-                _draw_line(axes, one, curve, line.points, name, number, grid)
-                if found is not None and found.path == path:
-                    _mark(axes, found, line, number)
-                number += 1
-                if number > LINES_MOST:
-                    raise ResultsError(
-                        f"{results.path}: too many lines to tell apart; pick some by "
-                        f"{_how_to_pick(results, path, some)}"
-                    )
+        of_unit = [it for it in of_file if it.unit == unit]
+        for curve, line in itertools.product(of_unit, list(_lines(results, one, some, grid))):
+            what = curve.name if len(of_unit) > 1 else ""
+            parts = (what, line.name, title if len(files) > 1 else "")
+            dots = _dots(one, curve, line, ", ".join(filter(None, parts)), next(numbers))
+            if dots.number >= LINES_MOST:
+                raise ResultsError(
+                    f"{results.path}: too many lines to tell apart; pick some by "
+                    f"{_how_to_pick(results, path, some)}"
+                )
+            if found is not None and found.path == path:
+                _mark(axes, found, line, dots)
+            drawn.append((dots, one, grid))
+    _draw_all(axes, drawn)
+
+
+def _dots(
+    one: sweeps.Axis, curve: sweeps.Curve, line: Line, name: str, number: int
+) -> Dots:
+    values = (at[line.points] for at in (curve.estimate, curve.low, curve.high))
+    return Dots(name or curve.name, number, one.positions[one.place[line.points]], *values)
+
+
+def _draw_all(axes: Axes, drawn: Sequence[tuple[Dots, sweeps.Axis, bool]]) -> None:
+    """As lines where points are neighbours, which those of a design or of texts are not."""
+    for place, (dots, one, grid) in enumerate(drawn):
+        if one.texts:
+            _bars(axes, _aside(dots, place, len(drawn)), np.ones(len(dots.x), bool))
+        elif not grid:
+            _bars(axes, dots, np.ones(len(dots.x), bool))
+        else:
+            axes.plot(
+                dots.x,
+                dots.y,
+                color=dots.colour,
+                linestyle=dots.dashes,
+                marker=dots.marker,
+                markersize=4,
+                label=dots.name,
+            )
+            axes.fill_between(
+                dots.x, dots.low, dots.high, color=dots.colour, alpha=0.2, linewidth=0
+            )
+            if dots.alone.any():
+                _bars(axes, replace(dots, name="_alone"), dots.alone)
+
+
+def _aside(dots: Dots, place: int, n: int) -> Dots:
+    """Beside those of `n` others that have the same texts."""
+    step = min(ASIDE, ASIDE_ALL / n)
+    return replace(dots, x=dots.x + step * (place - 0.5 * (n - 1)))
 
 
 def _how_to_pick(results: Results, path: str, meant: np.ndarray) -> str:
@@ -230,50 +321,38 @@ def _lines(
         yield Line(name, points, has)
 
 
-def _draw_line(
-    axes: Axes,
-    one: sweeps.Axis,
-    curve: sweeps.Curve,
-    points: np.ndarray,
-    name: str,
-    number: int,
-    grid: bool,
-) -> None:
-    points = points[np.isfinite(curve.estimate[points])]
-    x = one.positions[one.place[points]]
-    y, low, high = (values[points] for values in (curve.estimate, curve.low, curve.high))
-    colour, marker = CYCLE[number % len(CYCLE)], MARKERS[number % len(MARKERS)]
-    if grid and not one.texts:
-        dashes = DASHES[number % len(DASHES)]
-        axes.plot(x, y, color=colour, linestyle=dashes, marker=marker, markersize=4, label=name)
-        axes.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0)
-        return
-    _bars(axes, x, y, low, high, color=colour, fmt=marker, label=name)
-
-
-def _bars(
-    axes: Axes, x: np.ndarray, y: np.ndarray, low: np.ndarray, high: np.ndarray, **options: object
-) -> None:
+def _bars(axes: Axes, dots: Dots, some: np.ndarray, **options: object) -> None:
     """Dots with their intervals, as far as these are known."""
+    x, y, low, high = (values[some] for values in (dots.x, dots.y, dots.low, dots.high))
     ends = np.nan_to_num(np.stack([y - low, high - y]))
-    axes.errorbar(x, y, yerr=np.maximum(ends, 0), markersize=4, elinewidth=1, capsize=2, **options)
+    axes.errorbar(
+        x,
+        y,
+        yerr=np.maximum(ends, 0),
+        color=dots.colour,
+        fmt=dots.marker,
+        markersize=4,
+        elinewidth=1,
+        capsize=2,
+        label=dots.name,
+        **options,
+    )
 
 
-def _mark(axes: Axes, found: sweeps.Thresholds, line: Line, number: int) -> None:
+def _mark(axes: Axes, found: sweeps.Thresholds, line: Line, dots: Dots) -> None:
     """The thresholds of a line, in rows at the bottom of the panel."""
-    colour, marker = CYCLE[number % len(CYCLE)], MARKERS[number % len(MARKERS)]
     for place in np.flatnonzero(found.of(line.others)):
         x, low, high = (values[place] for values in (found.estimate, found.low, found.high))
         if np.isfinite(x):
             axes.errorbar(
                 [x],
-                [0.03 + 0.035 * number],
+                [0.03 + 0.035 * dots.number],
                 xerr=[[max(x - low, 0)], [max(high - x, 0)]],
                 transform=axes.get_xaxis_transform(),
-                fmt=marker,
+                fmt=dots.marker,
                 markersize=5,
                 markerfacecolor="white",
-                color=colour,
+                color=dots.colour,
                 capsize=3,
                 label="_threshold",
             )
@@ -287,31 +366,36 @@ def _draw_thresholds(
 ) -> Figure:
     """What was found along the axis that was searched, against another one."""
     told = labels or file_titles(files)
+    searched, missing = sweeps.thresholds(files[0]).path, 0
     size = (8.0 if len(along) == 1 else min(4.2 * len(along), 17.0), 4.4)
     drawn, grid = panels(1, len(along), size, sharey="row")
     lettered: dict[str, object] = {}
     for axes, path in zip(grid[0], along):
-        number = 0
-        for results, title, some in zip(files, told, meant):
+        numbers = itertools.count()
+        drawn_here: list[tuple[Dots, sweeps.Axis]] = []
+        for results, title, some, one in zip(
+            files, told, meant, _axis_of_all(files, path, meant)
+        ):
             found = sweeps.thresholds(results)
-            if found is None:
-                raise ResultsError(f"{results.path}: nothing was searched in it")
-            one = sweeps.axis_of(results, path, some)
+            if found is None or found.path != searched:
+                raise ResultsError(f"{results.path}: no search along '{searched}' in it")
             for name, x, which in _found_along(results, found, one, some):
                 label = ", ".join(filter(None, (name, title if len(files) > 1 else "")))
-                style = {"color": CYCLE[number % len(CYCLE)], "fmt": MARKERS[number % len(MARKERS)]}
-                if not one.texts:
-                    style["linestyle"] = DASHES[number % len(DASHES)]
                 values = (found.estimate[which], found.low[which], found.high[which])
-                _bars(axes, x, *values, label=label or "threshold", **style)
-                number += 1
+                dots = Dots(label or "threshold", next(numbers), x, *values)
+                drawn_here.append((dots, one))
+                missing += np.count_nonzero(np.isnan(dots.y))
+        for place, (dots, one) in enumerate(drawn_here):
+            dots = _aside(dots, place, len(drawn_here)) if one.texts else dots
+            options = {} if one.texts else {"linestyle": dots.dashes}
+            _bars(axes, dots, np.ones(len(dots.x), bool), **options)
         handles, names = axes.get_legend_handles_labels()
         lettered |= dict(zip(names, handles))
-    found = sweeps.thresholds(files[0])
-    grid[0, 0].set_ylabel(f"threshold on\n{found.path} [{found.unit}]")
-    _finish(drawn, grid, files[0], along, meant[0], lettered)
+    grid[0, 0].set_ylabel(f"threshold on\n{searched} [{sweeps.thresholds(files[0]).unit}]")
+    _finish(drawn, grid, files, along, meant, lettered)
     title = f"{told[0]}: " if len(files) == 1 else ""
-    grid[0, 0].set_title(f"{title}thresholds, with the intervals that hold them")
+    none = f"; {missing // len(along)} searches found none" if missing else ""
+    grid[0, 0].set_title(f"{title}thresholds, with the intervals that hold them{none}")
     return drawn
 
 

@@ -36,8 +36,8 @@ def cdf(
     point: int | Sequence[int] = 0,
 ) -> Figure:
     """The share of values that are below a time, on a logarithmic axis of time: for each group and
-    file one line, all complete replications taken together; the band is the middle 90 % of the
-    replications' own shares, time by time.
+    file one line, all replications that count taken together (`Results.counted`); the band is the
+    middle 90 % of the replications' own shares, time by time.
 
     A group may have a name, and a histogram other than the latency of its requests: `name =
     group.histogram`. By default all groups of clients. Shares are known exactly at the bounds of
@@ -93,12 +93,12 @@ def shares(
     results: Results, type: str, name: str, entities: np.ndarray, point: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Values [s, or the unit of the histogram] where the share of smaller ones is known exactly,
-    rising; that share of all complete replications together; and the lower and upper end of the
+    rising; that share of all replications that count together; and the lower and upper end of the
     band of the replications' own: [value] each. Replications without values are left out of it."""
-    complete = np.flatnonzero(results.complete[point])
+    counted = np.flatnonzero(results.counted[point])
     parts = [
         results.histogram(type, name, point=point, entities=entities, replications=[number])
-        for number in complete
+        for number in counted
     ]
     parts = [part for part in parts if part.total > 0]
     if not parts:

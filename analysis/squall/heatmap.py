@@ -60,25 +60,23 @@ def heatmap(
     level: float | None = None,
 ) -> Figure:
     """A figure, as `squall.figures` writes it or `degraded`, over two axes of a sweep: colours are
-    means over replications, with the number written in each cell where there are few.
+    estimates (see `sweeps.curve`), with the number written in each cell where there are few.
 
     `axis` names the axis across and the one up, by default the first two, that of a search being
     the one up. A third axis makes a panel for each of its values; of more, `where` picks. By
     default the figure is what the study is about (`sweeps.studied`). The red line is where it
     passes `level`, by straight lines between the middles of cells: by default what the study
     divides good from bad by, or 0.5 for shares. Along an axis that was searched there are dots, at
-    the levels looked at; the thresholds found are red, with their intervals. Cells of grey have no
-    results.
+    the levels looked at; the thresholds found are red, with their intervals. Of cells
+    of grey nothing is known: no replication ran to its end, or the figure is over nothing.
     """
-    for results in files:
-        _axes(results, list(axis), sweeps.chosen(results, where))  # mistakes come first
+    across, up = _shared(files, list(axis), where)  # mistakes come first
     text, span, level = _asked(files[0], list(figure), span, level)
     drawn_panels: list[Panel] = []
     curve = None
-    for results, title in zip(files, labels or file_titles(files)):
+    for results, title, *axes in zip(files, labels or file_titles(files), across, up):
         curve = sweeps.curve(results, text, span)
-        several = len(files) > 1
-        drawn_panels += _panels(results, title if several else "", curve, list(axis), where)
+        drawn_panels += _panels(results, title if len(files) > 1 else "", curve, *axes, where)
     assert curve is not None
     if level is None and curve.share:
         level = HALF
@@ -99,7 +97,7 @@ def heatmap(
             axes.set_ylabel(drawn_panels[0].up.label)
         _bar(drawn, grid, norm, curve, span, level)
         name = (labels or [files[0].title])[0] if len(files) == 1 else ""
-        _title(grid[0, 0], name, drawn_panels, level)
+        _title(grid[0, 0], name, drawn_panels, level, curve.of)
     return drawn
 
 
@@ -119,12 +117,13 @@ def _panels(
     results: Results,
     title: str,
     curve: sweeps.Curve,
-    wanted: list[str],
+    across: sweeps.Axis,
+    up: sweeps.Axis,
     where: Sequence[str],
 ) -> list[Panel]:
     """Those of one file: one, or one for each value of a third axis."""
     meant = sweeps.chosen(results, where)
-    across, up, third = _axes(results, wanted, meant)
+    *_, third = _axes(results, [across.path, up.path], meant)
     if third is None:
         return [Panel(results, title, across, up, _cells(curve, across, up, meant), {})]
     found = []
@@ -134,6 +133,19 @@ def _panels(
         name = ", ".join(filter(None, (title, third.text(value))))
         found.append(Panel(results, name, across, up, _cells(curve, across, up, some), facet))
     return found
+
+
+def _shared(
+    files: Sequence[Results], wanted: list[str], where: Sequence[str]
+) -> tuple[list[sweeps.Axis], list[sweeps.Axis]]:
+    """The axis across and the one up, of each file: those of the first one, with the values of
+    all."""
+    found = []
+    for results in files:
+        found.append(_axes(results, wanted, sweeps.chosen(results, where))[:2])
+        wanted = [one.path for one in found[0]]
+    across, up = map(sweeps.shared, zip(*found))
+    return across, up
 
 
 def _axes(
@@ -147,6 +159,8 @@ def _axes(
             raise ResultsError(
                 f"{results.path}: no axis '{path}' to draw along (there are: {there})"
             )
+    if len(set(wanted)) < len(wanted):
+        raise ResultsError(f"{results.path}: '{wanted[0]}' twice; a heat map takes two axes")
     if len(axes) < 2:
         raise ResultsError(f"{results.path}: a heat map takes two axes (there are: {there})")
     found = sweeps.thresholds(results)
@@ -329,15 +343,17 @@ def _bar(
         bar.ax.axhline(level, color=VERMILION, linewidth=2.2)
 
 
-def _title(axes: Axes, name: str, shown: Sequence[Panel], level: float | None) -> None:
+def _title(
+    axes: Axes, name: str, shown: Sequence[Panel], level: float | None, of: str
+) -> None:
     """What is drawn, above the first panel."""
-    notes = ["mean over replications"]
+    notes = [of]
     if level is not None and any(crossing(one, level) for one in shown if not one.searched):
         notes.append(f"red: where it passes {level:g}")
     if any(one.searched for one in shown):
         notes = ["dots: levels looked at", "red: thresholds found, with their intervals"]
     elif any(np.isnan(one.values).any() for one in shown):
-        notes.append("grey: not run")
+        notes.append("grey: nothing known")
     head = ": ".join(filter(None, (name, ", ".join(notes))))
     own = axes.get_title(loc="left")
     axes.set_title("\n".join(filter(None, (head, own))), fontsize=10)

@@ -25,7 +25,7 @@ def latency(
     point: int | Sequence[int] = 0,
 ) -> Figure:
     """The share of values that are longer than a time, on logarithmic axes: for each group and
-    file one line, all replications taken together.
+    file one line, all replications that count taken together (`Results.counted`).
 
     A group may have a name, and a histogram other than the latency of its requests: `name =
     group.histogram`. By default all groups of clients. What is known exactly is the share at the
@@ -84,7 +84,7 @@ def named_histogram(results: Results, written: str) -> tuple[str, str, np.ndarra
 def _find(results: Results, written: str, point: int) -> Histogram:
     type, name, entities = named_histogram(results, written)
     group = written.partition(".")[0]
-    replications = np.flatnonzero(results.complete[point])
+    replications = np.flatnonzero(results.counted[point])
     found = results.histogram(
         type, name, point=point, entities=entities, replications=replications
     )

@@ -162,7 +162,7 @@ def _by_point(results: Results, options: dict) -> pandas.DataFrame:
             "low": curve.low[meant],
             "high": curve.high[meant],
             "unit": curve.unit.strip("[]"),
-            "replications": results.complete.sum(axis=1)[meant],
+            "replications": results.counted.sum(axis=1)[meant],
         }
         parts.append(pandas.DataFrame(columns))
     return pandas.concat(parts, ignore_index=True)

@@ -24,7 +24,8 @@ def finished(results: Results, point: int = 0) -> np.ndarray:
         raise ResultsError(f"{results.path}: has no point {point}, but {n} from 0 on")
     complete = results.complete[point]
     if not complete.any():
-        raise ResultsError(f"{results.path}: no replication ran to its end")
+        which = f" of point {results.points[point]}" if results.n_points > 1 else ""
+        raise ResultsError(f"{results.path}: no replication{which} ran to its end")
     return complete
 
 

@@ -4,9 +4,9 @@ the shading of what happened."""
 
 from __future__ import annotations
 
+import os
 import textwrap
 from collections.abc import Sequence
-
 from typing import Any
 
 import matplotlib
@@ -109,8 +109,19 @@ def titles(files: Sequence[Results], point: int | Sequence[int] = 0) -> list[str
             for path in [path for path in one if path.startswith("timeline[")]:
                 del one[path]
             one["timeline"] = ", ".join(map(str, actions)) or "[]"
-    texts = [_named(one) or results.title for one, results in zip(told, files)]
-    return [textwrap.shorten(text, 70) for text in texts]
+    return told_apart(files, [_named(one) for one in told])
+
+
+def told_apart(files: Sequence[Results], texts: Sequence[str]) -> list[str]:
+    """Names of files: these texts, or the names of their studies where there is none; of files that
+    would be called alike, with the file's own."""
+    told = [textwrap.shorten(text or it.title, 70) for text, it in zip(texts, files)]
+    names = [os.path.basename(results.path) for results in files]
+    if len(set(zip(told, names))) < len(files):
+        names = [results.path for results in files]
+    return [
+        f"{text} ({name})" if told.count(text) > 1 else text for text, name in zip(told, names)
+    ]
 
 
 def _named(values: dict[str, str]) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -62,7 +62,9 @@ class Axis:
 
 def axis_of(results: Results, path: str, meant: np.ndarray) -> Axis:
     """`meant`: bool [point]."""
-    labels = results.axes[path]
+    labels = results.axes.get(path)
+    if labels is None:
+        raise ResultsError(f"{results.path}: {_no_axis(results, path)}")
     values, first, place = np.unique(labels.values[meant], return_index=True, return_inverse=True)
     if labels.values.dtype.kind == "U":
         order = np.argsort(first)
@@ -70,6 +72,24 @@ def axis_of(results: Results, path: str, meant: np.ndarray) -> Axis:
     everywhere = np.full(results.n_points, -1)
     everywhere[meant] = place
     return Axis(path, values, labels.unit, everywhere)
+
+
+def shared(axes: Sequence[Axis]) -> list[Axis]:
+    """The same axis in several files, each with the values of all of them: equal values have equal
+    places then. ResultsError where they are not of one kind."""
+    if len({(axis.texts, axis.unit) for axis in axes}) > 1:
+        kinds = ", ".join("texts" if axis.texts else f"[{axis.unit}]" for axis in axes)
+        raise ResultsError(f"'{axes[0].path}' is no common axis: its values are {kinds}")
+    together = np.concatenate([axis.values for axis in axes])
+    values, first = np.unique(together, return_index=True)
+    if axes[0].texts:
+        values = together[np.sort(first)]
+    places = {value: place for place, value in enumerate(values.tolist())}
+    there = [np.array([places[value] for value in axis.values.tolist()]) for axis in axes]
+    return [
+        replace(axis, values=values, place=np.where(axis.place < 0, -1, into[axis.place]))
+        for axis, into in zip(axes, there)
+    ]
 
 
 def varied(results: Results, meant: np.ndarray) -> list[Axis]:
@@ -163,6 +183,7 @@ class Curve:
     estimate: np.ndarray
     low: np.ndarray  # NaN where there are too few replications to tell, as `high`
     high: np.ndarray
+    of: str  # what the estimates are: "means over replications"
 
     @property
     def share(self) -> bool:
@@ -177,7 +198,8 @@ def curve(results: Results, text: str, span: tuple[float, float] | None) -> Curv
     are Student's t over replications; of a percentile, whose estimate is that of all values of all
     replications together, by sectioning; of `degraded`, the share of replications that
     `measures.still_degraded` says have not recovered, Wilson's. All of 95 %. Of antithetic
-    replications pairs are the observations."""
+    replications pairs are the observations, but for `degraded`, whose interval is wider than it
+    need be; half a pair counts for nothing."""
     name, written = split_label(text)
     if written == DEGRADED:
         return _degraded(results, name)
@@ -188,15 +210,18 @@ def curve(results: Results, text: str, span: tuple[float, float] | None) -> Curv
     first = figure.above[0]
     if first.p is not None and not figure.below:
         found = intervals.sectioning(values, _together(results, first), CONFIDENCE, axis=1)
+        of = "percentiles of all replications together"
     else:
         found = intervals.mean(values, CONFIDENCE, axis=1)
+        most = results.counted.sum(axis=1).max()
+        of = "means over replications" if most > 1 else "values of one replication"
     low, high = (np.where(np.isfinite(end), end, np.nan) for end in (found.low, found.high))
     unit = figures.unit(figure)
-    return Curve(name, unit[unit.index("[") :], found.estimate, low, high)
+    return Curve(name, unit[unit.index("[") :], found.estimate, low, high, of)
 
 
 def _together(results: Results, term: figures.Statistic) -> np.ndarray:
-    """A percentile of all complete replications as one: [point]."""
+    """A percentile of all replications that count as one: [point]."""
     by = "group" if term.who in results.groups(term.type) else "entity"
     field, _ = results.quantiles(term.type, term.name, [term.p], by=by, pooled=True)
     who = list(field.coords[by].values).index(term.who)
@@ -204,9 +229,10 @@ def _together(results: Results, term: figures.Statistic) -> np.ndarray:
 
 
 def _degraded(results: Results, name: str) -> Curve:
-    hits, n = np.zeros(results.n_points), results.complete.sum(axis=1)
+    hits, n = np.zeros(results.n_points), results.counted.sum(axis=1)
     for point in np.flatnonzero(n > 0):
-        hits[point] = np.count_nonzero(measures.still_degraded(results, point=int(point)))
+        bad = measures.still_degraded(results, point=int(point))  # of complete ones
+        hits[point] = np.count_nonzero(bad[results.counted[point][results.complete[point]]])
     found = intervals.proportion(hits, n, CONFIDENCE)
     known = np.where(n > 0, found.estimate, np.nan)
     return Curve(
@@ -214,6 +240,7 @@ def _degraded(results: Results, name: str) -> Curve:
         "[1]",
         known,
         *(np.where(n > 0, end, np.nan) for end in (found.low, found.high)),
+        "shares of replications",
     )
 
 

@@ -18,8 +18,10 @@ from squall.fields import Labels
 from squall.heatmap import Panel, crossing
 from squall.plot import PLOTS, suiting
 
+import made
 import swept
 import tiny
+from measured import MadeTest
 
 LOAD, LENGTH, POLICY = "users.arrivals.poisson", "timeline[0].for", "users.call.policy"
 SHARE = "share = users.successes / users.logical_requests"
@@ -46,6 +48,7 @@ class SweptTest(unittest.TestCase):
         self.folder = pathlib.Path(folder.name)
 
     def opened(self, axes, config=tiny.CONFIG, change=None):
+        """A file that is called after how many there were before: `0.h5`, `1.h5`."""
         path = self.folder / f"{len(list(self.folder.iterdir()))}.h5"
         swept.write(path, axes, config)
         if change:
@@ -73,6 +76,16 @@ class SweptTest(unittest.TestCase):
         return self.opened({POLICY: policies, LOAD: (loads, "1/s")}, tiny.CONFIG + SEARCH, search)
 
 
+def missing(*places):
+    """A change after which some replications, (point, replication), have not run."""
+
+    def change(file):
+        for place in places:
+            file["runs/status"][place] = 5
+
+    return change
+
+
 class Points(SweptTest):
     def test_values_of_axes(self):
         results = self.two()
@@ -92,6 +105,20 @@ class Points(SweptTest):
         ):
             axis = sweeps.Axis("a", np.array(values, float), "s", np.zeros(1, int))
             self.assertEqual(axis.geometric, geometric, values)
+
+    def test_axes_of_files_have_the_values_of_all(self):
+        for values, places in (
+            ((["none", "fast"], ["slow", "none"]), ([0, 1], [2, 0])),
+            (([1.0, 4.0], [2.0, 4.0]), ([0, 2], [1, 2])),
+        ):
+            kind = "" if isinstance(values[0][0], str) else "1/s"
+            axes = [sweeps.Axis("a", np.array(it), kind, np.array([0, 1])) for it in values]
+            found = sweeps.shared(axes)
+            self.assertEqual([one.place.tolist() for one in found], list(places))
+            self.assertEqual([len(one.values) for one in found], [3, 3])
+        text = sweeps.Axis("a", np.array(["x"]), "", np.zeros(1, int))
+        with self.assertRaisesRegex(squall.ResultsError, r"'a' is no common axis: .* \[1/s\], tex"):
+            sweeps.shared([axes[0], text])
 
     def test_where(self):
         results = self.two()
@@ -139,6 +166,16 @@ class Curves(SweptTest):
         for k in range(3):  # twenty values in a bucket of ten
             self.assertAlmostEqual(curve.estimate[k], (10 * k + 4.5) * 1e-9, delta=1e-9)
 
+    def test_what_the_estimates_are(self):
+        results = self.one()
+        for text, of in (
+            (SHARE, "means over replications"),
+            ("users.request_latency.p50", "percentiles of all replications together"),
+        ):
+            self.assertEqual(sweeps.curve(results, text, None).of, of)
+        alone = self.opened({LENGTH: ([1.0, 2.0], "s")}, change=missing((0, 1), (1, 1)))
+        self.assertEqual(sweeps.curve(alone, SHARE, None).of, "values of one replication")
+
     def test_what_a_study_is_about(self):
         self.assertEqual(
             sweeps.studied(self.searched()),
@@ -160,6 +197,20 @@ class Curves(SweptTest):
         self.assertEqual(read, {"a.b": "{x: 1, y: 2}", "c": "10ms"})
 
 
+class AntitheticPairs(MadeTest):
+    def test_half_a_pair_is_not_known_to_be_degraded(self):
+        well, bad = np.full(10, 100), np.array([100] * 3 + [0] * 7)
+        results = self.clients(
+            well=np.stack([well, bad, bad, well])[None],
+            rows=made.timeline((2, 1, "slow", "users", 2)),
+            antithetic=True,
+            complete=[[True, True, True, False]],
+        )
+        curve = sweeps.curve(results, "degraded", None)
+        self.assertEqual(curve.estimate.tolist(), [0.5])
+        self.assertEqual(curve.of, "shares of replications")
+
+
 class AlongAnAxis(SweptTest):
     def draw(self, *files, **options):
         return PLOTS["axis"](list(files), **options)
@@ -177,6 +228,52 @@ class AlongAnAxis(SweptTest):
         interval = intervals.mean([value(0, 0), value(0, 1)])
         low, high = band.get_paths()[0].get_extents().get_points()[:, 1]
         self.assertAlmostEqual(high, interval.high)
+
+    def test_a_line_has_a_gap_where_nothing_is_known(self):
+        lengths = {LENGTH: ([1.0, 2.0, 3.0], "s")}
+        results = self.opened(lengths, change=missing((1, 0), (1, 1)))
+        (axes,) = self.draw(results, figure=[SHARE]).axes
+        y = axes.get_lines()[0].get_ydata()
+        self.assertEqual(np.isnan(y).tolist(), [False, True, False])
+
+    def test_an_interval_without_neighbours_is_a_bar(self):
+        lengths = {LENGTH: ([1.0, 2.0, 3.0], "s")}
+        results = self.opened(lengths, change=missing((1, 1)))
+        (axes,) = self.draw(results, figure=[SHARE]).axes
+        (bars,) = axes.containers
+        self.assertEqual(bars.lines[0].get_xdata().tolist(), [1, 3])
+        self.assertEqual(len(bars.lines[2][0].get_segments()), 2)
+
+    def test_dots_of_a_text_stand_side_by_side(self):
+        loads, policies = combinations([100.0, 200.0], ["none", "fast"])
+        results = self.opened({LOAD: (loads, "1/s"), POLICY: policies})
+        (axes,) = self.draw(results, axis=[POLICY], figure=[SHARE]).axes
+        x = [dots.lines[0].get_xdata() for dots in axes.containers]
+        np.testing.assert_allclose(x, [[-0.06, 0.94], [0.06, 1.06]])
+
+    def test_files_are_told_apart_though_their_studies_are_not(self):
+        figure = self.draw(self.one(), self.one(), figure=[SHARE])
+        names = [text.get_text() for text in figure.legends[0].get_texts()]
+        self.assertEqual(names, ["tiny (0.h5)", "tiny (1.h5)"])
+
+    def test_texts_of_files_are_not_taken_for_one_another(self):
+        files = [self.opened({POLICY: values}) for values in (["none", "fast"], ["slow", "none"])]
+        (axes,) = self.draw(*files, figure=[SHARE]).axes
+        x = [dots.lines[0].get_xdata() for dots in axes.containers]
+        self.assertEqual(np.round(x).tolist(), [[0, 1], [0, 2]])
+        names = [tick.get_text() for tick in axes.get_xticklabels()]
+        self.assertEqual(names, ["none", "fast", "slow"])
+
+    def test_what_lines_are_is_above_them(self):
+        def title(results, *figures):
+            return self.draw(results, figure=figures).axes[0].get_title(loc="left")
+
+        intervals_ = ", with their 95 % intervals"
+        self.assertEqual(title(self.one(), SHARE), f"tiny: means over replications{intervals_}")
+        found = title(self.one(), "users.request_latency.p50")
+        self.assertEqual(found, f"tiny: percentiles of all replications together{intervals_}")
+        alone = self.opened({LENGTH: ([1.0, 2.0], "s")}, change=missing((0, 1), (1, 1)))
+        self.assertEqual(title(alone, SHARE), "tiny: values of one replication, without intervals")
 
     def test_other_axes_are_lines(self):
         figure = self.draw(self.two(), axis=[LOAD], figure=[SHARE])
@@ -224,6 +321,9 @@ class AlongAnAxis(SweptTest):
     def test_mistakes(self):
         with self.assertRaisesRegex(squall.ResultsError, "no axis 'x' to draw along"):
             self.draw(self.two(), axis=["x"])
+        other = self.opened({"other": ([1.0], "1/s")})
+        with self.assertRaisesRegex(squall.ResultsError, rf"no axis '{LOAD}' \(there are: other\)"):
+            self.draw(self.opened({LOAD: ([1.0, 2.0], "1/s")}), other)
         many, lengths = combinations(np.arange(1.0, 11).tolist(), [1.0, 2.0])
         results = self.opened({LOAD: (many[:18], "1/s"), LENGTH: (lengths[:18], "s")})
         with self.assertRaisesRegex(squall.ResultsError, f"too many lines .* --where {LOAD}="):
@@ -287,6 +387,23 @@ class OverTwoAxes(SweptTest):
         marks = [it for it in axes.containers if it.get_label() == "_threshold"]
         self.assertEqual([float(it.lines[0].get_ydata()[0]) for it in marks], [35, 20])
 
+    def test_panels_of_files_have_the_same_axes(self):
+        columns = combinations([100.0, 200.0], [0.1, 1.0])
+        given = [(LOAD, (columns[0], "1/s")), (LENGTH, (columns[1], "s"))]
+        longer = (LENGTH, ([1.0, 10.0] * 2, "s"))
+        files = [self.opened(dict(given)), self.opened(dict([longer, given[0]]))]
+        figure = self.draw(*files, figure=[SHARE])
+        known = []
+        for axes in figure.axes[:2]:
+            (mesh,) = [it for it in axes.collections if hasattr(it, "get_coordinates")]
+            known.append((~np.ma.getmaskarray(mesh.get_array()).reshape(3, 2)).tolist())
+        yes, no = [True] * 2, [False] * 2
+        self.assertEqual(known, [[yes, yes, no], [no, yes, yes]])
+
+    def test_an_axis_twice(self):
+        with self.assertRaisesRegex(squall.ResultsError, f"'{LOAD}' twice"):
+            self.draw(self.two(), axis=[LOAD, LOAD])
+
     def test_one_axis_is_not_enough(self):
         with self.assertRaisesRegex(squall.ResultsError, "takes two axes"):
             self.draw(self.one())
@@ -306,6 +423,16 @@ class Distributions(SweptTest):
         own = np.array([[k / 10, float(k > 4)] for k in range(11)])
         np.testing.assert_allclose(low, np.quantile(own, 0.05, axis=1))
         np.testing.assert_allclose(high, np.quantile(own, 0.95, axis=1))
+
+    def test_who_does_not_count_is_not_in_them(self):
+        path = self.folder / "tiny.h5"
+        tiny.write(path)
+        with squall.open(path) as results:
+            results.__dict__["counted"] = np.array([[False, True, False]])
+            values, *_ = shares(results, "client", "request_latency", np.array([0]), 0)
+            (axes,) = PLOTS["latency"]([results], group=["users"]).axes
+        np.testing.assert_allclose(values, [42e-9, 43e-9])
+        self.assertEqual(axes.get_lines()[0].get_label(), "users (1)")
 
     def test_picture(self):
         (axes,) = PLOTS["cdf"]([self.one()], group=["people = users"], point=1).axes

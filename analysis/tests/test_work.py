@@ -169,6 +169,9 @@ class Work(MadeTest):
         self.assertEqual(measures.amplification(results).tolist(), [2])
         with self.assertRaisesRegex(ResultsError, "no replication ran to its end"):
             measures.amplification(self.made(storm(), complete=[[False, False]]))
+        swept = self.clients(well=np.full((2, 1, 4), 100), complete=[[True], [False]])
+        with self.assertRaisesRegex(ResultsError, "no replication of point 1 ran to its end"):
+            measures.offered_load(swept, point=1)
 
     def test_who_is_not_there(self):
         with self.assertRaisesRegex(ResultsError, "there is no client 'nobody'"):
