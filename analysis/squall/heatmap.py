@@ -249,12 +249,12 @@ def _draw_visited(axes: Axes, one: Panel, norm: Normalize) -> None:
 
 def _edges(axis: sweeps.Axis) -> np.ndarray:
     """The bounds of cells, halfway between the values."""
-    where = np.log(axis.positions) if axis.geometric else axis.positions
+    where = axis.spacing.transform(axis.positions)
     if len(where) == 1:
         return np.array([where[0] - 0.5, where[0] + 0.5])
     between = (where[:-1] + where[1:]) / 2
     ends = [2 * where[0] - between[0], *between, 2 * where[-1] - between[-1]]
-    return np.exp(ends) if axis.geometric else np.array(ends)
+    return axis.spacing.inverted().transform(np.array(ends))
 
 
 def _write(axes: Axes, one: Panel, norm: Normalize) -> None:
@@ -284,13 +284,12 @@ def crossing(one: Panel, level: float) -> list[np.ndarray]:
     if one.across.texts or one.up.texts or min(one.values.shape) < 2:
         return []
     axes = (one.across, one.up)
-    x, y = (np.log(it.positions) if it.geometric else it.positions for it in axes)
+    x, y = (it.spacing.transform(it.positions) for it in axes)
     generator = contourpy.contour_generator(x, y, np.ma.masked_invalid(one.values))
     lines = [np.array(line) for line in generator.lines(level)]
     for line in lines:
         for column, it in enumerate(axes):
-            if it.geometric:
-                line[:, column] = np.exp(line[:, column])
+            line[:, column] = it.spacing.inverted().transform(line[:, column])
     return lines
 
 

@@ -14,8 +14,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.scale import LogTransform, SymmetricalLogTransform
 from matplotlib.ticker import FormatStrFormatter, LogLocator, NullLocator
-from matplotlib.transforms import ScaledTranslation
+from matplotlib.transforms import IdentityTransform, ScaledTranslation, Transform
 
 from squall.config import Action, differences
 from squall.fields import Labels
@@ -43,6 +44,8 @@ LABEL_SHARE = 0.07  # likewise, of the first panel
 LETTER = 0.09  # width of a letter of these names, with something for the margins [in]
 TICKS_MOST = 12  # on an axis, at all values of a sweep
 APART = 0.045  # least distance of these, of the whole axis
+MARGIN = 0.05  # beside the outermost values, of what is between them
+BASE = 10.0  # of logarithms; that of matplotlib's scales
 LETTERS_MOST = 60  # of names along an axis, side by side
 
 STYLE = {
@@ -239,20 +242,39 @@ def scale(
     geometric: bool = False,
 ) -> None:
     """Has the axis `which`, "x" or "y", follow values of a sweep: logarithmic where they are
-    geometric, with a tick at each if there are few; `names` are those of texts."""
+    geometric (see `spacing`), with a tick at each if there are few; `names` are those of texts."""
     line = axes.xaxis if which == "x" else axes.yaxis
+    where = spacing(positions, geometric)
     if geometric:
-        (axes.set_xscale if which == "x" else axes.set_yscale)("log")
+        of_axis = axes.set_xscale if which == "x" else axes.set_yscale
+        if positions[0] > 0:
+            of_axis("log")
+            line.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        else:
+            of_axis("symlog", linthresh=where.linthresh, linscale=where.linscale)
+            first, last = where.transform(positions[[0, -1]])
+            ends = np.array([first, last]) + MARGIN * (last - first) * np.array([-1, 1])
+            axes.set(**{f"{which}lim": where.inverted().transform(ends)})
         line.set_minor_locator(NullLocator())
-        line.set_major_locator(LogLocator(subs=(1, 2, 5)))
     if names is not None:
         line.set_ticks(positions, names)
-    elif len(positions) <= TICKS_MOST and _apart(np.log(positions) if geometric else positions):
+    elif len(positions) <= TICKS_MOST and _apart(where.transform(positions)):
         line.set_ticks(positions)
     if names is None:
         line.set_major_formatter(FormatStrFormatter("%g"))
     if which == "x" and sum(map(len, names or ())) > LETTERS_MOST:
         axes.tick_params("x", labelrotation=20)
+
+
+def spacing(positions: np.ndarray, geometric: bool) -> Transform:
+    """From values to where they lie on an axis of such a scale. A zero, which has no logarithm,
+    lies before the least of the others, as far as these are from one another (the median)."""
+    if not geometric:
+        return IdentityTransform()
+    if positions[0] > 0:
+        return LogTransform(BASE)
+    step = np.median(np.diff(np.log(positions[1:]))) / np.log(BASE)
+    return SymmetricalLogTransform(BASE, positions[1], step * (1 - 1 / BASE))
 
 
 def _apart(where: np.ndarray) -> bool:

@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from matplotlib.transforms import Transform
 
 from squall import figures, intervals, measures
 from squall.config import numbers
 from squall.fields import Labels
 from squall.file import NS_PER_S, Results, ResultsError
-from squall.style import split_label, unit_text, value_text
+from squall.style import spacing, split_label, unit_text, value_text
 
 DEGRADED = "degraded"  # the figure that is no statistic: the share of replications not recovered
 CONFIDENCE = 0.95
@@ -41,11 +42,20 @@ class Axis:
 
     @property
     def geometric(self) -> bool:
-        """Whether the quotients of neighbours differ less than their differences."""
-        if self.texts or len(self.values) < 3 or self.values[0] <= 0:
+        """Whether the quotients of neighbours differ less than their differences; a zero before
+        the others has none."""
+        if self.texts:
             return False
-        steps, ratios = np.diff(self.positions), np.diff(np.log(self.positions))
+        values = self.positions[1:] if self.positions[0] == 0 else self.positions
+        if len(values) < 3 or values[0] <= 0:
+            return False
+        steps, ratios = np.diff(values), np.diff(np.log(values))
         return bool(ratios.std() / ratios.mean() < steps.std() / steps.mean())
+
+    @property
+    def spacing(self) -> Transform:
+        """From values to where they lie on an axis as it is drawn."""
+        return spacing(self.positions, self.geometric)
 
     @property
     def label(self) -> str:

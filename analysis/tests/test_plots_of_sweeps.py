@@ -100,7 +100,9 @@ class Points(SweptTest):
             ([0.1, 0.2, 0.5, 1, 2, 5, 10], True),
             ([1, 2, 4, 8], True),
             ([200, 300, 400, 500], False),
-            ([0, 1, 10, 100], False),
+            ([0, 1, 10, 100], True),
+            ([0, 1, 10], False),
+            ([-1, 0, 10, 100], False),
             ([1, 10], False),
         ):
             axis = sweeps.Axis("a", np.array(values, float), "s", np.zeros(1, int))
@@ -275,6 +277,12 @@ class AlongAnAxis(SweptTest):
         alone = self.opened({LENGTH: ([1.0, 2.0], "s")}, change=missing((0, 1), (1, 1)))
         self.assertEqual(title(alone, SHARE), "tiny: values of one replication, without intervals")
 
+    def test_a_zero_is_as_far_from_the_others_as_they_are(self):
+        (axes,) = self.draw(self.opened({LENGTH: ([0, 1, 10, 100], "s")}), figure=[SHARE]).axes
+        places = np.stack([[0, 1, 10, 100], np.zeros(4)], axis=1)
+        drawn = axes.transAxes.inverted().transform(axes.transData.transform(places))[:, 0]
+        np.testing.assert_allclose(drawn, np.linspace(0.05, 1.05, 4) / 1.1, atol=0.01)
+
     def test_other_axes_are_lines(self):
         figure = self.draw(self.two(), axis=[LOAD], figure=[SHARE])
         names = [text.get_text() for text in figure.legends[0].get_texts()]
@@ -358,6 +366,18 @@ class OverTwoAxes(SweptTest):
         (line,) = crossing(geometric, 0.5)
         np.testing.assert_allclose(line[:, 0], np.sqrt(10))
         self.assertEqual(sorted(line[:, 1].tolist()), [1, 2])
+
+    def test_a_zero_before_geometric_values(self):
+        loads, lengths = combinations([100.0, 200.0], [0.0, 0.1, 1.0, 10.0])
+        results = self.opened({LOAD: (loads, "1/s"), LENGTH: (lengths, "s")})
+        axes = self.draw(results, figure=[SHARE]).axes[0]
+        self.assertEqual(axes.get_yscale(), "symlog")
+        names = [tick.get_text() for tick in axes.get_yticklabels()]
+        self.assertEqual(names, ["0", "0.1", "1", "10"])
+        (mesh,) = [it for it in axes.collections if hasattr(it, "get_coordinates")]
+        edges = mesh.get_coordinates()[:, 0, 1]
+        drawn = axes.transData.transform(np.stack([np.full(5, 150.0), edges], axis=1))[:, 1]
+        np.testing.assert_allclose(np.diff(drawn), np.diff(drawn).mean())
 
     def test_level(self):
         for options, drawn in (({"level": 0.3}, 0), ({}, 1)):  # one point has less than half
