@@ -135,9 +135,9 @@ def _draw_results(
         return
     from squall import page
 
-    table, note = page.numbers(files, name, given, points)
+    tables = page.numbers(files, name, given, points)
     titles = list(dict.fromkeys(results.title for results in files))
-    text = page.page(drawn, f"{', '.join(titles)}: {name}", _command(), files, table, note)
+    text = page.page(drawn, f"{', '.join(titles)}: {name}", _command(), files, tables)
     pathlib.Path(arguments.output).write_text(text, encoding="utf-8")
 
 
@@ -152,7 +152,7 @@ def _draw_plans(
         return
     from squall import page
 
-    text = page.page(drawn, f"{', '.join(paths)}: partition", _command(), (), None)
+    text = page.page(drawn, f"{', '.join(paths)}: partition", _command(), ())
     pathlib.Path(arguments.output).write_text(text, encoding="utf-8")
 
 

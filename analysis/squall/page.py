@@ -13,6 +13,7 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
+from squall import sweeps
 from squall.file import Results
 
 if TYPE_CHECKING:
@@ -45,11 +46,10 @@ def page(
     title: str,
     command: str,
     files: Sequence[Results],
-    table: pandas.DataFrame | None,
-    note: str = "",
+    tables: Sequence[tuple[pandas.DataFrame, str]] = (),
 ) -> str:
-    """The text of the page. Nothing in it is fetched from elsewhere, and no script runs. `table`
-    has the numbers behind the picture, `note` what they are; `files` may be none, as of a plan."""
+    """The text of the page. Nothing in it is fetched from elsewhere, and no script runs. `tables`
+    have the numbers behind the picture, and what they are; `files` may be none, as of a plan."""
     parts = [
         "<!DOCTYPE html>",
         f'<html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>',
@@ -60,8 +60,10 @@ def page(
     ]
     if files:
         parts += ["<h2>Where it comes from</h2>", _provenance(files)]
-    if table is not None:
-        parts += [f"<h2>Numbers</h2><p>{html.escape(note)}</p>", _table(table)]
+    if tables:
+        parts.append("<h2>Numbers</h2>")
+    for table, note in tables:
+        parts += [f"<p>{html.escape(note)}</p>", _table(table)]
     return "\n".join([*parts, "</body></html>", ""])
 
 
@@ -116,15 +118,14 @@ def _cell(value: object) -> str:
 
 def numbers(
     files: Sequence[Results], plot: str, options: dict, points: Sequence[int]
-) -> tuple[pandas.DataFrame, str]:
-    """The table behind a picture, and what it has."""
+) -> list[tuple[pandas.DataFrame, str]]:
+    """The tables behind a picture, and what they have."""
     import pandas
 
     from squall.plot import OF_SWEEPS
 
     if plot in OF_SWEEPS:
-        parts = [_by_point(results, options) for results in files]
-        return pandas.concat(parts, ignore_index=True), "Estimates by point, with 95 % intervals."
+        return _of_sweeps(files, options)
     parts = []
     for results, place in zip(files, points):
         whole = results.summary(quantiles=(0.5, 0.99))
@@ -133,21 +134,55 @@ def numbers(
     named = ["file", "group", "statistic", "measure"]
     numbered = ["value", "half_width", "unit", "replications"]
     kept = pandas.concat(parts, ignore_index=True)[[*named, *numbered]]
-    return kept, (
+    note = (
         "Of the whole run after the warm-up: means over replications, with half the width of their "
         "95 % intervals; percentiles of all values together. What is zero is left out."
     )
+    return [(kept, note)]
 
 
-def _by_point(results: Results, options: dict) -> pandas.DataFrame:
+def _of_sweeps(files: Sequence[Results], options: dict) -> list[tuple[pandas.DataFrame, str]]:
     import pandas
 
-    from squall import sweeps
-
-    study = None if options.get("figure") else sweeps.studied(results)
+    study = None if options.get("figure") else sweeps.studied(files[0])  # as pictures do
     texts = options.get("figure") or [study.figure]
     span = options.get("span") or (study.span if study else None)
-    meant = sweeps.chosen(results, options.get("where") or ())
+    where = options.get("where") or ()
+    parts = [_by_point(it, texts, span, sweeps.chosen(it, where)) for it in files]
+    found = [it for it in map(_found, files) if it is not None]
+    tables = [(pandas.concat(parts, ignore_index=True), "Estimates by point, with 95 % intervals.")]
+    if found:
+        note = "What was found, with the intervals that hold it."
+        tables.insert(0, (pandas.concat(found, ignore_index=True), note))
+    return tables
+
+
+def _found(results: Results) -> pandas.DataFrame | None:
+    """The thresholds of all searches of a file."""
+    import pandas
+
+    found = sweeps.thresholds(results)
+    if found is None:
+        return None
+    others = list(dict.fromkeys(path for where in found.where for path in where))
+    columns = {"file": results.path}
+    columns |= {path: [where.get(path, "") for where in found.where] for path in others}
+    columns |= {
+        "threshold on": found.path,
+        "estimate": found.estimate,
+        "low": found.low,
+        "high": found.high,
+        "unit": found.unit,
+        "outcome": found.outcome,
+    }
+    return pandas.DataFrame(columns)
+
+
+def _by_point(
+    results: Results, texts: Sequence[str], span: tuple[float, float] | None, meant: np.ndarray
+) -> pandas.DataFrame:
+    import pandas
+
     parts = []
     for text in texts:
         curve = sweeps.curve(results, text, span)

@@ -245,6 +245,27 @@ class CommandLine(PlotTest):
         for estimate in ("99.5", "89.5", "79.5"):
             self.assertIn(f'<td class="n">{estimate}</td>', text)
 
+    def test_a_page_of_a_search_has_what_it_found(self):
+        path, page = self.folder / "swept.h5", self.folder / "x.html"
+        swept.write(path, {"p": ["<none>", "<none>"], "a": ([1.0, 2.0], "s")})
+        found = (["p=<none>"], [(1.75, 1.5, 2.0)])
+        tiny.change(path, lambda file: swept.write_search(file, "a", "s", *found))
+        figure = ("--figure", "users.successes.total")
+        self.command("plot", path, "axis", *figure, "-o", page)
+        text = page.read_text(encoding="utf-8")
+        for cells in ("<td>&lt;none&gt;</td><td>a</td>", '"n">1.75</td>', "<td>found</td>"):
+            self.assertIn(cells, text)
+        self.assertNotIn("<none>", text)
+
+    def test_a_page_of_files_has_the_figure_of_the_first(self):
+        paths, page = [self.folder / name for name in ("a.h5", "b.h5")], self.folder / "x.html"
+        until = "replications: {until: [{stat: users.successes.total, within: 5%}]}\n"
+        for path, config in zip(paths, (tiny.CONFIG, tiny.CONFIG + until)):
+            swept.write(path, {"a": ([1.0, 2.0], "s")}, config)
+        self.command("plot", *paths, "-o", page)
+        text = page.read_text(encoding="utf-8")
+        self.assertEqual(text.count("<td>users.successes + bots.successes / "), 4)
+
     def test_points_by_their_values(self):
         path, picture = self.folder / "swept.h5", self.folder / "x.png"
         swept.write(path, {"a": ([1.0, 2.0, 3.0], "s")})
