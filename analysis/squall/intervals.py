@@ -337,6 +337,36 @@ def bootstrap(
     return Interval(*(end[()] for end in ends), confidence)
 
 
+def accelerated(
+    estimate: ArrayLike, resampled: ArrayLike, left_out: ArrayLike, confidence: float = 0.95
+) -> tuple[np.ndarray, np.ndarray]:
+    """The ends of a bias-corrected and accelerated interval, from a statistic of all values, [...],
+    of their resamples, [..., resample], and with each value left out in turn, [..., value] (Efron
+    and Tibshirani, An Introduction to the Bootstrap, 1993, equations 14.10, 14.14 and 14.15). NaN
+    among these is left out, and without any resample an end is NaN. Where leaving out a value
+    changes nothing, there is no acceleration."""
+    estimate, resampled, left_out = (
+        np.asarray(values, float) for values in (estimate, resampled, left_out)
+    )
+    ordered = np.sort(resampled, axis=-1)  # NaN last
+    number = np.count_nonzero(~np.isnan(ordered), axis=-1)
+    some = np.maximum(number, 1)
+    # Ties count half; nothing is so rare that no resample at all stands for it.
+    below = (ordered < estimate[..., None]).sum(axis=-1)
+    upto = (ordered <= estimate[..., None]).sum(axis=-1)
+    share = np.clip(0.5 * (below + upto) / some, 0.5 / some, 1.0 - 0.5 / some)
+    bias = stats.norm.ppf(share)[..., None]
+    there = ~np.isnan(left_out)
+    middle = np.where(there, left_out, 0.0).sum(axis=-1) / np.maximum(there.sum(axis=-1), 1)
+    off = np.where(there, middle[..., None] - left_out, 0.0)
+    squares = (off**2).sum(axis=-1, keepdims=True)
+    skew = (off**3).sum(axis=-1, keepdims=True) / np.where(squares > 0.0, squares, 1.0) ** 1.5
+    z = bias + stats.norm.isf(0.5 * (1.0 - _checked(confidence))) * np.array([-1.0, 1.0])
+    shares = stats.norm.cdf(bias + z / (1.0 - skew / 6.0 * z))
+    ends = np.where(number[..., None] > 0, _quantile(ordered, number[..., None], shares), np.nan)
+    return ends[..., 0], ends[..., 1]
+
+
 def holm(p_values: ArrayLike) -> np.ndarray:
     """Adjusts the p-values of several tests (of `scipy.stats.ttest_rel`, say) for there being
     several: to reject what is below 0.05 rejects anything wrongly with a chance of at most 5 %,
@@ -462,9 +492,9 @@ def _bootstrapped(
     if n < 2:
         return _around(estimate, np.inf, confidence)
     draws = np.random.default_rng(seed).integers(0, n, (resamples, n))
-    resampled = np.sort(_of_each(of, values, draws), axis=-1)
+    resampled = _of_each(of, values, draws)
     others = np.arange(n - 1) + (np.arange(n - 1) >= np.arange(n)[:, None])  # all but one
-    low, high = _accelerated(estimate, resampled, _of_each(of, values, others), confidence)
+    low, high = accelerated(estimate, resampled, _of_each(of, values, others), confidence)
     return Interval(estimate[()], low[()], high[()], confidence)
 
 
@@ -474,23 +504,3 @@ def _of_each(
     """A statistic of the values at some places, [resample, place]: [..., resample]."""
     parts = np.array_split(places, math.ceil(len(places) * values.size / BATCH))
     return np.concatenate([of(values[..., part]) for part in parts], axis=-1)
-
-
-def _accelerated(
-    estimate: np.ndarray, resampled: np.ndarray, left_out: np.ndarray, confidence: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """The ends, from the statistic of all values, [...], of resamples in ascending order, and with
-    each value left out in turn (Efron and Tibshirani, An Introduction to the Bootstrap, 1993,
-    equations 14.10, 14.14 and 14.15)."""
-    number = resampled.shape[-1]
-    # Ties count half; nothing is so rare that no resample at all stands for it.
-    below = (resampled < estimate[..., None]).sum(axis=-1)
-    upto = (resampled <= estimate[..., None]).sum(axis=-1)
-    share = np.clip(0.5 * (below + upto) / number, 0.5 / number, 1.0 - 0.5 / number)
-    bias = stats.norm.ppf(share)[..., None]
-    off = left_out.mean(axis=-1, keepdims=True) - left_out
-    squares = (off**2).sum(axis=-1, keepdims=True)
-    skew = (off**3).sum(axis=-1, keepdims=True) / np.where(squares > 0.0, squares, 1.0) ** 1.5
-    z = bias + stats.norm.isf(0.5 * (1.0 - confidence)) * np.array([-1.0, 1.0])
-    ends = _quantile(resampled, number, stats.norm.cdf(bias + z / (1.0 - skew / 6.0 * z)))
-    return ends[..., 0], ends[..., 1]

@@ -438,27 +438,5 @@ def _resampled(
     estimate, _ = _shares(terms.mean(axis=0), n_axes)
     again, _ = _shares(means, n_axes)
     without, _ = _shares((terms.sum(axis=0) - terms) / (n - 1.0), n_axes)
-    return _accelerated(estimate, again, without, confidence)
-
-
-def _accelerated(
-    estimate: np.ndarray, again: np.ndarray, without: np.ndarray, confidence: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """The ends of BCa from an estimate, [2, axis], its resamples, and those without one row, both
-    along a second axis between them; plain percentiles where it is not defined."""
-    ends = np.empty((2, *estimate.shape))
-    for place in np.ndindex(estimate.shape):
-        one, resampled = estimate[place], again[(place[0], slice(None), *place[1:])]
-        off = without[(place[0], slice(None), *place[1:])]
-        off = off.mean() - off
-        sides = np.array([0.5 * (1.0 - confidence), 0.5 * (1.0 + confidence)])
-        share = 0.5 * (np.mean(resampled < one) + np.mean(resampled <= one))
-        squares = np.sum(off**2)
-        if 0.0 < share < 1.0 and squares > 0.0:
-            bias = stats.norm.ppf(share)
-            accelerated = np.sum(off**3) / (6.0 * squares**1.5)
-            z = bias + stats.norm.ppf(sides)
-            sides = stats.norm.cdf(bias + z / (1.0 - accelerated * z))
-        there = resampled[~np.isnan(resampled)]
-        ends[(slice(None), *place)] = np.quantile(there, sides) if len(there) else np.nan
-    return ends[0], ends[1]
+    again, without = (np.moveaxis(one, 1, -1) for one in (again, without))
+    return intervals.accelerated(estimate, again, without, confidence)

@@ -270,6 +270,14 @@ class Bootstraps(IntervalTest):
             ours = intervals.bootstrap(values, statistic, confidence, resamples=999, seed=5)
             self.assert_near((ours.low, ours.high), other.confidence_interval, digits=12)
 
+    def test_resamples_that_tell_nothing_are_left_out(self):
+        draws = np.random.default_rng(1)
+        again, without = draws.normal(size=50), draws.normal(size=9) ** 2
+        known = intervals.accelerated(0.1, again, without)
+        more = [np.insert(again, 7, NAN), np.insert(without, 3, NAN)]
+        self.assert_near(intervals.accelerated(0.1, *more), known, digits=12)
+        self.assertTrue(np.isnan(intervals.accelerated(NAN, [NAN], without)).all())
+
     def test_ties_do_not_leave_it_undefined(self):
         self.assert_interval(intervals.bootstrap([2.0] * 9, np.mean), 2.0, 2.0, 2.0)
         ties = intervals.bootstrap([1.0] * 8 + [2.0] * 3 + [3.0] * 8, np.median)
