@@ -76,7 +76,7 @@ def _draw_groups(axes: Axes, division: dict[str, Any], title: str) -> None:
     groups = [one for one in division["groups"] if one in groups]  # as written
     counts = np.array([one["entities"] for one in groups], float)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    _matrix(axes, shares, 1.0, "share of the group's entities [1]", "{:.2g}")
+    _matrix(axes, shares, 1.0, "share of the group's entities [1]")
     names = [
         f"{textwrap.shorten(one['name'], 24)} ({int(count):,})"
         for one, count in zip(groups, counts.sum(axis=1))
@@ -85,13 +85,15 @@ def _draw_groups(axes: Axes, division: dict[str, Any], title: str) -> None:
     events = np.array([rank["events"] for rank in division["ranks"]])
     busiest = events.max() / events.mean() if events.sum() > 0 else np.nan
     axes.set_xlabel("rank")
-    axes.set_ylabel("group (entities)")
+    n = len(division["groups"])
+    some = f", the {len(groups)} of {n} with the most events" if len(groups) < n else ""
+    axes.set_ylabel(f"group (entities){some}")
     axes.set_title(f"{title}\nthe busiest rank has {busiest:.2f} times the mean events")
 
 
 def _draw_traffic(axes: Axes, division: dict[str, Any]) -> None:
     traffic = np.array(division["traffic"], float)
-    _matrix(axes, traffic, None, "requests [1/s]", "{:.3g}")
+    _matrix(axes, traffic, None, "requests [1/s]")
     axes.set_yticks(_some(len(traffic)))
     axes.set_xlabel("to rank")
     axes.set_ylabel("from rank")
@@ -112,9 +114,12 @@ def _some(n: int) -> list[int]:
     return list(range(0, n, -(-n // NUMBERS_MOST)))
 
 
-def _matrix(
-    axes: Axes, values: np.ndarray, most: float | None, name: str, written: str
-) -> None:
+def _written(value: float) -> str:
+    """Three digits, or all before the point: `0.125`, `6,910`."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _matrix(axes: Axes, values: np.ndarray, most: float | None, name: str) -> None:
     axes.grid(False)
     axes.set_facecolor("white")
     shown = np.ma.masked_equal(values, 0.0)
@@ -137,7 +142,7 @@ def _matrix(
             axes.text(
                 column,
                 row,
-                written.format(value),
+                _written(value),
                 ha="center",
                 va="center",
                 fontsize=8,
