@@ -25,8 +25,7 @@ import numpy as np
 
 from squall.fields import Field
 from squall.file import NS_PER_S, Results, ResultsError
-from squall.measures import quotient, within
-from squall.series import finished
+from squall.series import finished, quotient, some_within
 
 MEASURES = {  # of each kind of statistic; the first is meant when nothing is written
     "counter": ("rate", "total"),
@@ -204,15 +203,7 @@ def series(results: Results, figure: Figure, *, point: int = 0) -> np.ndarray:
 def _length_s(results: Results, span: tuple[float, float] | None) -> np.ndarray | float:
     if span is None:
         return results.observed_s
-    return float(results.interval_s[_inside(results, span)].sum())
-
-
-def _inside(results: Results, span: tuple[float, float]) -> np.ndarray:
-    chosen = within(results, *span)
-    if not chosen.any():
-        of = f"{span[0]:g} s to {span[1]:g} s"
-        raise ResultsError(f"{results.path}: no interval lies within {of}")
-    return chosen
+    return float(results.interval_s[some_within(results, *span)].sum())
 
 
 def _sum(
@@ -221,7 +212,7 @@ def _sum(
     """[point, replication]"""
     if span is None:
         return _scaled(sum(_whole(results, term) for term in terms), terms)
-    chosen = _inside(results, span)
+    chosen = some_within(results, *span)
     if terms[0].kind == "histogram":
         raise ResultsError(
             f"{results.path}: time series do not tell {terms[0].name} by replication; ask for a "

@@ -19,14 +19,19 @@ CALLS = "downstream_"  # before the names of what a server counts of its own cal
 
 def finished(results: Results, point: int = 0) -> np.ndarray:
     """Which replications of a point ran to their end: bool [replication]."""
-    if not 0 <= point < results.n_points:
-        n = results.n_points
-        raise ResultsError(f"{results.path}: has no point {point}, but {n} from 0 on")
+    check_point(results, point)
     complete = results.complete[point]
     if not complete.any():
         which = f" of point {results.points[point]}" if results.n_points > 1 else ""
         raise ResultsError(f"{results.path}: no replication{which} ran to its end")
     return complete
+
+
+def check_point(results: Results, point: int) -> None:
+    """ResultsError where a file has no point at this place."""
+    if not 0 <= point < results.n_points:
+        n = results.n_points
+        raise ResultsError(f"{results.path}: has no point {point}, but {n} from 0 on")
 
 
 def caller(results: Results, group: str | None) -> tuple[str, str]:
@@ -145,7 +150,8 @@ def some_within(results: Results, begin_s: float, end_s: float) -> np.ndarray:
     inside = within(results, begin_s, end_s)
     if not inside.any():
         raise ResultsError(
-            f"{results.path}: no whole interval lies within {begin_s:g} s to {end_s:g} s"
+            f"{results.path}: no whole interval lies within {begin_s:g} s to {end_s:g} s (they "
+            f"are from 0 s to {results.duration_s:g} s)"
         )
     return inside
 

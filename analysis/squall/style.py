@@ -21,6 +21,7 @@ from matplotlib.transforms import IdentityTransform, ScaledTranslation, Transfor
 from squall.config import Action, differences
 from squall.fields import Labels
 from squall.file import Results
+from squall.series import check_point
 
 # Of M. Okabe and K. Ito, "Color Universal Design" (2008): told apart with any colour vision.
 BLACK, ORANGE, SKY, GREEN, BLUE, VERMILION, PURPLE, YELLOW = (
@@ -82,8 +83,11 @@ def panels(
 
 
 def places(files: Sequence[Results], point: int | Sequence[int]) -> list[int]:
-    """Which point of each file: one for all, or one each."""
-    return [point] * len(files) if isinstance(point, int) else list(point)
+    """Which point of each file: one for all, or one each. ResultsError where one has none such."""
+    found = [int(it) for it in np.broadcast_to(point, len(files))]
+    for results, one in zip(files, found):
+        check_point(results, one)
+    return found
 
 
 def titles(files: Sequence[Results], point: int | Sequence[int] = 0) -> list[str]:

@@ -11,6 +11,8 @@ import sys
 import tempfile
 import unittest
 
+import numpy as np
+
 ANALYSIS = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ANALYSIS))
 
@@ -170,6 +172,15 @@ class Storm(PlotTest):
         spans = [patch.get_xy()[:, 0] for patch in figure.axes[0].patches]
         self.assertEqual([(float(span.min()), float(span.max())) for span in spans], [(1, 3)])
 
+    def test_a_point_that_is_not_there(self):
+        path = self.tiny()
+        tiny.change(path, tiny.sweep_the_trigger)
+        with squall.open(path) as results:
+            storm([results], point=np.int64(1))
+            for draw, point in ((storm, 2), (storm, [-1])):
+                with self.assertRaisesRegex(squall.ResultsError, "has no point .*, but 2 from 0"):
+                    draw([results], point=point)
+
     def test_figures_are_in_no_list(self):
         from matplotlib import pyplot
 
@@ -209,6 +220,20 @@ class Divisions(unittest.TestCase):
         self.assertIn("1.50 times the mean", groups.get_title(loc="left"))
         self.assertIn("12.5 %", ranks.get_title(loc="left"))
         self.assertIn("lookahead 2.5 ms", ranks.get_title(loc="left"))
+
+
+    def test_many_groups(self):
+        """Of those in the picture it is told which they are."""
+        group = {"type": "server", "entities": [1, 1], "events": [15.0, 5.0]}
+        groups = [{"name": f"g{k}", **group} for k in range(41)]
+        plan = {**PLAN, "division": {**PLAN["division"], "groups": groups}}
+        left, right, *_ = partition([plan]).axes
+        self.assertEqual(len(left.get_yticklabels()), 40)
+        self.assertIn("40 of 41 with the most events", left.get_ylabel())
+        self.assertEqual([text.get_text() for text in right.texts], ["6", "1", "1"])
+        large = {**PLAN["division"], "traffic": [[103750.4, 12.25], [0.0, 1.0]]}
+        _, right, *_ = partition([{**PLAN, "division": large}]).axes
+        self.assertEqual([text.get_text() for text in right.texts], ["103,750", "12.2", "1"])
 
 
 class CommandLine(PlotTest):
