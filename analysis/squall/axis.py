@@ -212,8 +212,7 @@ def _finish(
         scale(axes, "x", one.positions, names=names, geometric=one.geometric)
         axes.set_xlabel(one.label)
     if len(lettered) > 1:
-        columns = 1 if max(map(len, lettered)) > 60 else 2 if max(map(len, lettered)) > 30 else 3
-        legend_below(drawn, list(lettered.values()), list(lettered), columns)
+        legend_below(drawn, list(lettered.values()), list(lettered), 3)
     drawn.align_ylabels(grid[:, 0])
 
 

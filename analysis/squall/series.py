@@ -63,11 +63,12 @@ def _keeping(results: Results, type: str) -> list[str]:
 
 
 def _remedy(results: Results, type: str, group: str | None) -> str:
-    """How to have these entities keep time series beside those that do so already."""
+    """How to have these entities keep time series beside those that do so already, or which there
+    are."""
     there = results.groups(type) if type in results.types else []
     wanted = [name for name in there if group in (None, name)]
     if not wanted:
-        return ""
+        return f" (there are: {', '.join(dict.fromkeys(there))})" if len(there) else ""
     keeping = [name for one in results.types for name in _keeping(results, one)]
     names = dict.fromkeys([*keeping, *wanted])
     return f" (run it with output.series: [{', '.join(names)}])"

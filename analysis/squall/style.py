@@ -43,6 +43,7 @@ WIDTH = 5.2  # of a column [in]
 LABEL_PT = 13  # height of a row of names of actions [pt]
 LABEL_SHARE = 0.07  # likewise, of the first panel
 LETTER = 0.09  # width of a letter of these names, with something for the margins [in]
+KEY, LEGEND_LETTER = 0.6, 0.067  # width of a line in a legend, and of a letter beside it [in]
 TICKS_MOST = 12  # on an axis, at all values of a sweep
 APART = 0.045  # least distance of these, of the whole axis
 MARGIN = 0.05  # beside the outermost values, of what is between them
@@ -229,8 +230,10 @@ def split_label(text: str) -> tuple[str, str]:
 
 
 def legend_below(drawn: Figure, handles: Sequence, names: Sequence[str], ncols: int) -> None:
-    """A legend for all panels, below them."""
-    ncols = min(ncols, len(names))
+    """A legend for all panels, below them, in no more columns than have room."""
+    column = KEY + LEGEND_LETTER * max(map(len, names))
+    room = int(drawn.get_size_inches()[0] // column)
+    ncols = max(min(ncols, len(names), room), 1)
     rows = -(-len(names) // ncols)
     height = (0.21 * rows + 0.12) / drawn.get_size_inches()[1]
     drawn.legend(handles, names, loc="lower center", ncols=ncols, fontsize=9)

@@ -132,7 +132,8 @@ class Storm(PlotTest):
         self.assertEqual(titles, ["timeline = slow web × 2", "timeline = []"])
 
     def test_a_server_that_is_not_there(self):
-        with self.assertRaisesRegex(squall.ResultsError, "no server 'nobody' keeps time series$"):
+        words = r"no server 'nobody' keeps time series \(there are: web\)$"
+        with self.assertRaisesRegex(squall.ResultsError, words):
             self.figure(self.tiny(), server="nobody")
 
     def test_names_of_actions_do_not_touch(self):

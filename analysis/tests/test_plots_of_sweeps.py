@@ -444,6 +444,16 @@ class Distributions(SweptTest):
         np.testing.assert_allclose(low, np.quantile(own, 0.05, axis=1))
         np.testing.assert_allclose(high, np.quantile(own, 0.95, axis=1))
 
+    def test_a_legend_has_room(self):
+        for letters, columns in ((5, 3), (45, 2), (80, 1)):
+            labels = [one * letters for one in "abc"]
+            files = [self.one() for _ in labels]
+            drawn = PLOTS["cdf"](files, group=["users"], labels=labels)
+            (legend,) = drawn.legends
+            drawn.canvas.draw()
+            self.assertEqual(legend._ncols, columns)
+            self.assertLess(legend.get_window_extent().width, drawn.bbox.width)
+
     def test_who_does_not_count_is_not_in_them(self):
         path = self.folder / "tiny.h5"
         tiny.write(path)
