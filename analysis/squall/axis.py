@@ -393,7 +393,8 @@ def _draw_thresholds(
     grid[0, 0].set_ylabel(f"threshold on\n{searched} [{sweeps.thresholds(files[0]).unit}]")
     _finish(drawn, grid, files, along, meant, lettered)
     title = f"{told[0]}: " if len(files) == 1 else ""
-    none = f"; {missing // len(along)} searches found none" if missing else ""
+    missing //= len(along)
+    none = f"; searches that found none: {missing}" if missing else ""
     grid[0, 0].set_title(f"{title}thresholds, with the intervals that hold them{none}")
     return drawn
 

@@ -64,11 +64,12 @@ class SweptTest(unittest.TestCase):
         loads, lengths = combinations([100.0, 200.0, 300.0], [0.1, 1.0])
         return self.opened({LOAD: (loads, "1/s"), LENGTH: (lengths, "s")})
 
-    def searched(self):
-        """Each policy at two levels of the load that was searched."""
+    def searched(self, none=(35.0, 30.0, 40.0)):
+        """Each policy at two levels of the load that was searched; `none` is what was found of
+        that policy."""
         policies, loads = combinations(["none", "fast"], [10.0, 40.0])
         where = [f"{POLICY}=none", f"{POLICY}=fast"]
-        found = [(35.0, 30.0, 40.0), (20.0, 10.0, 30.0)]
+        found = [none, (20.0, 10.0, 30.0)]
 
         def search(file):
             swept.write_search(file, LOAD, "1/s", where, found)
@@ -316,6 +317,13 @@ class AlongAnAxis(SweptTest):
         marks = [it for it in axes.containers if it.get_label() == "_threshold"]
         found = sorted(float(mark.lines[0].get_xdata()[0]) for mark in marks)
         self.assertEqual(found, [20, 35])
+
+    def test_a_search_that_found_nothing_is_told(self):
+        nothing = (np.nan, np.nan, np.nan)
+        (axes,) = self.draw(self.searched(none=nothing), axis=[POLICY]).axes
+        self.assertIn("; searches that found none: 1", axes.get_title(loc="left"))
+        with self.assertRaisesRegex(squall.ResultsError, f"no search along '{LOAD}' in it"):
+            self.draw(self.searched(), self.opened({POLICY: ["none", "fast"]}), axis=[POLICY])
 
     def test_thresholds_along_another_axis(self):
         (axes,) = self.draw(self.searched(), axis=[POLICY]).axes
