@@ -150,7 +150,8 @@ class Figures(TinyTest):
             with self.assertRaises(squall.ResultsError) as caught:
                 figures.parse(self.results, text)
             self.assertIn(words, str(caught.exception))
-        with self.assertRaisesRegex(squall.ResultsError, "no whole interval lies within 3.2 s to 3.7 s"):
+        words = "no whole interval lies within 3.2 s to 3.7 s"
+        with self.assertRaisesRegex(squall.ResultsError, words):
             self.value("users.requests_sent", span=(3.2, 3.7))
 
 
