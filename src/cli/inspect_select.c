@@ -85,6 +85,7 @@ static const struct argp_option rows[] = {
      .key = KEY_ENTITY,
      .arg = "NAME",
      .doc = "Only this group (web), or one of its instances (web[2])"},
+    {.name = "group", .flags = OPTION_ALIAS},
     {.name = "type", .key = KEY_TYPE, .arg = "TYPE", .doc = "Only entities of this type"},
     {.name = "confidence",
      .key = KEY_CONFIDENCE,
