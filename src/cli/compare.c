@@ -55,7 +55,7 @@ static const struct argp_option rows[] = {
      .key = KEY_POINT,
      .arg = "N[:M]",
      .doc = "Only point N of A, with that of B that has the same values on the axes, or with "
-            "point M of B"},
+            "point M of B (which may be the same file)"},
     {.name = "within-chance",
      .key = KEY_WITHIN_CHANCE,
      .doc = "End with status 0 also if some statistics differ, but none beyond chance"},
@@ -78,7 +78,8 @@ static const struct argp argp = {
         "maxima are means of those of the replications. Minima, series and traces are not "
         "compared.\n\n"
         "Exit status: 0 if all results are identical, 1 if they differ (whatever was selected), 2 "
-        "if they cannot be compared.",
+        "if they cannot be compared. Of two points of the same results, as in --point N:M with "
+        "one file given twice: 0 if all that is selected is equal, else 1.",
     .children = children};
 
 static bool open_files(struct comparison *c)
@@ -142,15 +143,39 @@ static bool is_within_chance(const struct comparison *c)
     return within;
 }
 
+/* Of files of one digest, whether each point is compared with itself. */
+static bool is_identity(const struct comparison *c)
+{
+    for (size_t m = 0; m < c->n_matches; m++) {
+        if (c->matches[m].point[FILE_A] != c->matches[m].point[FILE_B]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool is_equal(const struct comparison *c)
+{
+    for (size_t i = 0; i < c->n; i++) {
+        if (c->contrasts[i].verdict != VERDICT_EQUAL) {
+            return false;
+        }
+    }
+    return is_within_chance(c);
+}
+
 static int compare(struct comparison *c)
 {
     if (!open_files(c)) {
         return STATUS_TROUBLE;
     }
     const struct inspect_options *o = &c->options->inspect;
-    bool identical = strcmp(c->view[FILE_A].results.digest, c->view[FILE_B].results.digest) == 0;
-    bool brief = identical && o->form == FORM_TABLES && !o->all;
-    if (!brief && !(compare_match(c) && read_all(c))) {
+    bool alike = compare_alike(c), at_once = alike && o->form == FORM_TABLES && !o->all;
+    if ((!at_once || c->options->point) && !compare_match(c)) {
+        return STATUS_TROUBLE;
+    }
+    bool identical = alike && is_identity(c);
+    if (!(at_once && identical) && !read_all(c)) {
         return STATUS_TROUBLE;
     }
     if (o->form == FORM_TABLES) {
@@ -162,7 +187,8 @@ static int compare(struct comparison *c)
         perror("squall: standard output");
         return STATUS_TROUBLE;
     }
-    bool same = identical || (c->options->within_chance && is_within_chance(c));
+    bool same =
+        identical || (alike && is_equal(c)) || (c->options->within_chance && is_within_chance(c));
     return same ? STATUS_SAME : STATUS_DIFFER;
 }
 

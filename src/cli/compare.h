@@ -76,8 +76,8 @@ struct match {
     uint64_t n_ok[FILES];  /* replications that count, before those of only one file are left out */
     uint64_t n;            /* that are left of A; 0: there is nothing to compare */
     bool paired;
-    const char *where; /* on the axes; "" without */
-    const char *why;   /* it is not paired; NULL: it is */
+    const char *where[FILES]; /* on the axes; "" without */
+    const char *why;          /* it is not paired; NULL: it is */
 };
 
 struct comparison {
@@ -101,6 +101,9 @@ void compare_figures(const struct figure *a, const struct figure *b, const struc
 /* Judges them all together: beyond chance is what Holm's correction leaves below 1 - confidence.
  * Sorts them by match and verdict, the least chance first. */
 void compare_judge(struct contrast *contrasts, size_t n, double confidence);
+
+/* Whether both files have the same results, by their digests. */
+bool compare_alike(const struct comparison *c);
 
 /* Which points are compared, and how. False: there are none; it is told. */
 bool compare_match(struct comparison *c);

@@ -106,7 +106,7 @@ static void print_head(const struct comparison *c)
     print_changes(c);
     print_lines("entities", c->entities);
     if (results(c, FILE_A)->meta.n_points > 1 || results(c, FILE_B)->meta.n_points > 1) {
-        bool axes = c->matches[0].where[0];
+        bool axes = c->matches[0].where[FILE_A][0];
         printf("  %-14s%" PRIu64 " of A, %" PRIu64 " of B, of which %zu %s compared%s\n", "points",
                results(c, FILE_A)->meta.n_points, results(c, FILE_B)->meta.n_points, c->n_matches,
                c->n_matches == 1 ? "is" : "are",
@@ -144,7 +144,9 @@ static void print_summary(const struct comparison *c)
         printf(", %zu only one has", of[VERDICT_ONLY_A] + of[VERDICT_ONLY_B]);
     }
     puts(".");
-    if (of[VERDICT_EQUAL] == n) {
+    if (of[VERDICT_EQUAL] == n && compare_alike(c)) {
+        puts("Series, traces and minima are not compared, nor is what was not selected.");
+    } else if (of[VERDICT_EQUAL] == n) {
         puts(
             "The files differ in something else: in what is not compared (series, traces, minima), "
             "in what\nwas not selected, or in replications that only one has.");
@@ -221,11 +223,17 @@ static void print_match(const struct comparison *c, size_t match)
 static void print_point(const struct comparison *c, const struct match *m)
 {
     uint64_t a = number_of(c, m, FILE_A), b = number_of(c, m, FILE_B);
+    const char *where_a = m->where[FILE_A], *where_b = m->where[FILE_B];
     printf("\npoint %" PRIu64, a);
-    if (a != b) {
-        printf(" of A, %" PRIu64 " of B", b);
+    if (strcmp(where_a, where_b) != 0) {
+        printf(" of A%s%s\npoint %" PRIu64 " of B%s%s\n", where_a[0] ? ": " : "", where_a, b,
+               where_b[0] ? ": " : "", where_b);
+    } else {
+        if (a != b) {
+            printf(" of A, %" PRIu64 " of B", b);
+        }
+        printf("%s%s\n", where_a[0] ? ": " : "", where_a);
     }
-    printf("%s%s\n", m->where[0] ? ": " : "", m->where);
     print_replications(m);
     if (m->paired != c->matches[0].paired) {
         print_method(c, m);
@@ -290,7 +298,7 @@ void compare_print(const struct comparison *c, bool identical)
     if (identical) {
         print_identical(c);
     }
-    if (c->n_matches == 0) {
+    if (identical && !c->options->inspect.all) {
         return;
     }
     print_head(c);

@@ -19,6 +19,11 @@ static const struct results_meta *meta(const struct comparison *c, int file)
     return &c->view[file].results.meta;
 }
 
+bool compare_alike(const struct comparison *c)
+{
+    return strcmp(c->view[FILE_A].results.digest, c->view[FILE_B].results.digest) == 0;
+}
+
 /* In the plan, of the point at a place in the file. */
 static uint64_t number_of(const struct comparison *c, int file, uint64_t place)
 {
@@ -47,7 +52,8 @@ static void add_match(struct comparison *c, uint64_t a, uint64_t b)
 {
     struct match *m = &c->matches[c->n_matches++];
     *m = (struct match){.point = {a, b},
-                        .where = inspect_point_name(&c->view[FILE_A].results, a, &c->memory)};
+                        .where = {inspect_point_name(&c->view[FILE_A].results, a, &c->memory),
+                                  inspect_point_name(&c->view[FILE_B].results, b, &c->memory)}};
     m->why = difference_of_chance(c, m);
     m->paired = !m->why;
 }

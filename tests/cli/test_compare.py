@@ -61,6 +61,34 @@ class Answers(Comparing):
                          {"equal"})
         self.assertIn("\n  equal ", self.compare("a", "b", "--all", status=0))
 
+    def test_two_points_of_one_file(self):
+        self.make("a", "sweep={users.arrivals.users: [20, 30, 20]}")
+        told = self.compare("a", "a", "--point", "0:1")
+        self.assertNotIn("identical", told)
+        self.assertIn("\npoint 0 of A: users.arrivals.users=20\n"
+                      "point 1 of B: users.arrivals.users=30\n", told)
+        self.assertRegex(told, r" [1-9]\d* beyond\.\n")
+        self.assertEqual({row["point_b"] for row in self.rows("a", "a", "-p", "0:1").values()}, {1})
+        equal = self.compare("a", "a", "-p", "0:2", status=0)
+        self.assertIn("\npoint 0 of A, 2 of B: users.arrivals.users=20\n", equal)
+        self.assertIn("\nSeries, traces and minima are not compared, nor is what was not "
+                      "selected.\n", equal)
+        for point in "1", "1:1":
+            self.assertRegex(self.compare("a", "a", "-p", point, status=0),
+                             r"\Aa\.h5 and a\.h5 are identical: .*\n\Z")
+
+    def test_what_identical_files_do_not_have_is_refused(self):
+        self.make("a")
+        for options, complaint in (
+                (("-p", "999"), "a.h5 has no point 999; its points are 0 to 0"),
+                (("-p", "0:7"), "a.h5 has no point 7; its points are 0 to 0"),
+                (("-e", "wob"), "a.h5 has no entity 'wob' (did you mean 'web'?)"),
+                (("--group", "wob"), "a.h5 has no entity 'wob' (did you mean 'web'?)"),
+                (("-t", "clent"), "a.h5 has no type of entity 'clent' (did you mean 'client'?)")):
+            with self.subTest(options):
+                told, complaints = self.squall("compare", "a.h5", "a.h5", *options, status=2)
+                self.assertEqual((told, complaints.splitlines()[0]), ("", f"squall: {complaint}"))
+
     def test_equal_points_are_matched_in_their_order(self):
         for name, seed in ("a", 1), ("b", 2):
             self.make(name, f"seed={seed}", "sweep={users.arrivals.users: [20, 20, 20, 30, 20]}")
@@ -194,7 +222,10 @@ class Points(Comparing):
                        "web.count: [1, 2]}")
         self.compare("a", "d", "--within-chance")  # which lacks points
         self.compare("a", "d", "--within-chance", "--point=0", status=0)
-        self.assertIn("\npoint 7 of A, 2 of B: ", self.compare("a", "b", "--point=7:2"))
+        self.assertIn("\npoint 7 of A: users.arrivals.poisson=750/s, users.call.policy=patient, "
+                      "web.count=2\npoint 2 of B: users.arrivals.poisson=750/s, "
+                      "users.call.policy=naive, web.count=2\n",
+                      self.compare("a", "b", "--point=7:2"))
 
     def test_independent_seeds_go_with_the_number_of_a_point(self):
         self.make("a", "seeds=independent")
