@@ -2,6 +2,7 @@
 #include "base/json.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 void json_text(FILE *out, const char *text)
 {
@@ -20,9 +21,15 @@ void json_text(FILE *out, const char *text)
 
 void json_real(FILE *out, double value)
 {
-    if (isfinite(value)) {
-        fprintf(out, "%.17g", value);
-    } else {
+    enum { LEAST = 15, MOST = 17 }; /* digits: those that a text keeps, and those that tell all */
+    char text[32];
+    if (!isfinite(value)) {
         fputs("null", out);
+        return;
     }
+    int digits = LEAST;
+    do {
+        snprintf(text, sizeof text, "%.*g", digits, value);
+    } while (digits++ < MOST && strtod(text, NULL) != value);
+    fputs(text, out);
 }

@@ -10,7 +10,8 @@
 /* A text in quotes. Bytes that are no UTF-8 are written as they are. */
 void json_text(FILE *out, const char *text);
 
-/* A number that reads back to the same value; null for what is none (NAN, infinities). */
+/* A number in the fewest digits that read back to the same value, "0.95"; null for what is none
+ * (NAN, infinities). */
 void json_real(FILE *out, double value);
 
 #endif

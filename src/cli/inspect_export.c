@@ -41,7 +41,7 @@ void inspect_csv_number(double value)
 {
     putchar(',');
     if (isfinite(value)) {
-        printf("%.17g", value);
+        json_real(stdout, value);
     }
 }
 

@@ -65,6 +65,26 @@ class Inspecting(OutsideTest):
         return err
 
 
+class Selections(Inspecting):
+    def test_a_group_may_be_called_a_group(self):
+        file = self.unpack("1.2-sweep")
+        told = self.inspect(file, "--point", 0, "--group", "users")
+        self.assertEqual(told, self.inspect(file, "--point", 0, "--entity", "users"))
+        self.assertNotEqual(told, self.inspect(file, "--point", 0))
+
+    def test_numbers_have_no_more_digits_than_they_take(self):
+        file = self.unpack("1.2-sweep")
+        rows = list(csv.DictReader(io.StringIO(self.inspect(file, "--csv"))))
+        self.assertEqual({row["confidence"] for row in rows}, {"0.95"})
+        texts = [row[key] for row in rows for key in ("value", "half_width") if row[key]]
+        self.assertTrue(any(len(text) > 15 for text in texts))
+        for text in texts:
+            fewest = next(n for n in (15, 16, 17) if float(f"{float(text):.{n}g}") == float(text))
+            self.assertEqual(text, f"{float(text):.{fewest}g}")
+        read = json.loads(self.inspect(file, "--json"), parse_float=str)
+        self.assertEqual([row["value"] for row in read if isinstance(row["value"], str)],
+                         [row["value"] for row in rows if re.search(r"[.e]", row["value"])])
+
 
 class Damaged(Inspecting):
     def test_a_plan_of_other_points_than_there_are(self):
