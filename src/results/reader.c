@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -223,11 +224,55 @@ static bool check_buckets(struct results *r)
                          r->file->path, sub_bits, HIST_SUB_BITS));
 }
 
+static bool is_folder(const char *path)
+{
+    struct stat there_is;
+    return stat(path, &there_is) == 0 && S_ISDIR(there_is.st_mode);
+}
+
+/* The length of a text before an end that it has; 0: it does not end so. */
+static int stem_length(const char *text, size_t n, const char *end)
+{
+    size_t m = strlen(end);
+    return n > m && strncmp(text + n - m, end, m) == 0 ? (int)(n - m) : 0;
+}
+
+/* What cannot be read: often results that are still to be, whose study has a journal. */
+static bool refuse_path(const char *path, int why, struct results_error *e)
+{
+    static const char results[] = ".h5", journals[] = ".journal";
+    struct arena memory = {0};
+    size_t n = strlen(path);
+    while (n > 1 && path[n - 1] == '/') {
+        n--;
+    }
+    int stem = stem_length(path, n, results);
+    const char *journal = arena_format(&memory, "%.*s%s", stem, path, journals);
+    if (why == ENOENT && stem > 0 && is_folder(journal)) {
+        results_fail(e,
+                     "%s is not there yet: its study is not finished; 'squall status %s' tells how "
+                     "far it is, 'squall resume %s' goes on with it",
+                     path, journal, journal);
+    } else if (why == EISDIR && stem_length(path, n, journals) > 0) {
+        results_fail(e,
+                     "%s is the journal of a study that is not finished, and no results file; "
+                     "'squall status %s' tells how far it is, 'squall resume %s' goes on with it",
+                     path, path, path);
+    } else {
+        results_fail(e, "cannot read %s: %s", path, strerror(why));
+    }
+    arena_close(&memory);
+    return false;
+}
+
 bool results_open(const char *path, struct results *r, struct results_error *e)
 {
     *r = (struct results){0};
     if (access(path, R_OK) != 0) {
-        return results_fail(e, "cannot read %s: %s", path, strerror(errno));
+        return refuse_path(path, errno, e);
+    }
+    if (is_folder(path)) {
+        return refuse_path(path, EISDIR, e);
     }
     r->file = arena_take(&r->memory, sizeof *r->file);
     *r->file = (struct h5){.file = -1};

@@ -242,6 +242,20 @@ class Journals(OutsideTest):
         self.assert_refused(said, "run", CLOSED, *changes)
         self.assertEqual(self.files(), ["closed.journal"])
 
+    def test_results_that_are_still_to_be(self):
+        self.leave()
+        ways = ("'squall status {0}' tells how far it is, 'squall resume {0}' goes on with it\n")
+        for verb in ["inspect", "closed.h5"], ["compare", "closed.h5", "closed.h5"]:
+            told = self.squall(*verb, status=2)[1].splitlines(keepends=True)
+            self.assertEqual(set(told), {"squall: closed.h5 is not there yet: its study is not "
+                                         "finished; " + ways.format("closed.journal")})
+        for name in "closed.journal", "closed.journal/":
+            self.assert_refused(f"squall: {name} is the journal of a study that is not finished, "
+                                "and no results file; " + ways.format(name), "inspect", name)
+        self.assert_refused("squall: cannot read other.h5: No such file or directory\n",
+                            "inspect", "other.h5")
+        self.assert_refused("squall: cannot read .: Is a directory\n", "inspect", ".")
+
     def test_other_name_other_place(self):
         """A journal can be moved; its results follow it."""
         self.leave()
