@@ -63,8 +63,12 @@ static const char *no_row(const struct lot *lot, const char *name, struct arena 
     for (uint32_t i = 0; i < t->n_rows; i++) {
         known[i] = t->rows[i].name;
     }
-    return arena_format(arena, "%s has no statistic '%s'%s", lot->name, name,
-                        hint(name, known, arena));
+    const char *help = hint(name, known, arena);
+    if (!help[0] && t->n_rows > 0) {
+        help = arena_format(arena, " (it has for instance '%s'; 'squall describe %s' tells of all)",
+                            results_find_row(t, latency) ? latency : t->rows[0].name, t->name);
+    }
+    return arena_format(arena, "%s has no statistic '%s'%s", lot->name, name, help);
 }
 
 static const char *find_part(const struct results *r, const char *text, struct arena *arena,

@@ -227,6 +227,8 @@ class Points(Inspecting):
                  "'user' (did you mean 'users'?)"),
                 (("--stat", "users.succeses"), "is asked for users.succeses: users has no "
                  "statistic 'succeses' (did you mean 'successes'?)"),
+                (("--stat", "users.p99"), "is asked for users.p99: users has no statistic 'p99' "
+                 "(it has for instance 'request_latency'; 'squall describe client' tells of all)"),
                 (("--stat", "users.in_flight.p99"), "is asked for users.in_flight.p99: 'p99' is "
                  "nothing that a gauge tells (expected .mean or .max)"),
                 (("--stat", f"{RATIO}<often"), f"is asked for {RATIO}<often: 'often' is not a "
