@@ -68,8 +68,8 @@ static void print_axes(const struct sweep *s)
         const struct axis *axis = &s->axes[i];
         table_row(&t, axis->path);
         table_figure(&t, (double)axis->n, NAN, "1", "");
-        table_text(&t, cut_short(axis->texts[0], &t.memory));
-        table_text(&t, cut_short(axis->texts[axis->n - 1], &t.memory));
+        table_text(&t, cut_short(axis_text(axis, 0, &t.memory), &t.memory));
+        table_text(&t, cut_short(axis_text(axis, axis->n - 1, &t.memory), &t.memory));
     }
     puts("");
     table_print(&t, stdout);
@@ -250,7 +250,8 @@ static void print_point(const struct plan *p, uint32_t row, struct table *t)
     const struct forecast_point *f = &p->forecast.points[point];
     table_row(t, arena_format(&t->memory, "%" PRIu64 "%s", point, f->ran ? " *" : ""));
     for (uint32_t i = 0; i < s->n_axes && i < PLAN_AXES_SHOWN; i++) {
-        table_text(t, cut_short(s->axes[i].texts[sweep_value(s, point, i)], &t->memory));
+        const char *text = axis_text(&s->axes[i], sweep_value(s, point, i), &t->memory);
+        table_text(t, cut_short(text, &t->memory));
     }
     table_text(t, plan_number(f->events, &t->memory));
     table_text(t, plan_seconds(f->ns / SIM_TIME_S, &t->memory));

@@ -259,7 +259,7 @@ static void print_points(const struct survey *s)
         table_row(&t, arena_format(&t.memory, "%" PRIu64, p));
         for (uint32_t i = 0; i < n_axes; i++) {
             const struct sweep *axes = &s->axes->axes;
-            table_text(&t, axes->axes[i].texts[sweep_value(axes, p, i)]);
+            table_text(&t, axis_text(&axes->axes[i], sweep_value(axes, p, i), &t.memory));
         }
         table_figure(&t, (double)point->done, NAN, "1", "");
         table_figure(&t, (double)s->meta.n_replications, NAN, "1", "");

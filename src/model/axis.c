@@ -430,6 +430,17 @@ const char *axis_read_number(const char *text, const char *unit, struct arena *a
     return wrong;
 }
 
+const char *axis_text(const struct axis *axis, uint64_t value, struct arena *arena)
+{
+    if (!axis->numbers) {
+        return axis->texts[value];
+    }
+    double number = axis->numbers[value], read = NAN;
+    const char *shown = arena_copy(arena, axis_write(number, axis->unit).text);
+    bool exact = !axis_read_number(shown, axis->unit, arena, &read) && read == number;
+    return exact ? axis->texts[value] : shown;
+}
+
 static bool choose(const struct chooser *c, struct axis_reader *r, const struct node *at,
                    const double *u, uint64_t n, uint32_t stride, struct axis *axis)
 {

@@ -42,6 +42,10 @@ struct axis {
  * others rounded to four digits. */
 struct units_text axis_write(double value, const char *unit);
 
+/* A value of an axis for people to look at: as written, or as axis_write has it where that is
+ * rounded. In `arena`, or the axis' own. */
+const char *axis_text(const struct axis *axis, uint64_t value, struct arena *arena);
+
 /* Reads one as a configuration has it. NULL, or the reason why the text is refused, in `arena`. */
 const char *axis_read_number(const char *text, const char *unit, struct arena *arena,
                              double *value);

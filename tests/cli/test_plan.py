@@ -112,6 +112,14 @@ class Studies(OutsideTest):
         self.assertRegex(told, r"\n  users\.arrivals\.poisson +4 +50/s +200/s\n")
         self.assertRegex(told, r"\n  5 +150/s +16 +6\.0e4 ")
 
+    def test_values_are_rounded_to_four_digits(self):
+        told = self.told(STABLE.split("sweep:")[0] + "sweep: {users.arrivals.poisson: [100.25/s, "
+                         "60/m, 1000/s], web.service_time: {from: 1ms, to: 10ms, steps: 4, "
+                         "scale: log}}\n", "--no-calibration")
+        self.assertRegex(told, r"\n  users\.arrivals\.poisson +3 +100\.2/s +1000/s\n")
+        self.assertRegex(told, r"\n  1 +100\.2/s +2154us ")
+        self.assertRegex(told, r"\n  4 +60/m +1ms ")
+
     def test_what_is_expected_happens(self):
         expected = [p["events"] for p in self.figures(STABLE, "--no-calibration")["shown"]]
         self.squall("run", "study.yaml", "-q")
