@@ -112,6 +112,7 @@ void progress_show(struct progress *p, const struct tally *t, double elapsed)
     if (!p->quiet && elapsed >= p->due) {
         double slower = 1.0 + (double)t->remainder.n_units / UNITS_A_REDRAW;
         p->due = elapsed + (p->terminal ? REDRAW_S * slower : LOG_S);
+        p->drawn = true;
         draw(p, t, elapsed);
     }
 }

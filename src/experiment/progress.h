@@ -14,7 +14,7 @@
 #include "experiment/tally.h"
 
 struct progress {
-    bool quiet, terminal;
+    bool quiet, terminal, drawn;
     double due; /* [s] after the run's beginning: when to draw again */
 };
 

@@ -403,7 +403,8 @@ static enum exit_status run_opened(struct run *run)
     begin_telling(run);
     enum crew_outcome outcome = work_together(run);
     team_meet();
-    if (run->rank == 0) {
+    /* Behind a run that failed at once, such a line would only hide why. */
+    if (run->rank == 0 && (outcome != CREW_FAILED || run->progress.drawn)) {
         progress_close(&run->progress, &run->tally, elapsed(run));
     }
     report_team(run);

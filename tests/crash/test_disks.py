@@ -69,6 +69,15 @@ class Disks(OutsideTest):
                       "was being written; if study.journal was moved, go on with 'squall resume' "
                       "where it is now, else run the study anew\n", told)
 
+    def test_a_study_that_is_running_is_not_resumed(self):
+        process = self.begin(*ENDLESS)
+        self.wait_until_it_records(process)
+        self.assertEqual(
+            self.squall("resume", "study.journal", status=1),
+            ("", "squall: rank 0: study.journal/rank-000000.sqj is being written by another "
+                 "process: is this study running?\n"))
+        self.assertIsNone(process.poll())
+
     def test_a_journal_that_is_deleted_ends_the_run(self):
         process = self.begin(*ENDLESS)
         self.wait_until_it_records(process)
