@@ -47,7 +47,8 @@ static const struct argp_option rows[] = {
     {.name = "force", .key = KEY_FORCE, .doc = "Overwrite results that are there"},
     {.name = "partial",
      .key = KEY_PARTIAL,
-     .doc = "Write what there is; replications that were not run have the status \"missing\""},
+     .doc = "Write what there is, to NAME.partial.h5 unless --output says otherwise; replications "
+            "that were not run have the status \"missing\""},
     {.name = "remove", .key = KEY_REMOVE, .doc = "Remove the journals when all is written"},
     {.name = NULL}};
 static const struct argp argp = {

@@ -165,8 +165,10 @@ static bool load_study(struct merge *m, const struct entity_type *const *registr
     m->meta.software = "squall " SQUALL_VERSION;
     m->meta.git = SQUALL_GIT;
     m->meta.shard = m->meta.shards = 0;
-    m->output =
-        m->request->output ? m->request->output : arena_format(&m->memory, "%s.h5", m->meta.name);
+    /* NAME.h5 is what the study itself is going to write. */
+    m->output = m->request->output ? m->request->output
+                                   : arena_format(&m->memory, "%s%s.h5", m->meta.name,
+                                                  m->request->partial ? ".partial" : "");
     return true;
 }
 

@@ -16,7 +16,8 @@
 struct merge_request {
     const char *const *journals; /* directories */
     size_t n_journals;           /* at least 1 */
-    const char *output;          /* results file; NULL: NAME.h5 in the current directory */
+    const char *output;          /* results file; NULL: NAME.h5 in the current directory, or
+                                    NAME.partial.h5 */
     bool partial;                /* write what there is; the rest has the status "missing" */
     bool force;                  /* overwrite results that are there */
     bool remove;                 /* the journals, when everything is written */

@@ -219,11 +219,12 @@ class Sweeps(OutsideTest):
         self.squall("merge", "--partial", "-o", "part.h5", journals[2], journals[0])
         status = self.open("part.h5")["runs/status"][()].flatten()
         self.assertEqual([t % 3 for t, s in enumerate(status) if s == 5], [1] * (len(status) // 3))
+        self.assertEqual(self.squall("merge", "--partial", journals[0])[0], "sweep.partial.h5\n")
         self.squall("run", STUDY, "-q", "--shard", "2/3", ranks=3)
         out, err = self.squall("merge", "--remove", journals[2], *journals[:2])
         self.assertEqual((out, err), ("sweep.h5\n", ""))
         self.assert_same_results("sweep.h5", "whole.h5")
-        self.assertEqual(self.files(), ["part.h5", "sweep.h5", "whole.h5"])
+        self.assertEqual(self.files(), ["part.h5", "sweep.h5", "sweep.partial.h5", "whole.h5"])
         places = self.open("sweep.h5")["provenance"]
         shards = places["sessions/shard"][()][places["session"][()].flatten()]
         self.assertEqual([int(s) for s in shards], [t % 3 + 1 for t in range(len(shards))])
