@@ -42,8 +42,9 @@ static const struct argp_option rows[] = {
 static const struct argp argp = {
     .options = rows,
     .parser = parse_option,
-    .args_doc = "[TYPE]",
-    .doc = "Describes the configuration language: all of it, or one type of entity or block."};
+    .args_doc = "[NAME]",
+    .doc = "Describes the configuration language: all of it, one type of entity or block, or every "
+           "statistic and key of a name."};
 
 static enum exit_status refuse(const char *name, const struct entity_type *const *registry)
 {
@@ -75,5 +76,5 @@ static enum exit_status run_describe(int argc, char **argv,
     return EXIT_DONE;
 }
 
-const struct verb verb_describe = {"describe", "[TYPE]", "explain the language and statistics",
+const struct verb verb_describe = {"describe", "[NAME]", "explain the language and statistics",
                                    run_describe};

@@ -215,20 +215,24 @@ static void put_alternative_forms(const struct choice *c, const struct alternati
 
 /* Plain text. */
 
+static void text_row(const struct param_spec *row, int indent, FILE *out)
+{
+    fprintf(out, "%*s%s: ", indent, "", row->name);
+    put_kind(row, false, out);
+    if (row->fallback && row->fallback[0]) {
+        fprintf(out, "; default %s", row->fallback);
+    } else {
+        fprintf(out, "; %s", without_default(row));
+    }
+    fprintf(out, "\n%*s%s\n", indent + 4, "", row->doc);
+}
+
 static void text_rows(const struct param_spec *rows, int indent, FILE *out)
 {
     for (; rows && rows->name; rows++) {
-        if (rows->kind == PARAM_KEY) {
-            continue;
+        if (rows->kind != PARAM_KEY) {
+            text_row(rows, indent, out);
         }
-        fprintf(out, "%*s%s: ", indent, "", rows->name);
-        put_kind(rows, false, out);
-        if (rows->fallback && rows->fallback[0]) {
-            fprintf(out, "; default %s", rows->fallback);
-        } else {
-            fprintf(out, "; %s", without_default(rows));
-        }
-        fprintf(out, "\n%*s%s\n", indent + 4, "", rows->doc);
     }
 }
 
@@ -253,6 +257,34 @@ void reference_text(const struct reference_item *item, FILE *out)
         fputs("  with any of these\n", out);
         text_rows(c->common, 4, out);
     }
+}
+
+/* The row of a name, below the entry that it stands in, and the part of that. */
+static bool text_named(const char *owner, const char *part, const struct param_spec *rows,
+                       const char *name, FILE *out)
+{
+    bool found = false;
+    for (; rows && rows->name; rows++) {
+        if (rows->kind != PARAM_KEY && strcmp(rows->name, name) == 0) {
+            fprintf(out, "key of %s%s%s\n", owner, part[0] ? ", " : "", part);
+            text_row(rows, 2, out);
+            found = true;
+        }
+    }
+    return found;
+}
+
+bool reference_text_key(const struct reference_item *item, const char *name, FILE *out)
+{
+    if (item->schema) {
+        return text_named(item->schema->name, "", item->schema->rows, name, out);
+    }
+    const struct choice *c = item->choice;
+    bool found = false;
+    for (const struct alternative *a = c->alternatives; a->name; a++) {
+        found = text_named(c->name, a->name, a->rows, name, out) || found;
+    }
+    return text_named(c->name, "", c->common, name, out) || found;
 }
 
 /* Markdown. */

@@ -8,6 +8,7 @@
 #ifndef SQUALL_CONFIG_REFERENCE_H
 #define SQUALL_CONFIG_REFERENCE_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "base/arena.h"
@@ -34,6 +35,10 @@ void reference_add_choice(struct reference *r, const struct choice *choice);
  * `level`, and tables. */
 void reference_text(const struct reference_item *item, FILE *out);
 void reference_markdown(const struct reference_item *item, int level, FILE *out);
+
+/* For the terminal: the keys of this name that an entry has, each below where it stands. False:
+ * there are none, and nothing is written. */
+bool reference_text_key(const struct reference_item *item, const char *name, FILE *out);
 
 /* The members of "$defs", one per entry, without the braces around them. */
 void reference_json_defs(const struct reference *r, FILE *out);

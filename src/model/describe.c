@@ -121,12 +121,17 @@ static void put_presets(FILE *out, const char *format)
     }
 }
 
+static void put_row(const struct stat_spec *s, FILE *out)
+{
+    fprintf(out, "  %s: %s", s->name, stat_words[s->kind].name);
+    put_unit(s, out);
+    fprintf(out, "\n      %s\n", s->doc);
+}
+
 static void put_rows(const struct stat_spec *rows, FILE *out)
 {
     for (const struct stat_spec *s = rows; s && s->name; s++) {
-        fprintf(out, "  %s: %s", s->name, stat_words[s->kind].name);
-        put_unit(s, out);
-        fprintf(out, "\n      %s\n", s->doc);
+        put_row(s, out);
     }
 }
 
@@ -152,6 +157,54 @@ static void put_items(const struct reference_item *item, FILE *out)
             put_rows(fault_rows, out);
         }
     }
+}
+
+static const struct stat_spec *find_row(const struct stat_spec *rows, const char *name)
+{
+    while (rows && rows->name && strcmp(rows->name, name) != 0) {
+        rows++;
+    }
+    return rows && rows->name ? rows : NULL;
+}
+
+/* Whether a type has a statistic, and means the same by it. */
+static bool has_row(const struct entity_type *type, const struct stat_spec *row)
+{
+    const struct stat_spec *own = find_row(type->stats, row->name);
+    return own && own->kind == row->kind && strcmp(own->unit, row->unit) == 0 &&
+           strcmp(own->doc, row->doc) == 0;
+}
+
+/* All statistics of this name, each once with the types that have it. */
+static bool put_statistics_named(const struct entity_type *const *registry, const char *name,
+                                 FILE *out)
+{
+    bool any = false;
+    for (const struct entity_type *const *t = registry; *t; t++) {
+        const struct stat_spec *row = find_row((*t)->stats, name);
+        const struct entity_type *const *first = registry;
+        while (row && !has_row(*first, row)) {
+            first++;
+        }
+        if (!row || first != t) {
+            continue;
+        }
+        fprintf(out, "statistic of %s", (*t)->name);
+        for (const struct entity_type *const *more = t + 1; *more; more++) {
+            if (has_row(*more, row)) {
+                fprintf(out, ", %s", (*more)->name);
+            }
+        }
+        fputs("\n", out);
+        put_row(row, out);
+        any = true;
+    }
+    const struct stat_spec *fault = find_row(fault_rows, name);
+    if (fault) {
+        fputs("statistic of the types that links, partitions and errors concern\n", out);
+        put_row(fault, out);
+    }
+    return any || fault;
 }
 
 void describe_study(const struct entity_type *const *registry, FILE *out)
@@ -187,8 +240,12 @@ bool describe_entry(const struct entity_type *const *registry, const char *name,
     if (type) {
         put_statistics(type, out);
     }
+    bool found = item || put_statistics_named(registry, name, out);
+    for (const struct reference_item *i = all.first; i && !item; i = i->next) {
+        found = reference_text_key(i, name, out) || found;
+    }
     arena_close(&arena);
-    return item;
+    return found;
 }
 
 const char *const *describe_names(const struct entity_type *const *registry, struct arena *arena)
@@ -198,6 +255,11 @@ const char *const *describe_names(const struct entity_type *const *registry, str
     for (const struct reference_item *i = all.first; i; i = i->next) {
         n++;
     }
+    for (const struct entity_type *const *t = registry; *t; t++) {
+        for (const struct stat_spec *s = (*t)->stats; s && s->name; s++) {
+            n++;
+        }
+    }
     const char **names = arena_take(arena, (n + 1) * sizeof *names);
     n = 0;
     for (const struct entity_type *const *t = registry; *t; t++) {
@@ -206,6 +268,11 @@ const char *const *describe_names(const struct entity_type *const *registry, str
     for (const struct reference_item *i = all.first; i; i = i->next) {
         if (!i->schema || !type_of(registry, i->schema)) {
             names[n++] = name_of(i);
+        }
+    }
+    for (const struct entity_type *const *t = registry; *t; t++) {
+        for (const struct stat_spec *s = (*t)->stats; s && s->name; s++) {
+            names[n++] = s->name;
         }
     }
     return names;

@@ -17,10 +17,11 @@
 void describe_study(const struct entity_type *const *registry, FILE *out);
 
 /* For the terminal: one type with its keys and statistics and the blocks that these lead to, or
- * one block. False when neither is called `name`; nothing is written then. */
+ * one block; where neither is called `name`, all statistics and keys that are. False when there are
+ * none of these either; nothing is written then. */
 bool describe_entry(const struct entity_type *const *registry, const char *name, FILE *out);
 
-/* All names that describe_entry knows, types first, in `arena`; ends with NULL. */
+/* The names of types, blocks and statistics, in this order, in `arena`; ends with NULL. */
 const char *const *describe_names(const struct entity_type *const *registry, struct arena *arena);
 
 void describe_markdown(const struct entity_type *const *registry, FILE *out);

@@ -41,6 +41,20 @@ class Talking(OutsideTest):
             self.assertIn(path.stem, everything)
             self.assertIn(path.stem, self.squall("describe", path.stem)[0])
 
+    def test_describe_finds_statistics_and_keys(self):
+        told, _ = self.squall("describe", "request_latency")
+        self.assertRegex(told, r"\Astatistic of [a-z_, ]*\bclient\b[a-z_, ]*\n"
+                               r"  request_latency: histogram \[ns\]\n      [A-Z].*\.\n")
+        self.assertNotIn("key of", told)
+        self.assertIn(told.split("\n", 1)[1].split("statistic of")[0],
+                      self.squall("describe", "client")[0])
+        told, _ = self.squall("describe", "concurrency")
+        self.assertRegex(told, r"(?m)^key of server\n  concurrency: .*\n      [A-Z]")
+        told, _ = self.squall("describe", "min_samples")
+        self.assertRegex(told, r"(?m)^key of failure_budget\n  min_samples: .*; default ")
+        _, complaints = self.squall("describe", "request_latencies", status=2)
+        self.assertIn("(did you mean 'request_latency'?)", complaints)
+
     def test_check(self):
         told, complaints = self.squall("check", CLOSED)
         self.assertEqual((told, complaints), (f"{CLOSED}: 2 entities in 2 groups, 1 wires, 5 "
