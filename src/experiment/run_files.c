@@ -262,6 +262,10 @@ enum exit_status run_write_results(struct run *run)
     if (!run->request->quiet) {
         answers_print(run->agenda, &run->meta, stdout);
         printf("%s\n", run->output);
+        fflush(stdout); /* before what goes on with it */
+        if (run->progress.terminal) {
+            fprintf(stderr, "squall: 'squall inspect %s' shows what came out\n", run->output);
+        }
     }
     return early > 0 ? EXIT_ENDED_EARLY : EXIT_DONE;
 }

@@ -2,6 +2,7 @@
 """What the verbs do with files that are there, that are not theirs, or that cannot be written."""
 import os
 import pathlib
+import pty
 import re
 import shutil
 import subprocess
@@ -71,6 +72,26 @@ class Results(OutsideTest):
         self.make("--output", "other.h5")
         self.make("--set", "name=third", "--quiet")
         self.assertEqual(self.files(), ["closed.h5", "other.h5", "third.h5"])
+
+    def on_terminal(self, *more):
+        """What a run prints, and what it says to a terminal."""
+        ours, theirs = pty.openpty()
+        self.addCleanup(os.close, ours)
+        done = subprocess.run(
+            self.command("run", CLOSED, "--set", "duration=3s", "--force", *more), cwd=self.folder,
+            env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=theirs,
+            text=True, timeout=outside.PATIENCE, check=True)
+        os.write(theirs, b"end")
+        os.close(theirs)
+        return done.stdout, os.read(ours, 65536).decode().replace("\r\n", "\n")
+
+    def test_a_terminal_is_told_what_shows_the_results(self):
+        printed, told = self.on_terminal()
+        self.assertEqual(printed, "closed.h5\n")
+        self.assertTrue(told.endswith(
+            "\nsquall: 'squall inspect closed.h5' shows what came out\nend"), told)
+        self.assertEqual(self.on_terminal("--quiet"), ("", "end"))
+        self.assertNotIn("inspect", self.make("--output", "other.h5")[1])
 
     def test_nothing_is_overwritten(self):
         self.make()
