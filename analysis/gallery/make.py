@@ -366,6 +366,15 @@ PICTURES = (
         "at. Backoff does not help; a budget that successes have to earn does.",
     ),
     Picture(
+        "sensitivity",
+        "Which settings matter",
+        "sensitivity",
+        (Run("sensitivity", "share of requests that succeed after a trigger", folder="sweeps"),),
+        "Five settings, changed one after the other along sixteen trajectories. A long timeout "
+        "helps and a long queue harms, each where the other lets it, which is what the large sigma "
+        "says; what the delay seems to do is within the noise of three replications.",
+    ),
+    Picture(
         "optimistic_writes",
         "Backoff, with jitter and without",
         "cdf",
@@ -415,9 +424,9 @@ def page() -> str:
     """The text of README.md."""
     about = (
         "Pictures of the scenarios and sweeps in [configs](../../configs), whose comments tell the "
-        "story of each. Lines and bars are medians over replications, bands and whiskers the "
-        "middle 90 % of them; along axes of sweeps they are means, and intervals of 95 % "
-        "confidence. What the timeline did is shaded. `analysis/gallery/make.py` makes them and "
+        "story of each. Lines over time and bars of amplification are medians over replications, "
+        "bands and whiskers the middle 90 % of them; figures side by side and along axes of sweeps "
+        "are means, with intervals of 95 % confidence. What the timeline did is shaded. `analysis/gallery/make.py` makes them and "
         "this page, from the rows it begins with."
     )
     sections = [section(picture) for picture in PICTURES]

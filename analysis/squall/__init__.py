@@ -15,7 +15,18 @@ confidence are in `squall.intervals`, pictures in `squall.plot` (which needs mat
 command line: `python3 -m squall --help`.
 """
 
-from squall.fields import Field, Labels
-from squall.file import Results, ResultsError, open
+import sys
+
+from squall.packages import missing
+
+try:
+    from squall.fields import Field, Labels
+    from squall.file import Results, ResultsError, open
+except ModuleNotFoundError as error:
+    what = missing(error)
+    if what is None or sys.argv[:1] != ["-m"]:  # "-m": on its way to the command line
+        raise
+    print(f"squall: {what}", file=sys.stderr)
+    sys.exit(2)
 
 __all__ = ["Field", "Labels", "Results", "ResultsError", "open"]

@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import inspect
+import math
 import pathlib
 import re
 import shlex
@@ -15,27 +16,33 @@ from collections.abc import Sequence
 from typing import Any
 
 import squall
+from squall.config import numbers
+from squall.packages import missing
+from squall.store import did_you_mean
 
 WRONG_INPUT = 2
 PAGE = ".html"
+ALONG_AXES = ("axis", "heatmap")
 PICTURES = (".png", ".svg", ".pdf", PAGE)
 OPTIONS = ("client", "server", "group", "figure", "axis", "where", "level", "span")
 WHICH = """\
-which plot (default: heatmap where a sweep has two axes, axis where it has one, else storm, or cdf
-without time series):
-  storm          load, queue, breakers and latency over time; --client, --server
-  lines          any figures over time; --figure
-  outcomes       what became of the attempts of clients over time, stacked; --group
+which plot (default: sensitivity of a design, heatmap where a sweep has two axes, axis where it has
+one, else storm, or cdf without time series):
+  storm          load, queue, breakers and latency over time; --client, --server, --span
+  lines          any figures over time; --figure, --span
+  outcomes       what became of the attempts of clients over time, stacked; --group, --span
   cdf            the distribution of the latency of clients, or of other histograms; --group
   latency        its tail; --group
   axis           figures along an axis of a sweep, or what a search found; --figure, --axis, --span
   heatmap        a figure over two axes of a sweep; --figure, --axis, --span, --level
+  sensitivity    which settings matter, of a sweep by morris or saltelli; --figure, --span
   amplification  attempts that arrive along a chain for each request; --client, --group, --span
   compare        any figures side by side; --figure, --span
   partition      a model divided among ranks; FILE is a plan, see below
 
-Of a sweep, axis and heatmap draw all points, or those of --where; others draw the point of --point
-or --where, or else the first one. A plan is what `squall plan CONFIG --divide
+Of a sweep, axis, heatmap and sensitivity draw all points, or those of --where (of a path the end is
+enough where no other axis has it: --where poisson=500/s); others draw the point of --point or
+--where, or else the first one. A plan is what `squall plan CONFIG --divide
 --ranks-per-replication N --json` wrote.
 
 A figure is a statistic of a group or a quotient of sums of these, with a name if it has one:
@@ -66,6 +73,9 @@ def plot(arguments: argparse.Namespace) -> None:
         raise squall.ResultsError(
             f"{arguments.output}: no name of a picture (it may end in {', '.join(PICTURES)})"
         )
+    folder = pathlib.Path(arguments.output).parent
+    if not folder.is_dir():
+        raise squall.ResultsError(f"cannot write {arguments.output}: no such folder")
     from squall.plot import OF_PLANS, PLOTS  # matplotlib takes a while to load
 
     paths, name = _files_and_plot(arguments.file, PLOTS)
@@ -79,6 +89,11 @@ def plot(arguments: argparse.Namespace) -> None:
             _draw_plans(arguments, paths, labels, suffix)
             return
         files = [stack.enter_context(squall.open(path)) for path in paths]
+        if name in ALONG_AXES and len(paths) > 1 and not any(results.axes for results in files):
+            files = [stack.enter_context(squall.open(*paths))]  # what tells them apart is an axis
+            if labels:
+                warnings.warn("no --label: the files are one study", stacklevel=2)
+            labels = None
         _draw_results(arguments, files, name, labels, suffix)
 
 
@@ -90,7 +105,13 @@ def _files_and_plot(words: Sequence[str], plots: dict) -> tuple[list[str], str |
             raise squall.ResultsError(f"which file is to be drawn by '{last}'?")
         return paths, last
     if paths and not pathlib.Path(last).exists() and not pathlib.Path(last).suffix:
-        raise squall.ResultsError(f"there is no plot '{last}' (there are: {', '.join(plots)})")
+        raise squall.ResultsError(
+            f"there is no plot '{last}' (there are: {', '.join(plots)}){did_you_mean(last, plots)}"
+        )
+    if paths and words[0] in plots and not pathlib.Path(words[0]).exists():
+        raise squall.ResultsError(
+            f"the plot comes after the files: plot {shlex.join([*words[1:], words[0]])}"
+        )
     return list(words), None
 
 
@@ -193,10 +214,22 @@ def parser() -> argparse.ArgumentParser:
     verb.add_argument("--point", type=int, metavar="N", help="the point with this number only")
     verb.add_argument("--level", type=float, help="draw the line where the figure passes this")
     verb.add_argument(
-        "--span", nargs=2, type=float, metavar="S", help="look only from here to there, in seconds"
+        "--span",
+        nargs=2,
+        type=_seconds,
+        metavar="TIME",
+        help="look only from here to there: 50s, 2m, or seconds",
     )
-    verb.set_defaults(run=plot)
+    verb.set_defaults(run=plot, verb=verb)
     return top
+
+
+def _seconds(text: str) -> float:
+    """Of `50s`, `2m`, `50`."""
+    read = numbers([text])
+    if read is None or read[1] not in ("s", "1") or not math.isfinite(read[0][0]):
+        raise argparse.ArgumentTypeError(f"'{text}' is no time (such as 50s, 2m, or 50 in seconds)")
+    return float(read[0][0])
 
 
 def show_warning(message: Warning | str, *_: object) -> None:
@@ -204,11 +237,25 @@ def show_warning(message: Warning | str, *_: object) -> None:
 
 
 def main() -> int:
-    arguments = parser().parse_args()
+    arguments, rest = parser().parse_known_args()
+    if any(word.startswith("-") for word in rest):
+        known = [name for action in arguments.verb._actions for name in action.option_strings]
+        near = did_you_mean(rest[0].partition("=")[0], known)
+        arguments.verb.error(f"unrecognized arguments: {' '.join(rest)}{near}")
+    arguments.file += rest  # between which there were options
     warnings.showwarning = show_warning
     try:
         arguments.run(arguments)
-    except (squall.ResultsError, OSError) as error:
+    except ModuleNotFoundError as error:
+        if missing(error) is None:
+            raise
+        print(f"squall: {missing(error)}", file=sys.stderr)
+        return WRONG_INPUT
+    except OSError as error:
+        what = f"{error.filename}: {error.strerror.lower()}" if error.filename else error
+        print(f"squall: {what}", file=sys.stderr)
+        return WRONG_INPUT
+    except squall.ResultsError as error:
         print(f"squall: {error}", file=sys.stderr)
         return WRONG_INPUT
     return 0

@@ -16,7 +16,17 @@ from squall import sweeps
 from squall.config import differences
 from squall.fields import Labels
 from squall.file import Results, ResultsError
-from squall.style import CYCLE, DASHES, NOTE, legend_below, panels, scale, styled, told_apart
+from squall.style import (
+    CYCLE,
+    DASHES,
+    NOTE,
+    legend_below,
+    of_files,
+    panels,
+    scale,
+    styled,
+    told_apart,
+)
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 LINES_MOST = 8  # in a panel, that can be told apart
@@ -65,6 +75,7 @@ class Dots:
         return known & ~(beside[:-2] | beside[2:])
 
 
+@of_files
 def axis(
     files: Sequence[Results],
     *,
@@ -100,6 +111,7 @@ def _along(results: Results, wanted: list[str], meant: np.ndarray) -> list[str]:
     """The axes to be drawn against."""
     axes = sweeps.varied(results, meant)
     paths = [one.path for one in axes]
+    wanted = [sweeps.axis_path(results, path) for path in wanted if results.axes]
     for path in wanted:
         if path not in paths:
             there = ", ".join(paths) or "none"
@@ -151,19 +163,9 @@ def _draw_figures(
         ticks = [tick for tick in grid[-1, 0].get_yticks() if low <= tick <= high]
         grid[-1, 0].set_yticks(ticks)
         grid[-1, 0].set_ylim(low - ROOM * (high - low), high)
-    grid[0, 0].set_title(f"{title}{_what(curves, meant)}{below}")
+    shown = [(it, some) for of_file, some in zip(curves, meant) for it in of_file]
+    grid[0, 0].set_title(f"{title}{sweeps.means_text(shown)}{below}")
     return drawn
-
-
-def _what(curves: Sequence[Sequence[sweeps.Curve]], meant: Sequence[np.ndarray]) -> str:
-    """What lines and bands are."""
-    of = " and ".join(dict.fromkeys(curve.of for of_file in curves for curve in of_file))
-    known = any(
-        np.isfinite(curve.low[some]).any()
-        for of_file, some in zip(curves, meant)
-        for curve in of_file
-    )
-    return f"{of}, with their 95 % intervals" if known else f"{of}, without intervals"
 
 
 def _draw_level(axes: Axes, level: float | None) -> None:

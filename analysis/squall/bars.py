@@ -9,13 +9,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from squall import figures
+from squall import figures, sweeps
 from squall.file import Results, ResultsError
 from squall.style import (
     BAND,
     CYCLE,
     NOTE,
     legend_below,
+    of_files,
     panels,
     places,
     split_label,
@@ -24,9 +25,12 @@ from squall.style import (
 )
 
 HATCHES = ("", "//", "..", "\\\\", "xx", "--")
+LOG_FROM = 10.0  # attempts for a request that are drawn on a logarithmic axis
+LETTERS_IN_PANEL = 32  # of names below bars, side by side
 ARRIVED = ("requests_received", "requests_missed")  # what reached somebody, up or down
 
 
+@of_files
 def amplification(
     files: Sequence[Results],
     *,
@@ -40,7 +44,8 @@ def amplification(
 
     `client` is the group of clients, by default the first; `group` names the chain from there on,
     by default all that receive requests, as written. `span` is a span of time [s, s], by default
-    the whole run. Bars are medians over replications, whiskers the middle 90 %.
+    the whole run. Bars are medians over replications, whiskers the middle 90 %; from 10 attempts on
+    they are on a logarithmic axis.
     """
     client = client or str(files[0].groups("client")[0])
     chain = list(group) or _receivers(files[0])
@@ -51,13 +56,16 @@ def amplification(
     ]
     with styled():
         drawn, [[axes]] = panels(1, 1, (8.0, 4.4))
-        _bars(axes, values, labels or titles(files, points))
+        band = (BAND[0], 0.5, BAND[1])
+        shown = [np.nanquantile(np.stack(one, axis=1), band, axis=0) for one in values]
+        _bars(axes, shown, labels or titles(files, points))
         axes.set_xticks(range(len(chain)), chain)
-        axes.set_yscale("log")
+        if max(np.nanmax(one) for file in values for one in file) >= LOG_FROM:
+            axes.set_yscale("log")
+            _headroom(axes, values)
         axes.set_ylabel(f"attempts per request of {client} [1]")
         axes.set_xlabel("where they arrive, from first to last")
         axes.grid(axis="x", visible=False)
-        _headroom(axes, values)
         if span:
             axes.set_title(f"from {span[0]:g} s to {span[1]:g} s")
         if len(files) > 1:
@@ -65,6 +73,7 @@ def amplification(
     return drawn
 
 
+@of_files
 def compare(
     files: Sequence[Results],
     *,
@@ -75,22 +84,34 @@ def compare(
 ) -> Figure:
     """Figures as `squall.figures` writes them, side by side: `panel: bar = group.statistic / ...`.
 
-    Those of one panel share an axis. `span` is a span of time [s, s], by default the whole run
-    after the warm-up. Bars are medians over replications, whiskers the middle 90 %.
+    Those of one panel and unit share an axis. `span` is a span of time [s, s], by default the whole
+    run after the warm-up. Bars are means over replications, of percentiles those of all values
+    taken together; whiskers are intervals of 95 % confidence (see `sweeps.curve`). So they agree
+    with what `squall inspect` says.
     """
-    by_panel: dict[str, list[tuple[str, str]]] = {}
+    if not figure:
+        raise ResultsError(figures.which(files[0]))
+    by_panel: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for text in figure:
         name, written = split_label(text)
         panel, colon, bar = name.rpartition(":")
-        by_panel.setdefault(panel.strip() if colon else "", []).append((bar.strip(), written))
-    if not by_panel:
-        raise ResultsError("which figures? (figure: panel: bar = group.statistic, ...)")
+        key = (panel.strip() if colon else "", figures.unit(figures.parse(files[0], written)))
+        by_panel.setdefault(key, []).append((bar.strip(), written))
     points = places(files, point)
     with styled():
         drawn, row = panels(1, len(by_panel), (max(8.0, 4.0 * len(by_panel)), 3.9))
         told = labels or titles(files, points)
-        for axes, (panel, wanted) in zip(row[0], by_panel.items()):
-            _panel(axes, files, told, panel, wanted, span, points)
+        shown: list[tuple[sweeps.Curve, int]] = []
+        for axes, ((panel, unit), wanted) in zip(row[0], by_panel.items()):
+            shown += _panel(axes, files, told, wanted, span, points)
+            axes.set_ylabel(f"{panel} {unit[unit.index('['):]}" if panel else unit)
+        when = f"from {sweeps.span_text(span)}: " if span else ""
+        drawn.suptitle(
+            f"{when}{sweeps.means_text(shown)}",
+            x=0.01,
+            ha="left",
+            fontsize=10.5,
+        )
         if len(files) > 1:
             handles, names = row[0, 0].get_legend_handles_labels()
             legend_below(drawn, handles, names, 2)
@@ -101,24 +122,24 @@ def _panel(
     axes: Axes,
     files: Sequence[Results],
     labels: Sequence[str],
-    panel: str,
     wanted: Sequence[tuple[str, str]],
     span: tuple[float, float] | None,
     points: Sequence[int],
-) -> None:
-    values = [
-        [
-            figures.value(results, figures.parse(results, written), span=span, point=point)
-            for _, written in wanted
-        ]
-        for results, point in zip(files, points)
+) -> list[tuple[sweeps.Curve, int]]:
+    """Draws one, and returns what is drawn, with the point of each."""
+    curves = [[sweeps.curve(results, text, span) for _, text in wanted] for results in files]
+    shown = [
+        np.array([[it.low[point], it.estimate[point], it.high[point]] for it in of_file]).T
+        for of_file, point in zip(curves, points)
     ]
-    unit = figures.unit(figures.parse(files[0], wanted[0][1]))
-    _bars(axes, values, labels)
-    axes.set_xticks(range(len(wanted)), [name for name, _ in wanted])
-    axes.set_ylabel(f"{panel} {unit[unit.index('['):]}" if panel else unit)
-    axes.set_ylim(0, 1.15 * max(np.nanmax(one) for file in values for one in file) or 1)
+    _bars(axes, shown, labels)
+    names = [name for name, _ in wanted]
+    if sum(map(len, names)) > LETTERS_IN_PANEL:
+        names = [name.replace(".", ".\n") for name in names]
+    axes.set_xticks(range(len(wanted)), names)
+    axes.set_ylim(0, 1.15 * np.nanmax(np.array(shown)) or 1)
     axes.grid(axis="x", visible=False)
+    return [(it, point) for of_file, point in zip(curves, points) for it in of_file]
 
 
 def _receivers(results: Results) -> list[str]:
@@ -140,29 +161,30 @@ def _attempts(
     return figures.value(results, figure, span=span, point=point)
 
 
-def _bars(axes: Axes, values: Sequence[Sequence[np.ndarray]], labels: Sequence[str]) -> None:
-    """Values [replication] by file and place, with what they are in numbers."""
+def _bars(axes: Axes, values: Sequence[np.ndarray], labels: Sequence[str]) -> None:
+    """For each file the lower end, height and upper end, [3, place], with the height in numbers.
+    Ends that are not known are left out."""
     width = (0.8 if len(values) > 1 else 0.6) / len(values)
     for number, (one, label) in enumerate(zip(values, labels)):
-        x = np.arange(len(one)) + (number - (len(values) - 1) / 2) * width
-        low, median, high = np.array(
-            [np.nanquantile(value, (BAND[0], 0.5, BAND[1])) for value in one]
-        ).T
+        x = np.arange(one.shape[1]) + (number - (len(values) - 1) / 2) * width
+        low, height, high = np.where(np.isnan(one), one[1], one)
         axes.bar(
             x,
-            median,
+            height,
             0.92 * width,
             color=CYCLE[number % len(CYCLE)],
             hatch=HATCHES[number % len(HATCHES)],
             edgecolor="white",
             linewidth=0,
             label=label,
-            yerr=(median - low, high - median) if (high > low).any() else None,
+            yerr=(height - low, high - height) if (high > low).any() else None,
             error_kw={"elinewidth": 1, "capsize": 2, "ecolor": NOTE},
         )
-        for place, top, height in zip(x, high, median):
+        for place, top, middle in zip(x, high, height):
+            if np.isnan(middle):
+                continue
             axes.annotate(
-                f"{height:.3g}",
+                f"{middle:.3g}",
                 (place, top),
                 xytext=(0, 2),
                 textcoords="offset points",

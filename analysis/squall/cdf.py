@@ -17,6 +17,7 @@ from squall.style import (
     CYCLE,
     DASHES,
     legend_below,
+    of_files,
     panels,
     places,
     split_label,
@@ -24,10 +25,15 @@ from squall.style import (
     titles,
 )
 
+STRETCHED_FROM = 0.9  # on the axis of shares, a decade more of what is left takes as much room each
+DECADE = 0.18  # of the room from 0 to STRETCHED_FROM, about
+LAST = 1e-4  # left above the line at 1, which has no logarithm
+ENDS_AT = 1.00001
 LEFT_OUT = 0.001  # share of values below the axis
-READ_AT = (0.5, 0.9, 0.99)  # shares with a line across
+READ_AT = (0.5, 0.75, 0.9, 0.99, 0.999)  # shares with a line across
 
 
+@of_files
 def cdf(
     files: Sequence[Results],
     *,
@@ -35,7 +41,8 @@ def cdf(
     group: Sequence[str] = (),
     point: int | Sequence[int] = 0,
 ) -> Figure:
-    """The share of values that are below a time, on a logarithmic axis of time: for each group and
+    """The share of values that are below a time, on a logarithmic axis of time; the
+    axis of shares is stretched above 0.9, where the tail is. For each group and
     file one line, all replications that count taken together (`Results.counted`); the band is the
     middle 90 % of the replications' own shares, time by time.
 
@@ -69,6 +76,25 @@ def cdf(
     return drawn
 
 
+def _stretched(share: np.ndarray) -> np.ndarray:
+    """Where shares lie on the axis: even up to 0.9, from there on by the logarithm of what is left,
+    to which a little is added, so that 1 has a place."""
+    share = np.asarray(share, float)
+    left = np.maximum(1.0 - share, 0.0) + LAST
+    most = 1.0 - STRETCHED_FROM + LAST
+    return np.where(
+        share <= STRETCHED_FROM, share, STRETCHED_FROM + DECADE * np.log10(most / left)
+    )
+
+
+def _shrunk(place: np.ndarray) -> np.ndarray:
+    """The opposite of `_stretched`."""
+    place = np.asarray(place, float)
+    most = 1.0 - STRETCHED_FROM + LAST
+    above = np.maximum(place - STRETCHED_FROM, 0.0)
+    return np.where(place <= STRETCHED_FROM, place, 1.0 + LAST - most / 10 ** (above / DECADE))
+
+
 def _begin(values: np.ndarray, together: np.ndarray) -> float:
     """Where the axis may begin: below it are zeros, which have no logarithm, and one value in a
     thousand."""
@@ -83,10 +109,10 @@ def _finish(axes: Axes, units: dict[str, str]) -> None:
     [(unit, what)] = units.items()
     axes.set_xscale("log")
     axes.set_xlabel(f"{what} [{'s' if unit == 'ns' else unit}]")
-    axes.set_ylabel("share of values below [1]")
-    axes.set_ylim(-0.02, 1.02)
+    axes.set_ylabel("share of values below [1]\n(stretched above 0.9)")
+    axes.set_yscale("function", functions=(_stretched, _shrunk))
+    axes.set_ylim(-0.02, ENDS_AT)
     axes.set_yticks([0, 0.25, *READ_AT, 1], ["0", "0.25", *map(str, READ_AT), "1"])
-    axes.get_yticklabels()[-1].set_visible(False)  # it is as good as 0.99
 
 
 def shares(

@@ -25,6 +25,7 @@ import numpy as np
 
 from squall.fields import Field
 from squall.file import NS_PER_S, Results, ResultsError
+from squall.store import did_you_mean
 from squall.series import finished, quotient, some_within
 
 MEASURES = {  # of each kind of statistic; the first is meant when nothing is written
@@ -82,8 +83,10 @@ def statistic(results: Results, text: str) -> Statistic:
     type = type_of(results, who)
     kind = results.statistics(type).get(name)
     if kind not in MEASURES:
+        there = [it for it, one in results.statistics(type).items() if one in MEASURES]
         raise ResultsError(
             f"{results.path}: {type} '{who}' has no counter, gauge or histogram '{name}'"
+            f"{did_you_mean(name, there)}"
         )
     known = MEASURES[kind]
     what = what or known[0]
@@ -112,7 +115,9 @@ def type_of(results: Results, who: str) -> str:
             return type
     there = dict.fromkeys(name for type in results.types for name in results.groups(type))
     known = ", ".join(there)
-    raise ResultsError(f"{results.path}: there is no group '{who}' (there are: {known})")
+    raise ResultsError(
+        f"{results.path}: there is no group '{who}' (there are: {known}){did_you_mean(who, there)}"
+    )
 
 
 def parse(results: Results, text: str) -> Figure:
@@ -291,3 +296,26 @@ def _of(field: Field, by: str, term: Statistic) -> np.ndarray:
 def _scaled(values: np.ndarray, terms: tuple[Statistic, ...]) -> np.ndarray:
     """Times are read in seconds."""
     return values / NS_PER_S if terms[0].unit == "ns" and terms[0].what != "count" else values
+
+
+def usual_figures(results: Results, most: int = 6) -> list[str]:
+    """Counters to draw where nobody says which: those of any group that ever count, the first."""
+    found = []
+    for type in results.types:
+        series = results.has_series and type in results.h5["series"]
+        for name in results.statistics(type) if series or not results.has_series else ():
+            if results.statistics(type)[name] != "counter":
+                continue
+            field = results.counter(type, name, by="group")
+            for place, group in enumerate(field.coords["group"].values):
+                if np.any(field.values[:, :, place]):
+                    found.append(f"{group}.{name}")
+    if not found:
+        raise ResultsError(f"{results.path}: nothing was counted in it")
+    return found[:most]
+
+
+def which(results: Results) -> str:
+    """What to say to somebody who does not say which."""
+    some = usual_figures(results, 1)[0]
+    return f"which figures? name each by --figure GROUP.STATISTIC, such as --figure {some}"

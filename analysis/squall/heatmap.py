@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import textwrap
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,14 +21,17 @@ from squall import sweeps
 from squall.axis import file_titles
 from squall.fields import Labels
 from squall.file import Results, ResultsError
-from squall.style import NOTE, SHADE, VERMILION, panels, scale, styled
+from squall.style import NOTE, SHADE, VERMILION, of_files, panels, scale, styled
 
 MAP = "cividis"  # alike to all colour vision, and even (Nuñez, Anderton and Renslow, 2018)
 VALUES_MOST = 120  # cells of a panel with their numbers written in them
 FACETS_MOST = 12
 VISITED_PT = 9.0  # a level that a search has looked at
 ASIDE = 0.22  # of a threshold from these, where texts leave room
-LOG_FROM = 100.0  # values that are further apart than this have a logarithmic scale of colours
+LOG_FROM = 30.0  # values that are further apart than this have a logarithmic scale of colours
+SMALL = 1e-3  # of numbers in cells; from there on all are written with powers of ten
+TIMES = ((1.0, " s"), (1e-3, " ms"), (1e-6, " µs"), (1e-9, " ns"))  # their units [s]
+LARGE = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
 HALF = 0.5  # what divides shares, where the study does not say
 
 
@@ -49,6 +53,7 @@ class Panel:
         return found is not None and found.path in (self.across.path, self.up.path)
 
 
+@of_files
 def heatmap(
     files: Sequence[Results],
     *,
@@ -71,6 +76,7 @@ def heatmap(
     of grey nothing is known: no replication ran to its end, or the figure is over nothing.
     """
     across, up = _shared(files, list(axis), where)  # mistakes come first
+    asked = level
     text, span, level = _asked(files[0], list(figure), span, level)
     drawn_panels: list[Panel] = []
     curve = None
@@ -80,6 +86,13 @@ def heatmap(
     assert curve is not None
     if level is None and curve.share:
         level = HALF
+    known = np.concatenate([one.values[np.isfinite(one.values)] for one in drawn_panels])
+    if asked is not None and len(known) and not known.min() <= asked <= known.max():
+        warnings.warn(
+            f"nothing passes the level {asked:g}: values are {known.min():.3g} to "
+            f"{known.max():.3g} {curve.unit}",
+            stacklevel=2,
+        )
     with styled():
         columns = min(len(drawn_panels), 3)
         rows = -(-len(drawn_panels) // columns)
@@ -88,7 +101,7 @@ def heatmap(
         drawn, grid = panels(rows, columns, size, sharex=True, sharey=True)
         norm = _norm(np.concatenate([one.values.ravel() for one in drawn_panels]), curve)
         for one, axes in zip(drawn_panels, grid.ravel()):
-            _draw(axes, one, norm, level)
+            _draw(axes, one, norm, level, curve.unit)
         for axes in grid.ravel()[len(drawn_panels) :]:
             axes.set_visible(False)
         for axes in grid[-1]:
@@ -154,6 +167,7 @@ def _axes(
     """The axis across, the one up, and the one that makes panels."""
     axes = {one.path: one for one in sweeps.varied(results, meant)}
     there = ", ".join(axes) or "none"
+    wanted = [sweeps.axis_path(results, path) for path in wanted]
     for path in wanted:
         if path not in axes:
             raise ResultsError(
@@ -208,7 +222,7 @@ def _norm(values: np.ndarray, curve: sweeps.Curve) -> Normalize:
     return Normalize(low, high if high > low else low + 1.0)
 
 
-def _draw(axes: Axes, one: Panel, norm: Normalize, level: float | None) -> None:
+def _draw(axes: Axes, one: Panel, norm: Normalize, level: float | None, unit: str) -> None:
     axes.grid(one.searched)
     edges = [_edges(it) for it in (one.across, one.up)]
     if one.searched:
@@ -222,7 +236,7 @@ def _draw(axes: Axes, one: Panel, norm: Normalize, level: float | None) -> None:
         scale(axes, which, axis.positions, names=names, geometric=axis.geometric)
         (axes.set_xlim if which == "x" else axes.set_ylim)(bounds[0], bounds[-1])
     if not one.searched and np.isfinite(one.values).sum() <= VALUES_MOST:
-        _write(axes, one, norm)
+        _write(axes, one, norm, unit)
     if level is not None and not one.searched:
         for line in crossing(one, level):
             axes.plot(*line.T, color=VERMILION, linewidth=2.2, path_effects=_halo(), label="_level")
@@ -257,16 +271,43 @@ def _edges(axis: sweeps.Axis) -> np.ndarray:
     return axis.spacing.inverted().transform(np.array(ends))
 
 
-def _write(axes: Axes, one: Panel, norm: Normalize) -> None:
+def cell_texts(values: np.ndarray, unit: str, *, share: bool = False) -> np.ndarray:
+    """Numbers as they are written in cells, all alike: times with a unit that suits each, others
+    with a prefix where they are large, all of three digits; shares with two."""
+    texts = np.full(values.shape, "", object)
+    known = np.abs(values[np.isfinite(values) & (values != 0)])
+    small = len(known) > 0 and known.min() < SMALL and unit != "[s]"
+    for place, value in np.ndenumerate(values):
+        if not np.isfinite(value):
+            continue
+        if share:
+            texts[place] = f"{value:.2f}"
+        elif small:
+            texts[place] = f"{value:.2e}"
+        else:
+            texts[place] = _three_digits(float(value), TIMES if unit == "[s]" else LARGE)
+    return texts
+
+
+def _three_digits(value: float, units: Sequence[tuple[float, str]]) -> str:
+    if value == 0.0:
+        return "0"
+    value = float(f"{value:.3g}")  # so that 999.9 is 1000
+    factor, name = next((it for it in units if abs(value) >= it[0]), units[-1])
+    return f"{value / factor:#.3g}".rstrip(".") + name
+
+
+def _write(axes: Axes, one: Panel, norm: Normalize, unit: str) -> None:
     colours = matplotlib.colormaps[MAP](norm(one.values))
     dark = colours[..., :3] @ (0.299, 0.587, 0.114) < 0.55
     size = 8.5 if one.values.shape[1] <= 10 else 6.5
+    texts = cell_texts(one.values, unit, share=norm.vmax == 1.0 and norm.vmin == 0.0)
     for (row, column), value in np.ndenumerate(one.values):
         if np.isfinite(value):
             axes.text(
                 one.across.positions[column],
                 one.up.positions[row],
-                f"{value:.2f}" if norm.vmax == 1.0 and norm.vmin == 0.0 else f"{value:.3g}",
+                texts[row, column],
                 ha="center",
                 va="center",
                 fontsize=size,

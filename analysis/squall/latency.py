@@ -12,11 +12,13 @@ from matplotlib.figure import Figure
 from squall import figures
 from squall.file import NS_PER_S, Results, ResultsError
 from squall.histogram import Histogram
-from squall.style import CYCLE, DASHES, panels, places, split_label, styled, titles
+from squall.store import did_you_mean
+from squall.style import CYCLE, DASHES, of_files, panels, places, split_label, styled, titles
 
 DEFAULT = {"client": "request_latency", "pooled_client": "request_latency"}  # by type
 
 
+@of_files
 def latency(
     files: Sequence[Results],
     *,
@@ -75,10 +77,26 @@ def named_histogram(results: Results, written: str) -> tuple[str, str, np.ndarra
     group, _, name = written.partition(".")
     type = figures.type_of(results, group)
     name = name or DEFAULT.get(type, "")
-    if not name or f"histograms/{type}/{name}" not in results.h5:
-        there = ", ".join(results.h5.get(f"histograms/{type}", ()))
-        raise ResultsError(f"{results.path}: which histogram of '{group}'? (there are: {there})")
-    return type, name, np.flatnonzero(results.groups(type) == group)
+    entities = np.flatnonzero(results.groups(type) == group)
+    if not name or results.statistics(type).get(name) != "histogram":
+        there = _filled(results, type, entities)
+        if not there:
+            raise ResultsError(f"{results.path}: no histogram of '{group}' has any value")
+        raise ResultsError(
+            f"{results.path}: which histogram of '{group}'? name it by --group {group}.{there[0]} "
+            f"(there are: {', '.join(there)}){did_you_mean(name, there)}"
+        )
+    return type, name, entities
+
+
+def _filled(results: Results, type: str, entities: np.ndarray) -> list[str]:
+    """Histograms of a type in which these entities have any value."""
+    return [
+        name
+        for name, kind in results.statistics(type).items()
+        if kind == "histogram"
+        and np.any(results.moments(type, name)["count"].values[..., entities] > 0)
+    ]
 
 
 def _find(results: Results, written: str, point: int) -> Histogram:

@@ -122,8 +122,13 @@ def numbers(
     """The tables behind a picture, and what they have."""
     import pandas
 
+    from squall import influence
     from squall.plot import OF_SWEEPS
 
+    if plot == "sensitivity":
+        options = {name: value for name, value in options.items() if name in influence.OPTIONS}
+        parts = [influence.table(results, **options) for results in files]
+        return [(pandas.concat(parts, ignore_index=True), "Each setting, with 95 % intervals.")]
     if plot in OF_SWEEPS:
         return _of_sweeps(files, options)
     parts = []

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from squall.file import ResultsError
-from squall.style import SHADE, panels, styled
+from squall.style import SHADE, of_files, panels, styled
 
 MAP = "cividis"
 NUMBERS_MOST = 16  # ranks whose shares are written in numbers
@@ -29,7 +29,10 @@ def read_plan(path: str | os.PathLike[str]) -> dict[str, Any]:
     except OSError as error:
         raise ResultsError(f"{os.fspath(path)}: {error.strerror.lower()}") from error
     except ValueError as error:
-        raise ResultsError(f"{os.fspath(path)}: no JSON ({error})") from error
+        raise ResultsError(
+            f"{os.fspath(path)}: no plan; this picture is of the JSON of 'squall plan CONFIG "
+            "--divide --ranks-per-replication N --json'"
+        ) from error
     if not isinstance(plan, dict) or plan.get("division") is None:
         raise ResultsError(
             f"{os.fspath(path)}: has no division; write it by 'squall plan CONFIG --divide "
@@ -38,6 +41,7 @@ def read_plan(path: str | os.PathLike[str]) -> dict[str, Any]:
     return plan
 
 
+@of_files
 def partition(files: Sequence[dict[str, Any]], *, labels: Sequence[str] | None = None) -> Figure:
     """One row for each plan, as `read_plan` reads it.
 

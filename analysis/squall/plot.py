@@ -6,17 +6,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import numpy as np
 from matplotlib.figure import Figure
 
 from squall import sweeps
 from squall.axis import axis
 from squall.bars import amplification, compare
 from squall.cdf import cdf
-from squall.file import Results, ResultsError
+from squall.figures import usual_figures
+from squall.file import Results
 from squall.heatmap import heatmap
+from squall.influence import sensitivity
 from squall.latency import latency
 from squall.partition import partition
+from squall.sensitivity import designs
 from squall.storm import storm
 from squall.timelines import lines, outcomes
 
@@ -28,22 +30,26 @@ PLOTS: dict[str, Callable[..., Figure]] = {
     "latency": latency,
     "axis": axis,
     "heatmap": heatmap,
+    "sensitivity": sensitivity,
     "amplification": amplification,
     "compare": compare,
     "partition": partition,
 }
-OF_SWEEPS = ("axis", "heatmap")  # take all points, others one
+__all__ = ["OF_PLANS", "OF_SWEEPS", "PLOTS", "suiting", "usual_figures"]
+OF_SWEEPS = ("axis", "heatmap", "sensitivity")  # take all points, others one
 OF_PLANS = ("partition",)  # what `squall plan --json` wrote, not results
 
 
 def suiting(files: Sequence[Results], where: Sequence[str] = (), *, point: bool = False) -> str:
-    """The name of the plot that shows what is to be seen in these files: over two axes or more of a
-    sweep a heat map, along one a line, of one point (or of the one meant, `point`) a time line, and
-    without time series a distribution."""
+    """The name of the plot that shows what is to be seen in these files: of a design by which
+    settings matter that, over two axes or more of a sweep a heat map, along one a line, of one
+    point (or of the one meant, `point`) a time line, and without time series a distribution."""
     first = files[0]
     if not point:
         axes = sweeps.varied(first, sweeps.chosen(first, where))
         found = sweeps.thresholds(first)
+        if axes and designs(first):
+            return "sensitivity"
         if axes:
             grid = sweeps.is_grid(axes, found.path if found else None)
             return "heatmap" if len(axes) > 1 and grid else "axis"
@@ -59,20 +65,3 @@ def _clients(results: Results, *, series: bool) -> bool:
     if "client" not in results.types or (series and "client" not in results.h5["series"]):
         return False
     return len(results.entities("client", series=series)) > 0
-
-
-def usual_figures(results: Results, most: int = 6) -> list[str]:
-    """Counters to draw where nobody says which: those of any group that ever count, the first."""
-    found = []
-    for type in results.types:
-        series = results.has_series and type in results.h5["series"]
-        for name in results.statistics(type) if series or not results.has_series else ():
-            if results.statistics(type)[name] != "counter":
-                continue
-            field = results.counter(type, name, by="group")
-            for place, group in enumerate(field.coords["group"].values):
-                if np.any(field.values[:, :, place]):
-                    found.append(f"{group}.{name}")
-    if not found:
-        raise ResultsError(f"{results.path}: nothing was counted in it")
-    return found[:most]

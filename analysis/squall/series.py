@@ -12,6 +12,7 @@ import h5py
 import numpy as np
 
 from squall.file import NS_PER_S, Results, ResultsError
+from squall.store import did_you_mean
 
 Span = tuple[float, float]
 CALLS = "downstream_"  # before the names of what a server counts of its own calls
@@ -46,6 +47,12 @@ def caller(results: Results, group: str | None) -> tuple[str, str]:
 
 def select(results: Results, type: str, group: str | None) -> np.ndarray:
     """Places, along the axis of time series, of the entities of a group (None: of all)."""
+    known = list(dict.fromkeys(results.groups(type))) if type in results.types else []
+    if group is not None and group not in known:
+        raise ResultsError(
+            f"{results.path}: there is no {type} '{group}' (there are: {', '.join(known)})"
+            f"{did_you_mean(group, known)}"
+        )
     keeping = _keeping(results, type)
     chosen = [place for place, name in enumerate(keeping) if group in (None, name)]
     if not chosen:
@@ -63,12 +70,11 @@ def _keeping(results: Results, type: str) -> list[str]:
 
 
 def _remedy(results: Results, type: str, group: str | None) -> str:
-    """How to have these entities keep time series beside those that do so already, or which there
-    are."""
+    """How to have these entities keep time series beside those that do so already."""
     there = results.groups(type) if type in results.types else []
     wanted = [name for name in there if group in (None, name)]
     if not wanted:
-        return f" (there are: {', '.join(dict.fromkeys(there))})" if len(there) else ""
+        return ""
     keeping = [name for one in results.types for name in _keeping(results, one)]
     names = dict.fromkeys([*keeping, *wanted])
     return f" (run it with output.series: [{', '.join(names)}])"

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import difflib
 import os
+from collections.abc import Iterable
 from functools import cached_property
 
 import h5py
@@ -12,6 +14,7 @@ import numpy as np
 from squall.config import Action, Config
 from squall.fields import Labels
 
+JOURNAL = ".journal"  # ends the name of what a run writes before its results
 FILETYPE = "squall-results"
 SCHEMA_MAJOR = 1  # a file of any minor version of it can be read
 NS_PER_S = 1e9
@@ -32,7 +35,7 @@ class Store:
         except FileNotFoundError as error:
             raise ResultsError(f"{self.path}: no such file") from error
         except OSError as error:
-            raise ResultsError(f"{self.path}: not an HDF5 file, or not whole ({error})") from error
+            raise ResultsError(f"{self.path}: {_unreadable(self.path, error)}") from error
         try:
             self._check_kind()
         except ResultsError:
@@ -226,6 +229,26 @@ class Store:
     @cached_property
     def _edges(self) -> np.ndarray:
         return self._dataset("histograms/edges")[()]
+
+
+def _unreadable(path: str, error: OSError) -> str:
+    """Why a file cannot be opened, and what to do."""
+    if os.path.isdir(path):
+        return "is a folder; name a file in it"
+    if path.endswith(JOURNAL):
+        return (
+            "a journal; `squall resume` or, where all was run, `squall merge` makes a results file "
+            "of it"
+        )
+    if error.errno:
+        return os.strerror(error.errno).lower()
+    return "not an HDF5 file, or not whole"
+
+
+def did_you_mean(written: str, there: Iterable[str]) -> str:
+    """What to add to a message: the nearest name, if one is near."""
+    near = difflib.get_close_matches(written, list(there), 1)
+    return f"; did you mean '{near[0]}'?" if near else ""
 
 
 def meaning(dataset: h5py.Dataset) -> tuple[str, str]:

@@ -28,22 +28,26 @@ from squall.style import (
     draw_band,
     make_room,
     middle,
+    of_files,
     panels,
     places,
     shade,
     styled,
     titles,
+    zoom,
 )
 
 BREAKERS = re.compile(r"(.*breakers_)?")  # before the state, in names of gauges
 
 
+@of_files
 def storm(
     files: Sequence[Results],
     *,
     labels: Sequence[str] | None = None,
     client: str | None = None,
     server: str | None = None,
+    span: tuple[float, float] | None = None,
     point: int | Sequence[int] = 0,
 ) -> Figure:
     """A time line: offered load, attempts and goodput; queue depth; circuit breakers that are open
@@ -52,8 +56,9 @@ def storm(
     One column a file, on common axes. Lines are medians over replications, within the band of the
     middle 90 % of them; the percentile is that of all replications taken together. What the
     timeline did is shaded. `client` and `server` pick one group each; breakers are those of all
-    that keep time series. `point` is a point of the sweep, or one for each file. The panel of the
-    queue is left out, with a warning, if a file has no time series of it.
+    that keep time series. `span` is a span of time [s, s] to show, by default all. `point` is a
+    point of the sweep, or one for each file. The panel of the queue is left out, with a warning, if
+    a file has no time series of it.
     """
     points = places(files, point)
     rows = {"requests [1/s]": (2.2, _draw_loads)}
@@ -75,12 +80,12 @@ def storm(
             for (_, draw), axes in zip(rows.values(), column):
                 draw(axes, results, server if draw is _draw_queue else client, place)
             column[-1].set_xlabel("simulated time [s]")
-            column[-1].set_xlim(0, results.duration_s)
+        zoom(files, grid, span)
         for axes, name in zip(grid[:, 0], rows):
             axes.set_ylabel(name)
         for axes in grid[:-1, 0]:
             axes.set_ylim(bottom=-0.03 * axes.get_ylim()[1])  # a line at 0 is not on the edge
-        named = max(shade(*one) for one in zip(files, grid.T, points))
+        named = max(shade(*one, span) for one in zip(files, grid.T, points))
         make_room(grid[0, 0], named)
         figure.align_ylabels(grid[:, 0])
         figure.get_layout_engine().set(w_pad=0.08)

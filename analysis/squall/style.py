@@ -4,23 +4,25 @@ the shading of what happened."""
 
 from __future__ import annotations
 
+import functools
 import os
 import textwrap
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar, cast
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.patches import StepPatch
 from matplotlib.scale import LogTransform, SymmetricalLogTransform
 from matplotlib.ticker import FormatStrFormatter, LogLocator, NullLocator
 from matplotlib.transforms import IdentityTransform, ScaledTranslation, Transform
 
-from squall.config import Action, differences
+from squall.config import differences
 from squall.fields import Labels
-from squall.file import Results
+from squall.file import Results, ResultsError
 from squall.series import check_point
 
 # Of M. Okabe and K. Ito, "Color Universal Design" (2008): told apart with any colour vision.
@@ -64,6 +66,19 @@ STYLE = {
     "lines.linewidth": 1.6,
     "legend.frameon": False,
 }
+
+Picture = TypeVar("Picture", bound=Callable[..., Figure])
+
+
+def of_files(draw: Picture) -> Picture:
+    """A picture of several files that takes one as well, without a list around it."""
+
+    @functools.wraps(draw)
+    def drawn(files: Any, **options: Any) -> Figure:
+        return draw([files] if isinstance(files, (Results, dict)) else files, **options)
+
+    return cast(Picture, drawn)
+
 
 BAND = (0.05, 0.95)  # of the replications, around their median
 
@@ -169,26 +184,77 @@ def middle(results: Results) -> np.ndarray:
     return results.time_s + results.interval_s / 2
 
 
-def shade(results: Results, column: Sequence[Axes], point: int = 0) -> int:
-    """Shades what happened on all axes and names it on the first, in as many rows as keep the names
-    apart; returns how many. Among several actions, a bar in its row shows how long each lasts."""
-    end_s = results.duration_s
-    actions = [action for action in results.timeline(point) if action.at_s < end_s]
-    letter = LETTER * end_s / WIDTH
+def window(results: Results, span: tuple[float, float] | None) -> tuple[float, float]:
+    """What is shown of simulated time [s, s]: a span of it, by default all."""
+    if span is None:
+        return 0.0, results.duration_s
+    begin, end = span
+    if not 0.0 <= begin < min(end, results.duration_s):
+        raise ResultsError(
+            f"{results.path}: nothing lies between {begin:g} s and {end:g} s (it lasts "
+            f"{results.duration_s:g} s)"
+        )
+    return begin, min(end, results.duration_s)
+
+
+def zoom(files: Sequence[Results], grid: np.ndarray, span: tuple[float, float] | None) -> None:
+    """Shows a span of time of what has been drawn, a column a file; rows are as high as what is
+    within it."""
+    for results, column in zip(files, grid.T):
+        column[-1].set_xlim(window(results, span))
+    if span is None:
+        return
+    for row in grid:
+        seen = np.concatenate([_seen(axes, *axes.get_xlim()) for axes in row])
+        log = row[0].get_yscale() == "log"
+        seen = seen[np.isfinite(seen) & ((seen > 0) | (not log))]
+        if len(seen) == 0:
+            continue
+        low, high = float(seen.min()), float(seen.max())
+        margin = 0.05 * ((high - low) or abs(high) or 1.0)
+        row[0].set_ylim(*((low / 1.2, high * 1.2) if log else (low - margin, high + margin)))
+
+
+def _seen(axes: Axes, begin: float, end: float) -> np.ndarray:
+    """All heights of lines, bands and steps within a span."""
+    points = [np.stack(line.get_data(), axis=1).astype(float) for line in axes.get_lines()]
+    points += [path.vertices for it in axes.collections for path in it.get_paths()]
+    heights = [one[(one[:, 0] >= begin) & (one[:, 0] <= end), 1] for one in points]
+    for steps in (patch.get_data() for patch in axes.patches if isinstance(patch, StepPatch)):
+        inside = (steps.edges[1:] > begin) & (steps.edges[:-1] < end)
+        heights += [steps.values[inside], np.broadcast_to(steps.baseline, inside.shape)[inside]]
+    return np.concatenate([np.zeros(0), *heights])
+
+
+def shade(
+    results: Results,
+    column: Sequence[Axes],
+    point: int = 0,
+    span: tuple[float, float] | None = None,
+) -> int:
+    """Shades what happened (within a span of time [s, s]) on all axes and names it on the first, in
+    as many rows as keep the names apart; returns how many. Among several actions, a bar in its row
+    shows how long each lasts."""
+    begin_s, end_s = window(results, span)
+    seen = [
+        (action, [it for it in action.windows(end_s) if it[1] >= begin_s])
+        for action in sorted(results.timeline(point), key=lambda action: action.at_s)
+    ]
+    seen = [(action, windows) for action, windows in seen if windows]
+    letter = LETTER * (end_s - begin_s) / WIDTH
     taken: list[list[tuple[float, float]]] = []
-    for action in sorted(actions, key=lambda action: action.at_s):
-        windows = action.windows(end_s)
-        until = min(windows[-1][1], end_s)
+    for action, windows in seen:
+        first, until = max(windows[0][0], begin_s), min(windows[-1][1], end_s)
         for begin, end in windows:
             for axes in column:
-                axes.axvspan(begin, min(end, end_s), color=SHADE, zorder=0)
+                axes.axvspan(max(begin, begin_s), min(end, end_s), color=SHADE, zorder=0)
         width = letter * (len(str(action)) + 1)
-        early = until + width < end_s or until < end_s - action.at_s  # there is room on the right
-        span = (action.at_s, until + width) if early else (action.at_s - width, until)
-        row = next((i for i, spans in enumerate(taken) if _free(spans, span)), len(taken))
+        right = until + width < end_s or end_s - until > first - begin_s  # there is room
+        needed = (first, until + width) if right else (first - width, until)
+        row = next((i for i, spans in enumerate(taken) if _free(spans, needed)), len(taken))
         taken[row:] = taken[row:] or [[]]
-        taken[row].append(span)
-        _name(column[0], action, until, early, row, len(actions) > 1)
+        taken[row].append(needed)
+        _name(column[0], str(action), (first, until), right, row, len(seen) > 1)
     return len(taken)
 
 
@@ -196,20 +262,23 @@ def _free(spans: Sequence[tuple[float, float]], span: tuple[float, float]) -> bo
     return all(span[1] <= begin or end <= span[0] for begin, end in spans)
 
 
-def _name(axes: Axes, action: Action, until: float, early: bool, row: int, bar: bool) -> None:
+def _name(
+    axes: Axes, name: str, span: tuple[float, float], right: bool, row: int, bar: bool
+) -> None:
+    """Beside a span, on its right or left."""
     height = ("data", "axes fraction")
     if bar:
-        x, y = [action.at_s, until], -(row * LABEL_PT + LABEL_PT / 2 + 1)
+        x, y = span, -(row * LABEL_PT + LABEL_PT / 2 + 1)
         shift = ScaledTranslation(0, y / 72, axes.figure.dpi_scale_trans)
         top = axes.get_xaxis_transform() + shift
         axes.plot(x, [1, 1], color=NOTE, linewidth=2.5, transform=top, solid_capstyle="butt")
     axes.annotate(
-        str(action),
-        xy=(until if early else action.at_s, 1),
+        name,
+        xy=(span[1] if right else span[0], 1),
         xycoords=height,
-        xytext=(4 if early else -4, -2 - row * LABEL_PT),
+        xytext=(4 if right else -4, -2 - row * LABEL_PT),
         textcoords="offset points",
-        ha="left" if early else "right",
+        ha="left" if right else "right",
         va="top",
         fontsize=9,
         color=NOTE,

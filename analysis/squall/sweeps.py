@@ -4,7 +4,6 @@ what a figure is at each, and what a search has found."""
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,10 +15,16 @@ from squall import figures, intervals, measures
 from squall.config import numbers
 from squall.fields import Labels
 from squall.file import NS_PER_S, Results, ResultsError
+from squall.store import did_you_mean
 from squall.style import spacing, split_label, unit_text, value_text
 
 DEGRADED = "degraded"  # the figure that is no statistic: the share of replications not recovered
 CONFIDENCE = 0.95
+FILE = "file"  # the axis of several files as one that has their names
+EXTREMES = {  # measures that are one value of all replications, and what they are then
+    "min": (np.fmin.reduce, "the least of all replications"),
+    "max": (np.fmax.reduce, "the largest of all replications"),
+}
 
 
 @dataclass(frozen=True)
@@ -74,7 +79,7 @@ def axis_of(results: Results, path: str, meant: np.ndarray) -> Axis:
     """`meant`: bool [point]."""
     labels = results.axes.get(path)
     if labels is None:
-        raise ResultsError(f"{results.path}: {_no_axis(results, path)}")
+        axis_path(results, path)  # says which there are
     values, first, place = np.unique(labels.values[meant], return_index=True, return_inverse=True)
     if labels.values.dtype.kind == "U":
         order = np.argsort(first)
@@ -103,9 +108,17 @@ def shared(axes: Sequence[Axis]) -> list[Axis]:
 
 
 def varied(results: Results, meant: np.ndarray) -> list[Axis]:
-    """The axes along which the points that are meant differ, in the order written."""
+    """The axes along which the points that are meant differ, in the order written; of several files
+    as one, without their names where other axes tell them apart."""
     axes = [axis_of(results, path, meant) for path in results.axes]
-    return [axis for axis in axes if len(axis.values) > 1]
+    axes = [axis for axis in axes if len(axis.values) > 1]
+    others = [axis for axis in axes if axis.path != FILE]
+    if others and len(others) < len(axes):
+        both, without = (
+            np.unique([it.place[meant] for it in some], axis=1).shape[1] for some in (axes, others)
+        )
+        axes = others if both == without else axes
+    return axes
 
 
 def is_grid(axes: Sequence[Axis], searched: str | None = None) -> bool:
@@ -122,13 +135,14 @@ def is_grid(axes: Sequence[Axis], searched: str | None = None) -> bool:
 
 def chosen(results: Results, where: Sequence[str]) -> np.ndarray:
     """The points that have these values, `PATH=VALUE` each, as `--set` writes them; several of one
-    path are alternatives: bool [point]."""
+    path are alternatives. Of a path the end is enough where no other axis has it: bool [point]."""
     by_path: dict[str, np.ndarray] = {}
     for text in where:
-        path, _, value = (part.strip() for part in text.partition("="))
-        labels = results.axes.get(path)
-        if labels is None:
-            raise ResultsError(f"{results.path}: {_no_axis(results, path)}")
+        written, equals, value = (part.strip() for part in text.partition("="))
+        if not equals:
+            raise ResultsError(f"--where {text}: what value? (PATH=VALUE)")
+        path = axis_path(results, written)
+        labels = results.axes[path]
         has = _having(labels, value)
         if not has.any():
             _, first = np.unique(labels.values, return_index=True)
@@ -143,12 +157,24 @@ def chosen(results: Results, where: Sequence[str]) -> np.ndarray:
     return meant
 
 
-def _no_axis(results: Results, path: str) -> str:
+def axis_path(results: Results, written: str) -> str:
+    """The path of the axis that is meant: by its path, or by the end of one that no other has."""
+    if written in results.axes:
+        return written
+    ends = [path for path in results.axes if path.endswith(f".{written}")]
+    if len(ends) == 1:
+        return ends[0]
+    if ends:
+        raise ResultsError(
+            f"{results.path}: '{written}' is the end of several axes; write more of "
+            f"{' or '.join(ends)}"
+        )
     if not results.axes:
-        return f"no axis '{path}': there is no sweep in it"
-    near = difflib.get_close_matches(path, results.axes, 1, 0.4)
-    hint = f"; is it {near[0]}?" if near else ""
-    return f"no axis '{path}' (there are: {', '.join(results.axes)}{hint})"
+        raise ResultsError(f"{results.path}: no axis '{written}': there is no sweep in it")
+    raise ResultsError(
+        f"{results.path}: no axis '{written}' (there are: {', '.join(results.axes)})"
+        f"{did_you_mean(written, results.axes)}"
+    )
 
 
 def _having(labels: Labels, value: str) -> np.ndarray:
@@ -209,15 +235,22 @@ def curve(results: Results, text: str, span: tuple[float, float] | None) -> Curv
     replications together, by sectioning; of `degraded`, the share of replications that
     `measures.still_degraded` says have not recovered, Wilson's. All of 95 %. Of antithetic
     replications pairs are the observations, but for `degraded`, whose interval is wider than it
-    need be; half a pair counts for nothing."""
+    need be; half a pair counts for nothing. A least or largest value is that of all replications,
+    and has none. So `squall inspect` says it, too."""
     name, written = split_label(text)
     if written == DEGRADED:
         return _degraded(results, name)
     figure = figures.parse(results, written)
     values = figures.table(results, figure, span=span)
+    first, unit = figure.above[0], figures.unit(figure)
+    unit = unit[unit.index("[") :]
+    if first.what in EXTREMES and not figure.below:
+        reduce, of = EXTREMES[first.what]
+        found = reduce(np.where(results.counted, values, np.nan), axis=1)
+        unknown = np.full(len(found), np.nan)
+        return Curve(name, unit, found, unknown, unknown, of)
     if results.antithetic:
         values = intervals.antithetic(values, axis=1)
-    first = figure.above[0]
     if first.p is not None and not figure.below:
         found = intervals.sectioning(values, _together(results, first), CONFIDENCE, axis=1)
         of = "percentiles of all replications together"
@@ -226,8 +259,14 @@ def curve(results: Results, text: str, span: tuple[float, float] | None) -> Curv
         most = results.counted.sum(axis=1).max()
         of = "means over replications" if most > 1 else "values of one replication"
     low, high = (np.where(np.isfinite(end), end, np.nan) for end in (found.low, found.high))
-    unit = figures.unit(figure)
-    return Curve(name, unit[unit.index("[") :], found.estimate, low, high, of)
+    return Curve(name, unit, found.estimate, low, high, of)
+
+
+def means_text(shown: Sequence[tuple[Curve, np.ndarray | int]]) -> str:
+    """What is drawn of some points of these, and with which intervals, in words."""
+    of = ", ".join(dict.fromkeys(curve.of for curve, _ in shown))
+    known = any(np.isfinite(curve.low[some]).any() for curve, some in shown)
+    return f"{of}, with their 95 % intervals" if known else f"{of}, without intervals"
 
 
 def _together(results: Results, term: figures.Statistic) -> np.ndarray:

@@ -29,12 +29,14 @@ from squall.style import (
     legend_below,
     make_room,
     middle,
-    shade,
+    of_files,
     panels,
     places,
+    shade,
     split_label,
     styled,
     titles,
+    zoom,
 )
 
 # How attempts end, from the bottom of the stack: counters of a caller, colour and hatch.
@@ -53,20 +55,23 @@ ENDS = (
 )
 
 
+@of_files
 def lines(
     files: Sequence[Results],
     *,
     labels: Sequence[str] | None = None,
     figure: Sequence[str] = (),
+    span: tuple[float, float] | None = None,
     point: int | Sequence[int] = 0,
 ) -> Figure:
     """Figures over time, as `squall.figures` writes them, each with a name if it has one: `orders
     that end well = orders.sagas_completed`. Those of one unit share a panel.
 
     One column a file. Lines are medians over replications, within the band of the middle 90 %.
+    `span` is a span of time [s, s] to show, by default all.
     """
     if not figure:
-        raise ResultsError("which figures? (figure: group.statistic, ...)")
+        raise ResultsError(figures.which(files[0]))
     points = places(files, point)
     by_unit: dict[str, list[tuple[str, str]]] = {}
     for text in figure:
@@ -80,22 +85,25 @@ def lines(
                 _draw_lines(axes, results, wanted, place)
             alone = f"{wanted[0][0]}\n{unit[unit.index('['):]}"
             row[0].set_ylabel(unit if len(wanted) > 1 else alone)
-        finish(files, grid, points)
+        finish(files, grid, points, span)
         _legends(drawn, list(by_unit.values()), grid)
     return drawn
 
 
+@of_files
 def outcomes(
     files: Sequence[Results],
     *,
     labels: Sequence[str] | None = None,
     group: Sequence[str] = (),
+    span: tuple[float, float] | None = None,
     point: int | Sequence[int] = 0,
 ) -> Figure:
     """What became of the attempts of each group of clients, by the second in which they ended:
     rates, stacked, means over replications. The dashed line is the load without any retry.
 
-    One column a file, one row a group; by default all that keep time series.
+    One column a file, one row a group; by default all that keep time series. `span` is a span of
+    time [s, s] to show, by default all.
     """
     who = list(group) or list(dict.fromkeys(files[0].groups("client", series=True)))
     points = places(files, point)
@@ -108,7 +116,7 @@ def outcomes(
                 _stack(axes, results, ends)
                 offered = measures.offered_load(results, group=one, point=place).mean(axis=0)
                 axes.plot(middle(results), offered, color=BLACK, linestyle=(0, (4, 2)))
-        finish(files, grid, points)
+        finish(files, grid, points, span)
         _legend_of_ends(drawn, [ends for stack in stacks for ends in stack])
     return drawn
 
@@ -122,17 +130,22 @@ def columns(
     for results, label, column in zip(files, labels or titles(files, points), grid.T):
         column[0].set_title(label)
         column[-1].set_xlabel("simulated time [s]")
-        column[-1].set_xlim(0, results.duration_s)
     return drawn, grid
 
 
-def finish(files: Sequence[Results], grid: np.ndarray, points: Sequence[int]) -> None:
-    """Shades what happened, when all has been drawn."""
+def finish(
+    files: Sequence[Results],
+    grid: np.ndarray,
+    points: Sequence[int],
+    span: tuple[float, float] | None,
+) -> None:
+    """Shows a span of time, and shades what happened, when all has been drawn."""
+    zoom(files, grid, span)
     for axes in grid[:, 0]:
         low, high = axes.get_ylim()
         if low <= 0:
             axes.set_ylim(min(low, -0.03 * high), high)  # a line at 0 is not on the edge
-    rows = max(shade(*one) for one in zip(files, grid.T, points))
+    rows = max(shade(*one, span) for one in zip(files, grid.T, points))
     make_room(grid[0, 0], rows)
     grid[0, 0].figure.align_ylabels(grid[:, 0])
 

@@ -43,7 +43,17 @@ class Opening(TinyTest):
 
     def test_no_hdf5(self):
         self.path.write_text("squall: 1\n")
-        self.refuse("not an HDF5 file")
+        self.refuse("not an HDF5 file, or not whole")
+
+    def test_a_journal(self):
+        self.path = self.path.with_suffix(".journal")
+        self.path.write_text("not HDF5")
+        self.refuse("a journal; `squall resume` or")
+
+    def test_a_folder(self):
+        self.path.unlink()
+        self.path.mkdir()
+        self.refuse("is a folder; name a file in it")
 
     def test_foreign(self):
         self.change(lambda file: file.attrs.pop("filetype"))

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command line, and pictures of it; on the real program too, when there is one."""
 
+import argparse
 import html
 import json
 import os
@@ -17,7 +18,7 @@ ANALYSIS = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ANALYSIS))
 
 import squall
-from squall import measures
+from squall import __main__, measures
 from squall.plot import PLOTS, partition, storm
 
 import swept
@@ -88,6 +89,10 @@ class Storm(PlotTest):
             self.addCleanup(file.close)
         return storm(files, **options)
 
+    def test_one_file_needs_no_list(self):
+        with squall.open(self.tiny()) as results:
+            self.assertEqual(len(storm(results).axes), 3)
+
     def test_axes_tell_what_they_show(self):
         axes = self.figure(self.tiny()).axes
         self.assertEqual(len(axes), 3)
@@ -132,7 +137,7 @@ class Storm(PlotTest):
         self.assertEqual(titles, ["timeline = slow web × 2", "timeline = []"])
 
     def test_a_server_that_is_not_there(self):
-        words = r"no server 'nobody' keeps time series \(there are: web\)$"
+        words = r"no server 'nobody' \(there are: web\)$"
         with self.assertRaisesRegex(squall.ResultsError, words):
             self.figure(self.tiny(), server="nobody")
 
@@ -336,11 +341,66 @@ class CommandLine(PlotTest):
             self.assertIn("may end in .png, .svg, .pdf, .html", said)
             self.assertEqual(said.count("\n"), 1)
 
+    def test_a_mistaken_option_prints_the_usage_of_the_verb(self):
+        said = self.command("plot", self.tiny(), "--lable", "x", "-o", "x.png", status=2)
+        self.assertIn("usage: python3 -m squall plot FILE... [PLOT] -o PICTURE", said)
+        self.assertIn("unrecognized arguments: --lable x; did you mean '--label'?", said)
+
+    def test_missing_packages_are_named(self):
+        for module in ("h5py", "matplotlib"):
+            (self.folder / f"{module}.py").write_text(
+                f"raise ModuleNotFoundError('No module', name='{module}')"
+            )
+            done = subprocess.run(
+                [sys.executable, "-m", "squall", "plot", self.tiny(), "-o", self.folder / "x.png"],
+                env={**os.environ, "PYTHONPATH": f"{self.folder}:{ANALYSIS}"},
+                capture_output=True,
+                text=True,
+            )
+            (self.folder / f"{module}.py").unlink()
+            self.assertEqual(done.returncode, 2)
+            self.assertRegex(
+                done.stderr, rf"^squall: this Python has no {module}: install .*python3-{module}"
+            )
+            self.assertEqual(done.stderr.count("\n"), 1)
+
+    def test_spans_have_units(self):
+        read = __main__.parser().parse_args
+        for begin, end in (("50s", "2m"), ("50", "120")):
+            arguments = read(["plot", "x.h5", "-o", "x.png", "--span", begin, end])
+            self.assertEqual(arguments.span, [50, 120])
+        with self.assertRaisesRegex(argparse.ArgumentTypeError, "'1/s' is no time"):
+            __main__._seconds("1/s")
+
+    def test_the_plot_may_come_after_options(self):
+        picture = self.folder / "x.png"
+        self.command("plot", self.tiny(), "--label", "x", "storm", "-o", picture)
+        self.assertEqual(picture.read_bytes()[:4], PNG)
+
+    def test_a_folder_that_is_not_there(self):
+        said = self.command("plot", self.tiny(), "storm", "-o", "nodir/q.png", status=2)
+        self.assertEqual(said, "squall: cannot write nodir/q.png: no such folder\n")
+
+    def test_files_that_differ_are_one_study(self):
+        paths = [
+            self.tiny(f"{timeout}.h5", tiny.CONFIG.replace("300ms", timeout))
+            for timeout in ("300ms", "1s")
+        ]
+        picture = self.folder / "x.html"
+        figure = ("--figure", "users.requests_sent")
+        self.command("plot", *paths, "axis", *figure, "-o", picture)
+        self.assertIn("users.call.timeout [s]", picture.read_text(encoding="utf-8"))
+
     def test_mistakes(self):
         path = self.tiny()
         picture = self.folder / "x.png"
         for arguments, words in (
-            ((path, "strom"), "no plot 'strom' (there are: storm, "),
+            ((path, "strom"), "; did you mean 'storm'?"),
+            (("storm", path), f"the plot comes after the files: plot '{path}' storm"),
+            ((self.folder, "storm"), "is a folder; name a file in it"),
+            ((path, "partition"), "no plan; this picture is of the JSON of 'squall plan"),
+            ((path, "cdf", "--group", "web"), "no histogram of 'web' has any value"),
+            ((path, "storm", "--client", "user"), "did you mean 'users'?"),
             ((path, "latency", "--server", "web"), "the plot 'latency' takes no --server"),
             ((self.folder / "nope.h5", "storm"), "no such file"),
             ((path, "storm", "--label", "a", "--label", "b"), "2 labels for 1 files"),

@@ -11,7 +11,7 @@ import numpy as np
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 import squall
-from squall import figures
+from squall import figures, intervals
 from squall.histogram import Histogram
 from squall.latency import tail
 from squall.plot import PLOTS
@@ -141,6 +141,8 @@ class Figures(TinyTest):
         for text, words in (
             ("nobody.successes", "no group 'nobody' (there are: users, bots, web)"),
             ("users.success", "client 'users' has no counter, gauge or histogram 'success'"),
+            ("users.success", "did you mean 'successes'?"),
+            ("user.successes", "did you mean 'users'?"),
             ("users", "client 'users' has no counter, gauge or histogram ''"),
             ("users.requests_sent.p99", "there is no 'p99' (rate, total)"),
             ("users.request_latency.p101", "there is no 'p101' (mean, min, max, count, p50)"),
@@ -168,9 +170,26 @@ class Plots(TinyTest):
         self.assertEqual(lines["well"], [10, 10, 5, 5])
         self.assertEqual(lines["users.requests_sent"], [20] * 4)
 
+    def test_a_span_of_time(self):
+        figure = self.draw("lines", figure=["users.successes", "web.queue_depth"], span=(0, 2))
+        rates, _ = figure.axes
+        self.assertEqual(rates.get_xlim(), (0, 2))
+        self.assertGreater(rates.get_ylim()[0], 9)  # as high as what is seen
+        figure = self.draw("outcomes", group=["users"], span=(1, 3))
+        self.assertEqual(figure.axes[0].get_xlim(), (1, 3))
+        figure = self.draw("storm", span=(2.5, 4))
+        self.assertEqual(figure.axes[-1].get_xlim(), (2.5, 4))
+        self.assertEqual(list(figure.axes[0].texts), [])  # the trigger is over by then
+        for span in ((3, 2), (5, 6)):
+            with self.assertRaisesRegex(squall.ResultsError, "nothing lies between"):
+                self.draw("lines", figure=["users.successes"], span=span)
+
     def test_lines_of_nothing(self):
-        with self.assertRaisesRegex(squall.ResultsError, "which figures"):
-            self.draw("lines")
+        for plot in ("lines", "compare"):
+            with self.assertRaisesRegex(
+                squall.ResultsError, "such as --figure users.logical_requests$"
+            ):
+                self.draw(plot)
 
     def test_outcomes_are_stacked(self):
         figure = self.draw("outcomes", group=["users"])
@@ -187,6 +206,7 @@ class Plots(TinyTest):
         self.assertEqual([bar.get_height() for bar in axes.patches], [3.5, 3.5])
         self.assertEqual([tick.get_text() for tick in axes.get_xticklabels()], ["web"])
         self.assertIn("per request of users [1]", axes.get_ylabel())
+        self.assertEqual(axes.get_yscale(), "linear")  # of ten and more it is logarithmic
         (axes,) = self.draw("amplification", span=(2, 4)).axes
         self.assertEqual([bar.get_height() for bar in axes.patches], [2])
         self.assertEqual(axes.get_title(loc="left"), "from 2 s to 4 s")
@@ -206,13 +226,36 @@ class Plots(TinyTest):
         self.assertEqual([bar.get_height() for bar in attempts.patches], [2, 2])
         self.assertEqual([text.get_text() for text in attempts.texts], ["2", "2"])
 
+    def test_bars_of_one_unit_share_a_panel(self):
+        figure = self.draw(
+            "compare", figure=["users.successes", "users.request_latency.p50", "bots.successes"]
+        )
+        rates, times = figure.axes
+        self.assertEqual(rates.get_ylabel(), "rate [1/s]")
+        self.assertEqual(times.get_ylabel(), "p50 of request latency [s]")
+        self.assertEqual(len(rates.patches), 2)
+        self.assertEqual(
+            figure._suptitle.get_text(),
+            "means over replications, percentiles of all replications together, with their "
+            "95 % intervals",
+        )
+
+    def test_bars_say_what_inspect_says(self):
+        (axes,) = self.draw("compare", figure=["web.queue_depth"]).axes
+        (bar,) = axes.patches
+        values = [7 / 3.5, 14 / 3.5]
+        self.assertAlmostEqual(bar.get_height(), np.mean(values))
+        expected = intervals.mean(values)
+        (whisker,) = axes.containers[0].lines[2][0].get_segments()
+        np.testing.assert_allclose(whisker[:, 1], [expected.low, expected.high])
+
     def test_tails(self):
         (axes,) = self.draw("latency", group=["people = users"]).axes
         self.assertIn("[s]", axes.get_xlabel())
         (line,) = axes.get_lines()
         self.assertEqual(line.get_label(), "people (101)")
         for group, words in (
-            ("users.nothing", r"which histogram of 'users'\? \(there are: request_latency\)"),
+            ("users.nothing", r"which histogram of 'users'\? name it by --group users.request_"),
             ("bots", "no values of bots.request_latency"),
         ):
             with self.assertRaisesRegex(squall.ResultsError, words):

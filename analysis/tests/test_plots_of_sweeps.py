@@ -6,16 +6,17 @@ import pathlib
 import sys
 import tempfile
 import unittest
+import warnings
 
 import numpy as np
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 import squall
-from squall import intervals, sweeps
-from squall.cdf import shares
+from squall import figures, influence, intervals, sensitivity, sweeps
+from squall.cdf import _shrunk, _stretched, shares
 from squall.fields import Labels
-from squall.heatmap import Panel, crossing
+from squall.heatmap import Panel, cell_texts, crossing
 from squall.plot import PLOTS, suiting
 
 import made
@@ -132,8 +133,21 @@ class Points(SweptTest):
             ([f"{LENGTH}=100ms"], [0, 2, 4]),
             ([f"{LENGTH}=0.1s", f"{LOAD}=300/s"], [4]),
             ([f"{LENGTH}=1s", f"{LOAD}=300/s", f"{LOAD}=100/s"], [1, 5]),
+            (["poisson=200/s", "for=1s"], [3]),
+            (["arrivals.poisson=200"], [2, 3]),
         ):
             self.assertEqual(np.flatnonzero(sweeps.chosen(results, where)).tolist(), list(places))
+
+    def test_the_end_of_several_paths_is_not_enough(self):
+        a, b = combinations([1.0, 2.0], [1.0, 2.0])
+        results = self.opened({"a.call.timeout": (a, "s"), "b.call.timeout": (b, "s")})
+        with self.assertRaisesRegex(
+            squall.ResultsError, "write more of a.call.timeout or b.call.timeout"
+        ):
+            sweeps.chosen(results, ["timeout=1s"])
+        self.assertEqual(np.flatnonzero(sweeps.chosen(results, ["a.call.timeout=1s"])).size, 2)
+        with self.assertRaisesRegex(squall.ResultsError, "PATH=VALUE"):
+            sweeps.chosen(results, ["a.call.timeout"])
 
     def test_one_point(self):
         results = self.two()
@@ -144,7 +158,7 @@ class Points(SweptTest):
     def test_mistakes(self):
         results = self.two()
         for where, number, words in (
-            (["users.arrivals.poison=1/s"], None, rf"no axis .*poison'.*is it {LOAD}\?"),
+            (["users.arrivals.poison=1/s"], None, rf"no axis .*poison'.*did you mean '{LOAD}'\?"),
             ([f"{LOAD}=250/s"], None, r"no point has .* = '250/s' \(there are: 100/s, 200/s, 3"),
             ([f"{LOAD}=100ms"], None, "no point has"),
             ([f"{LOAD}=200/s"], None, r"2 points have .*; pick one by --where timeline\[0\].for="),
@@ -168,6 +182,12 @@ class Curves(SweptTest):
         self.assertEqual(curve.unit, "[s]")
         for k in range(3):  # twenty values in a bucket of ten
             self.assertAlmostEqual(curve.estimate[k], (10 * k + 4.5) * 1e-9, delta=1e-9)
+
+    def test_the_largest_is_that_of_all_replications(self):
+        curve = sweeps.curve(self.one(), "web.queue_depth.max", None)
+        self.assertEqual(curve.estimate.tolist(), [14, 14, 14])  # not the mean of 7 and 14
+        self.assertTrue(np.isnan(curve.low).all())
+        self.assertEqual(curve.of, "the largest of all replications")
 
     def test_what_the_estimates_are(self):
         results = self.one()
@@ -335,7 +355,7 @@ class AlongAnAxis(SweptTest):
         self.assertEqual(axes.get_ylabel(), f"threshold on\n{LOAD} [1/s]")
 
     def test_mistakes(self):
-        with self.assertRaisesRegex(squall.ResultsError, "no axis 'x' to draw along"):
+        with self.assertRaisesRegex(squall.ResultsError, r"no axis 'x' \(there are: "):
             self.draw(self.two(), axis=["x"])
         other = self.opened({"other": ([1.0], "1/s")})
         with self.assertRaisesRegex(squall.ResultsError, rf"no axis '{LOAD}' \(there are: other\)"):
@@ -361,6 +381,28 @@ class OverTwoAxes(SweptTest):
         self.assertEqual((axes.get_xlabel(), axes.get_ylabel()), (f"{LOAD} [1/s]", f"{LENGTH} [s]"))
         self.assertEqual(bar.get_ylabel(), "share\n[1]")
         self.assertEqual(mesh.get_clim(), (0, 1))
+
+    def test_the_title_tells_what_the_numbers_are(self):
+        for figure, words in (
+            (SHARE, "tiny: means over replications"),
+            ("users.request_latency.p50", "tiny: percentiles of all replications together"),
+            ("web.queue_depth.max", "tiny: the largest of all replications"),
+        ):
+            axes = self.draw(self.two(), figure=[figure]).axes[0]
+            self.assertIn(words, axes.get_title(loc="left"))
+
+    def test_numbers_in_cells_are_written_alike(self):
+        for values, unit, texts in (
+            ([1.04e-5, 0.2, 0.9999, 12.0], "[s]", ["10.4 µs", "200 ms", "1.00 s", "12.0 s"]),
+            ([0.0, 0.25, 40.0, 12345.0], "[1/s]", ["0", "0.250", "40.0", "12.3k"]),
+            ([1.04e-5, 0.2], "[1]", ["1.04e-05", "2.00e-01"]),
+            ([np.nan, 999.9], "[1]", ["", "1.00k"]),
+        ):
+            self.assertEqual(cell_texts(np.array(values), unit).tolist(), texts)
+
+    def test_a_level_that_nothing_passes_is_said(self):
+        with self.assertWarnsRegex(UserWarning, r"nothing passes the level 7: values are 0.495 to"):
+            self.draw(self.two(), figure=[SHARE], level=7.0)
 
     def test_the_line_where_it_passes_a_level(self):
         def axis(path, values):
@@ -389,7 +431,9 @@ class OverTwoAxes(SweptTest):
 
     def test_level(self):
         for options, drawn in (({"level": 0.3}, 0), ({}, 1)):  # one point has less than half
-            axes = self.draw(self.two(), figure=[SHARE], **options).axes[0]
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # that nothing passes 0.3
+                axes = self.draw(self.two(), figure=[SHARE], **options).axes[0]
             lines = [line for line in axes.get_lines() if line.get_label() == "_level"]
             self.assertEqual(len(lines), drawn)
 
@@ -437,6 +481,71 @@ class OverTwoAxes(SweptTest):
             self.draw(self.one())
 
 
+class Settings(SweptTest):
+    UNIT = np.array([[[0, 0], [0.5, 0], [0.5, 0.5]], [[0.5, 0.5], [0.5, 0], [0, 0]]])
+
+    def design(self, kind="morris", size=2, more=None):
+        """`a` from 0 to 1, `b` from 0 to 10; two trajectories, or one row and two mixed ones."""
+        unit = self.UNIT.reshape(-1, 2) if kind == "morris" else np.eye(4)[:, :2]
+
+        def add(file):
+            group = file.create_group("designs/0")
+            group.attrs.update(kind=kind, size=np.uint64(size))
+            group["axis"] = ["web.a", "web.b"]
+            group["row"], group["unit"] = np.arange(len(unit), dtype=np.uint64), unit
+
+        axes = {"web.a": (unit[:, 0].tolist(), "1"), "web.b": ((10 * unit[:, 1]).tolist(), "s")}
+        return self.opened({**axes, **(more or {})}, change=add)
+
+    def draw(self, *files, **options):
+        return PLOTS["sensitivity"](list(files), **options)
+
+    def test_effects(self):
+        results = self.design()
+        (axes,) = self.draw(results, figure=[SHARE]).axes
+        table = figures.table(results, figures.parse(results, SHARE.partition("=")[2]))
+        found = sensitivity.effects(results, table)
+        order = np.argsort(found.mu_star.estimate)
+        self.assertEqual(
+            [tick.get_text() for tick in axes.get_yticklabels()],
+            [found.axes[place] for place in order],
+        )
+        widths = [bar.get_width() for bar in axes.patches]
+        expected = [*found.mu_star.estimate[order], *found.sigma.estimate[order]]
+        np.testing.assert_allclose(widths, expected)
+        self.assertEqual(axes.get_xlabel(), "share\n[1]")
+        self.assertEqual(axes.get_title(loc="left"), "tiny: 2 trajectories (morris)")
+        texts = [text.get_text() for text in axes.texts]
+        self.assertIn(f"(mu {found.mu.estimate[order[0]]:+.2g})", texts[0])
+
+    def test_indices(self):
+        (axes,) = self.draw(self.design("saltelli", 1), figure=["users.request_latency.p50"]).axes
+        self.assertEqual(
+            axes.get_xlabel(), "users.request_latency.p50\nshare of its variance [1]"
+        )
+
+    def test_files_and_figures_have_panels(self):
+        results = self.design()
+        drawn = self.draw(results, results, figure=[SHARE, "users.successes"], labels=["x", "y"])
+        titles = [axes.get_title(loc="left").partition(":")[0] for axes in drawn.axes]
+        self.assertEqual(titles, ["x", "y", "", ""])
+
+    def test_numbers_of_the_picture(self):
+        table = influence.table(self.design(), [SHARE])
+        self.assertEqual(table["axis"].tolist(), ["web.a", "web.b"])
+        self.assertEqual(table["figure"].tolist(), ["share"] * 2)
+
+    def test_mistakes(self):
+        with self.assertRaisesRegex(squall.ResultsError, "no design; run a sweep by morris or"):
+            self.draw(self.two())
+        more = {"web.c": ([1.0, 2.0] * 3, "1")}
+        with self.assertRaisesRegex(squall.ResultsError, "pick the points of one by --where web.c"):
+            self.draw(self.design(more=more), figure=[SHARE])
+
+    def test_it_is_what_suits_a_design(self):
+        self.assertEqual(suiting([self.design()]), "sensitivity")
+
+
 class Distributions(SweptTest):
     def test_shares_at_the_bounds_of_buckets(self):
         path = self.folder / "tiny.h5"
@@ -478,6 +587,17 @@ class Distributions(SweptTest):
         self.assertEqual(line.get_ydata().tolist(), [0, 1])
         np.testing.assert_allclose(line.get_xdata(), [10e-9, 20e-9])
         self.assertEqual((axes.get_xscale(), axes.get_xlabel()), ("log", "request latency [s]"))
+
+    def test_the_axis_of_shares_is_stretched_and_says_so(self):
+        (axes,) = PLOTS["cdf"]([self.one()], group=["users"]).axes
+        self.assertEqual(
+            [tick.get_text() for tick in axes.get_yticklabels()],
+            ["0", "0.25", "0.5", "0.75", "0.9", "0.99", "0.999", "1"],
+        )
+        self.assertTrue(all(tick.get_visible() for tick in axes.get_yticklabels()))
+        self.assertIn("(stretched above 0.9)", axes.get_ylabel())
+        shares_ = np.array([0, 0.5, 0.9, 0.99, 0.999, 1])
+        np.testing.assert_allclose(_shrunk(_stretched(shares_)), shares_, atol=1e-12)
 
     def test_no_values(self):
         with self.assertRaisesRegex(squall.ResultsError, "no values of request_latency"):
