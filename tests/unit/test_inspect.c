@@ -189,10 +189,10 @@ static void csv_names_the_key(void **state)
     char *text = inspect("--csv");
     assert_memory_equal(text, "file,", 5);
     expect(text, ",replications,bound,peer,status\n");
-    expect(text, ",0,users,latency,count,180,1,0,0.94999999999999996,2,0,web,200\n");
-    expect(text, ",0,users,latency,max,300000000,ns,,0.94999999999999996,2,0,web,1\n");
-    expect(text, ",0,users,latency,mean,5000000,ns,,0.94999999999999996,1,0,users,418\n");
-    expect(text, ",0,users,trace,failure,20,1,,0.94999999999999996,2,0,,\n");
+    expect(text, ",0,users,latency,count,180,1,0,0.95,2,0,web,200\n");
+    expect(text, ",0,users,latency,max,300000000,ns,,0.95,2,0,web,1\n");
+    expect(text, ",0,users,latency,mean,5000000,ns,,0.95,1,0,users,418\n");
+    expect(text, ",0,users,trace,failure,20,1,,0.95,2,0,,\n");
     free(text);
 }
 

@@ -237,7 +237,7 @@ static void partial_results_tell_what_is_missing(void **state)
     struct results r;
     struct results_error e = {""};
     struct results_run run[REPLICATIONS];
-    assert_true(results_open("storm.h5", &r, &e) && results_runs(&r, 0, run, &e));
+    assert_true(results_open("storm.partial.h5", &r, &e) && results_runs(&r, 0, run, &e));
     for (uint64_t i = 0; i < REPLICATIONS; i++) {
         bool there = i % 4 == 0 || i == 2;
         assert_int_equal(run[i].status, there ? RUN_OK : RUN_MISSING);
