@@ -40,7 +40,7 @@ __all__ = ["FILETYPE", "NS_PER_S", "SCHEMA_MAJOR", "Field", "Results", "ResultsE
 
 WHOLE = ("point", "replication", "entity")  # dimensions of what is said of whole replications
 BY = ("entity", "group")
-BLOCK = 1 << 20  # buckets read at once
+BLOCK = 1 << 21  # buckets read at once
 
 
 def open(path: str | os.PathLike[str], *more: str | os.PathLike[str]) -> Results:
