@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -40,7 +41,7 @@ __all__ = ["FILETYPE", "NS_PER_S", "SCHEMA_MAJOR", "Field", "Results", "ResultsE
 
 WHOLE = ("point", "replication", "entity")  # dimensions of what is said of whole replications
 BY = ("entity", "group")
-BLOCK = 1 << 21  # buckets read at once
+BLOCK = 1 << 19  # buckets read at once
 
 
 def open(path: str | os.PathLike[str], *more: str | os.PathLike[str]) -> Results:
@@ -484,15 +485,24 @@ class Results(Store):
 
     def _blocks(self, group: str, unit: int) -> Iterator[tuple[int, Rows]]:
         """The compressed rows of a histogram, with the number of the first, in blocks of whole
-        units of rows."""
+        units of rows. While one is worked on, the next one is read."""
         begins = self._dataset(f"{group}/offsets")[()].astype(np.int64)
         n = len(begins) - 1
-        begin = 0
-        while begin < n:
-            end = int(np.searchsorted(begins, begins[begin] + BLOCK, side="right")) - 1
-            end = min(max((end - begin) // unit, 1) * unit + begin, n)
-            yield begin, self._some_rows(group, begin, begins[begin : end + 1])
-            begin = end
+        ends = [0]
+        while ends[-1] < n:
+            end = int(np.searchsorted(begins, begins[ends[-1]] + BLOCK, side="right")) - 1
+            ends.append(min(max((end - ends[-1]) // unit, 1) * unit + ends[-1], n))
+        with ThreadPoolExecutor(max_workers=1) as reader:
+
+            def ahead(begin: int, end: int) -> Future[Rows]:
+                return reader.submit(self._some_rows, group, begin, begins[begin : end + 1])
+
+            blocks = list(zip(ends[:-1], ends[1:]))
+            coming = ahead(*blocks[0]) if blocks else None
+            for (begin, _), after in zip(blocks, [*blocks[1:], None]):
+                rows = coming.result()
+                coming = ahead(*after) if after else None
+                yield begin, rows
 
     def _some_rows(self, group: str, first: int, begins: np.ndarray) -> Rows:
         inside = slice(begins[0], begins[-1])
