@@ -2,7 +2,8 @@
  *
  * The second half of squall plan for other programs: one division as an object, of which nothing
  * grows with the number of entities. Who is where is told by group and rank, what goes between them
- * by rank and rank. Times are in seconds, loads per simulated second; what is not known is null.
+ * by rank and rank, up to 1024 of them. Times are in seconds, loads per simulated second; what is
+ * not known is null.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -12,7 +13,7 @@
 #include "base/check.h"
 #include "base/json.h"
 #include "cli/plan_division.h"
-#include "parallel/fans.h"
+#include "parallel/traffic.h"
 
 static void *take(size_t n, size_t size)
 {
@@ -29,80 +30,22 @@ static void real(const char *name, double value)
 
 /* --- requests between parts --------------------------------------------------------------- */
 
-struct requests {
-    const struct plan_division *p;
-    const struct plan_row *row;
-    double *rate; /* [from part][to part], requests [1/s]; owned */
-};
-
-static double *rate_of(struct requests *t, uint32_t from)
-{
-    return &t->rate[(size_t)from * t->row->parts];
-}
-
-static void add_plain(struct requests *t)
-{
-    const struct blueprint *b = &t->p->study->blueprint;
-    for (wire_id id = 0; id < b->n_wires; id++) {
-        const struct wire_plan *w = &b->wires[id];
-        if (w->more == 0) {
-            rate_of(t, t->row->part_of[w->from])[t->row->part_of[w->to]] += t->p->flow.requests[id];
-        }
-    }
-}
-
-/* What all wires of a fan send is summed by part first, as a fan may have many of either. */
-static void add_fan(struct requests *t, const struct fan *fan, const struct reach *reach,
-                    double *sent)
-{
-    const struct blueprint *b = &t->p->study->blueprint;
-    double ends = 1.0 + fan->more;
-    for (uint32_t i = 0; i < fan->n_wires; i++) {
-        wire_id id = fan->wires[i];
-        sent[t->row->part_of[b->wires[id].from]] += t->p->flow.requests[id];
-    }
-    for (uint32_t i = 0; i < fan->n_wires; i++) {
-        uint32_t from = t->row->part_of[b->wires[fan->wires[i]].from];
-        for (uint32_t k = 0; k < reach->n && sent[from] > 0.0; k++) {
-            uint32_t to = reach->parts[k];
-            rate_of(t, from)[to] += sent[from] * reach->ends[to] / ends;
-        }
-        sent[from] = 0.0;
-    }
-}
-
-static void add_fans(struct requests *t)
-{
-    struct fans fans;
-    struct reach reach;
-    double *sent = take(t->row->parts, sizeof *sent);
-    fans_open(&fans, &t->p->study->blueprint);
-    reach_open(&reach, t->row->parts);
-    for (uint32_t f = 0; f < fans.n; f++) {
-        reach_find(&reach, &fans.fans[f], t->row->part_of);
-        add_fan(t, &fans.fans[f], &reach, sent);
-    }
-    reach_close(&reach);
-    fans_close(&fans);
-    free(sent);
-}
-
+/* No division is made in more than PLAN_PARTS_MOST parts, so that a matrix is small enough. */
 static void print_traffic(const struct plan_division *p, const struct plan_row *row)
 {
-    struct requests t = {p, row, take((size_t)row->parts * row->parts, sizeof *t.rate)};
-    add_plain(&t);
-    add_fans(&t);
+    double *rate = take((size_t)row->parts * row->parts, sizeof *rate);
+    traffic_between(&p->study->blueprint, &p->flow, row->part_of, row->parts, rate);
     fputs("  \"traffic\": [", stdout);
-    for (uint32_t from = 0; from < row->parts; from++) {
+    for (size_t from = 0; from < row->parts; from++) {
         fputs(from > 0 ? ",\n   [" : "\n   [", stdout);
-        for (uint32_t to = 0; to < row->parts; to++) {
+        for (size_t to = 0; to < row->parts; to++) {
             fputs(to > 0 ? ", " : "", stdout);
-            json_real(stdout, rate_of(&t, from)[to]);
+            json_real(stdout, rate[from * row->parts + to]);
         }
         putchar(']');
     }
     putchar(']');
-    free(t.rate);
+    free(rate);
 }
 
 /* --- who is where ------------------------------------------------------------------------- */
