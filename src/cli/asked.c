@@ -40,19 +40,7 @@ static bool find_lot(const struct results *r, const char *name, struct lot *lot)
 
 static const char *no_lot(const struct results *r, const char *name, struct arena *arena)
 {
-    size_t n = 0;
-    for (uint32_t i = 0; i < r->n_types; i++) {
-        n += r->types[i].n_entities;
-    }
-    const char **known = arena_take(arena, (2 * n + 1) * sizeof *known);
-    n = 0;
-    for (uint32_t i = 0; i < r->n_types; i++) {
-        const struct results_type *t = &r->types[i];
-        for (uint64_t e = 0; e < t->n_entities; e++) {
-            known[n++] = t->groups[e];
-            known[n++] = t->entities[e];
-        }
-    }
+    const char *const *known = inspect_names(r, NULL, arena);
     return arena_format(arena, "nobody is called '%s'%s", name, hint(name, known, arena));
 }
 

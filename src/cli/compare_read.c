@@ -58,19 +58,11 @@ static void add_match(struct comparison *c, uint64_t a, uint64_t b)
     m->paired = !m->why;
 }
 
-/* The place of a point in a file; false: there is none of this number, and it is told. */
-static bool find_point(const struct comparison *c, int file, uint64_t number, uint64_t *place)
+static bool find_point(const struct comparison *c, int file, const uint64_t *number,
+                       uint64_t *place)
 {
-    uint64_t n = meta(c, file)->n_points;
-    for (*place = 0; *place < n; ++*place) {
-        if (number_of(c, file, *place) == number) {
-            return true;
-        }
-    }
-    fprintf(stderr, "squall: %s has no point %" PRIu64 "; its points are %" PRIu64 " to %" PRIu64,
-            c->view[file].path, number, number_of(c, file, 0), number_of(c, file, n - 1));
-    fputs(number_of(c, file, n - 1) >= n ? ", of which some were not run\n" : "\n", stderr);
-    return false;
+    const struct view *v = &c->view[file];
+    return inspect_find_point(&v->results, v->path, number[file], &place[file]);
 }
 
 /* "3", or "3:5"; false: it is something else, or there are no such points, and it is told. */
@@ -91,11 +83,11 @@ static bool match_named(struct comparison *c)
                 text);
         return false;
     }
-    if (!find_point(c, FILE_A, number[FILE_A], &place[FILE_A])) {
+    if (!find_point(c, FILE_A, number, place)) {
         return false;
     }
     if (second) {
-        bool found = find_point(c, FILE_B, number[FILE_B], &place[FILE_B]);
+        bool found = find_point(c, FILE_B, number, place);
         if (found) {
             add_match(c, place[FILE_A], place[FILE_B]);
         }

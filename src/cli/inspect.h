@@ -124,6 +124,9 @@ struct view {
  * argp child whose input is a struct inspect_options. It sets the defaults. */
 extern const struct argp inspect_selection;
 
+/* Names of all groups and instances, of a type or (NULL) of all; ends with NULL. */
+const char *const *inspect_names(const struct results *r, const char *type, struct arena *arena);
+
 /* Whether what is asked for is in the file; if not, says so. */
 bool inspect_check_selection(const struct inspect_options *o, const char *path,
                              const struct results *r);
@@ -186,6 +189,11 @@ const char *inspect_axis_value(const struct results *r, uint32_t axis, uint64_t 
                                struct arena *arena);
 const char *inspect_point_name(const struct results *r, uint64_t point, struct arena *arena);
 void inspect_print_axes(const struct results *r);
+
+/* The place in the file of the point of this number in the plan; false: there is none, and it is
+ * told. */
+bool inspect_find_point(const struct results *r, const char *path, uint64_t number,
+                        uint64_t *place);
 
 /* One row for each chosen point, with what is asked for or what asked_defaults are; as CSV or JSON
  * the figures by themselves. False: see v->error. */

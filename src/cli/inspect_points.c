@@ -150,21 +150,18 @@ static bool refuse(const char *path, const char *reason)
     return false;
 }
 
-static bool choose_number(const struct results *r, const char *path, uint64_t number, bool *chosen)
+bool inspect_find_point(const struct results *r, const char *path, uint64_t number, uint64_t *place)
 {
     uint64_t n = r->meta.n_points;
-    bool found = false;
-    for (uint64_t p = 0; p < n; p++) {
-        chosen[p] = chosen[p] && r->points[p] == number;
-        found = found || r->points[p] == number;
+    for (*place = 0; *place < n; ++*place) {
+        if (r->points[*place] == number) {
+            return true;
+        }
     }
-    if (!found) {
-        fprintf(stderr,
-                "squall: %s has no point %" PRIu64 " (it has %" PRIu64 " of them, %" PRIu64
-                " to %" PRIu64 ")\n",
-                path, number, n, r->points[0], r->points[n - 1]);
-    }
-    return found;
+    fprintf(stderr, "squall: %s has no point %" PRIu64 "; its points are %" PRIu64 " to %" PRIu64,
+            path, number, r->points[0], r->points[n - 1]);
+    fputs(r->points[n - 1] >= n ? ", of which some were not run\n" : "\n", stderr);
+    return false;
 }
 
 /* The axis of this path, or of the end of one that no other has. */
@@ -256,11 +253,12 @@ bool inspect_choose(const struct inspect_options *o, const char *path, const str
 {
     struct arena memory = {0};
     bool ok = true;
-    for (uint64_t p = 0; p < r->meta.n_points; p++) {
-        chosen[p] = true;
-    }
+    uint64_t place = 0;
     if (o->has_point) {
-        ok = choose_number(r, path, o->point, chosen);
+        ok = inspect_find_point(r, path, o->point, &place);
+    }
+    for (uint64_t p = 0; p < r->meta.n_points; p++) {
+        chosen[p] = !o->has_point || p == place;
     }
     for (size_t i = 0; i < o->n_wheres; i++) {
         ok = choose_where(r, path, o->wheres[i], &memory, chosen) && ok;

@@ -194,36 +194,47 @@ static bool refuse(const char *path, const char *what, const char *name, const c
     return false;
 }
 
-bool inspect_check_selection(const struct inspect_options *o, const char *path,
-                             const struct results *r)
+const char *const *inspect_names(const struct results *r, const char *type, struct arena *arena)
 {
-    struct arena memory = {0};
-    size_t n = 0, room = r->n_types + 1;
+    size_t n = 0;
     for (uint32_t i = 0; i < r->n_types; i++) {
-        room += 2 * r->types[i].n_entities;
+        n += 2 * r->types[i].n_entities;
     }
-    const char **names = arena_take(&memory, room * sizeof *names);
-    bool ok = true, found = false;
-    if (o->type && !results_find_type(r, o->type)) {
-        for (uint32_t i = 0; i < r->n_types; i++) {
-            names[n++] = r->types[i].name;
-        }
-        ok = refuse(path, "type of entity", o->type, names);
-    }
-    for (uint32_t i = 0; ok && o->entity && i < r->n_types; i++) {
+    const char **names = arena_take(arena, (n + 1) * sizeof *names);
+    n = 0;
+    for (uint32_t i = 0; i < r->n_types; i++) {
         const struct results_type *t = &r->types[i];
-        struct lot lot = {.type = t};
-        if (o->type && strcmp(o->type, t->name) != 0) {
-            continue;
-        }
-        found = found || inspect_next_lot(o, &lot);
-        for (uint64_t k = 0; k < t->n_entities; k++) {
+        for (uint64_t k = 0; (!type || strcmp(type, t->name) == 0) && k < t->n_entities; k++) {
             names[n++] = t->groups[k];
             names[n++] = t->entities[k];
         }
     }
-    if (ok && o->entity && !found) {
-        ok = refuse(path, o->type ? "entity of this type called" : "entity", o->entity, names);
+    return names;
+}
+
+static const char *const *type_names(const struct results *r, struct arena *arena)
+{
+    const char **names = arena_take(arena, ((size_t)r->n_types + 1) * sizeof *names);
+    for (uint32_t i = 0; i < r->n_types; i++) {
+        names[i] = r->types[i].name;
+    }
+    return names;
+}
+
+bool inspect_check_selection(const struct inspect_options *o, const char *path,
+                             const struct results *r)
+{
+    struct arena memory = {0};
+    bool ok = !o->type || results_find_type(r, o->type) ||
+              refuse(path, "type of entity", o->type, type_names(r, &memory));
+    bool found = !o->entity;
+    for (uint32_t i = 0; ok && !found && i < r->n_types; i++) {
+        struct lot lot = {.type = &r->types[i]};
+        found = (!o->type || strcmp(o->type, lot.type->name) == 0) && inspect_next_lot(o, &lot);
+    }
+    if (ok && !found) {
+        ok = refuse(path, o->type ? "entity of this type called" : "entity", o->entity,
+                    inspect_names(r, o->type, &memory));
     }
     arena_close(&memory);
     return ok;

@@ -185,7 +185,8 @@ class Points(Inspecting):
         rows = json.loads(self.inspect("--json", "-p", "13", file))
         self.assertEqual({row["point"] for row in rows}, {13})
         self.assertEqual(self.refused("-p", "7", file),
-                         "squall: 1.2-search.h5 has no point 7 (it has 11 of them, 0 to 17)\n")
+                         "squall: 1.2-search.h5 has no point 7; its points are 0 to 17, of which "
+                         "some were not run\n")
 
     def test_axes_are_columns_and_keys(self):
         file, other = self.unpack("1.2-sweep"), self.unpack("1.2-search")
