@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from squall import figures, sweeps
+from squall import figures, measures, sweeps
 from squall.file import Results, ResultsError
 from squall.style import (
     BAND,
@@ -27,7 +27,6 @@ from squall.style import (
 HATCHES = ("", "//", "..", "\\\\", "xx", "--")
 LOG_FROM = 10.0  # attempts for a request that are drawn on a logarithmic axis
 LETTERS_IN_PANEL = 32  # of names below bars, side by side
-ARRIVED = ("requests_received", "requests_missed")  # what reached somebody, up or down
 
 
 @of_files
@@ -51,16 +50,16 @@ def amplification(
     chain = list(group) or _receivers(files[0])
     points = places(files, point)
     values = [
-        [_attempts(results, one, client, span, place) for one in chain]
+        measures.tier_amplification(results, chain, group=client, span=span, point=place)
         for results, place in zip(files, points)
     ]
     with styled():
         drawn, [[axes]] = panels(1, 1, (8.0, 4.4))
         band = (BAND[0], 0.5, BAND[1])
-        shown = [np.nanquantile(np.stack(one, axis=1), band, axis=0) for one in values]
+        shown = [np.nanquantile(one, band, axis=0) for one in values]
         _bars(axes, shown, labels or titles(files, points))
         axes.set_xticks(range(len(chain)), chain)
-        if max(np.nanmax(one) for file in values for one in file) >= LOG_FROM:
+        if max(np.nanmax(one) for one in values) >= LOG_FROM:
             axes.set_yscale("log")
             _headroom(axes, values)
         axes.set_ylabel(f"attempts per request of {client} [1]")
@@ -147,18 +146,10 @@ def _receivers(results: Results) -> list[str]:
     receiving = {
         name
         for type in results.types
-        if f"stats/{type}/{ARRIVED[0]}" in results.h5
+        if f"stats/{type}/{measures.ARRIVED[0]}" in results.h5
         for name in results.groups(type)
     }
     return [name for name in results.config.tree["entities"] if name in receiving]
-
-
-def _attempts(
-    results: Results, who: str, client: str, span: tuple[float, float] | None, point: int
-) -> np.ndarray:
-    above = " + ".join(f"{who}.{name}" for name in ARRIVED)
-    figure = figures.parse(results, f"{above} / {client}.logical_requests")
-    return figures.value(results, figure, span=span, point=point)
 
 
 def _bars(axes: Axes, values: Sequence[np.ndarray], labels: Sequence[str]) -> None:
@@ -194,8 +185,7 @@ def _bars(axes: Axes, values: Sequence[np.ndarray], labels: Sequence[str]) -> No
             )
 
 
-def _headroom(axes: Axes, values: Sequence[Sequence[np.ndarray]]) -> None:
+def _headroom(axes: Axes, values: Sequence[np.ndarray]) -> None:
     """On a logarithmic axis, from somewhat below 1 to well above the highest bar."""
-    tops = [np.nanmax(one) for file in values for one in file]
-    bottoms = [np.nanmin(one) for file in values for one in file]
-    axes.set_ylim(min([0.7, *(0.7 * low for low in bottoms if low > 0)]), 3 * max(1.0, *tops))
+    known = np.concatenate([one[one > 0] for one in values])
+    axes.set_ylim(0.7 * min(1.0, known.min(initial=1.0)), 3 * known.max(initial=1.0))

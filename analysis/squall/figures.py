@@ -25,8 +25,8 @@ import numpy as np
 
 from squall.fields import Field
 from squall.file import NS_PER_S, Results, ResultsError
+from squall.series import finished, no_series, quotient, some_within
 from squall.store import did_you_mean
-from squall.series import finished, quotient, some_within
 
 MEASURES = {  # of each kind of statistic; the first is meant when nothing is written
     "counter": ("rate", "total"),
@@ -264,25 +264,18 @@ def _by_interval(results: Results, term: Statistic) -> np.ndarray:
         field, _ = results.series_quantiles(term.type, term.name, [term.p], by=by)
         return _of(field, by, term)[:, None, :, 0]
     except KeyError:
-        groups = ", ".join(dict.fromkeys([*_keeping(results), term.who]))
-        raise ResultsError(
-            f"{results.path}: no {term.type} '{term.who}' keeps time series (run it with "
-            f"output.series: [{groups}])"
-        ) from None
-
-
-def _keeping(results: Results) -> list[str]:
-    """Groups that keep time series."""
-    return [
-        name
-        for type in results.types
-        if type in results.h5["series"]
-        for name in results.groups(type, series=True)
-    ]
+        raise no_series(results, term.type, _group(results, term)) from None
 
 
 def _by(results: Results, term: Statistic) -> str:
     return "group" if term.who in results.groups(term.type) else "entity"
+
+
+def _group(results: Results, term: Statistic) -> str:
+    """The group, also of an instance."""
+    if term.who in results.groups(term.type):
+        return term.who
+    return str(results.groups(term.type)[results.entities(term.type).index(term.who)])
 
 
 def _of(field: Field, by: str, term: Statistic) -> np.ndarray:

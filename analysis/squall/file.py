@@ -155,13 +155,7 @@ class Results(Store):
         who = np.arange(n_entities) if entities is None else np.array(entities, int)
         chosen = np.full((n_replications, n_entities), -1)
         chosen[np.ix_(some, who)] = 0
-        first = point * chosen.size
-        begins = self._dataset(f"{group}/offsets")[first : first + chosen.size + 1]
-        rows = self._some_rows(group, first, begins.astype(np.int64))
-        one = rows.merged(chosen.reshape(-1), 1)
-        return Histogram(
-            one.bins, one.counts, self._edges, int(one.least[0]), int(one.largest[0])
-        )
+        return self._together(group, point * chosen.size, chosen.reshape(-1))
 
     def quantiles(
         self,
@@ -304,19 +298,9 @@ class Results(Store):
         """The values of some lines of a breakdown taken together: their numbers, or bool [line];
         all of them by default."""
         group = f"breakdowns/{type}/{name}"
-        total = self._dataset(f"{group}/total")[()]
-        least, largest = (self._dataset(f"{group}/{leaf}")[()] for leaf in ("min", "max"))
-        numbers = np.arange(len(total))
-        some = numbers if lines is None else numbers[list(lines)]
-        parts = []
-        for line in some:
-            bins, counts = self._row(group, int(line))
-            if len(bins) == 0:
-                self._no_buckets(group)
-            parts.append(
-                Histogram(bins, counts, self._edges, int(least[line]), int(largest[line]))
-            )
-        return Histogram.merged(parts, self._edges)
+        chosen = np.full(len(self._dataset(f"{group}/total")), -1)
+        chosen[slice(None) if lines is None else np.arange(len(chosen))[list(lines)]] = 0
+        return self._together(group, 0, chosen)
 
     def trace(self) -> dict[str, np.ndarray]:
         """The trace: what became of single requests, the warm-up included.
@@ -415,10 +399,9 @@ class Results(Store):
         """The values that fell into an interval, of all replications taken together."""
         group = f"series/{type}/{name}"
         _, _, n_entities, n_intervals = self._dataset(f"{group}/total").shape
-        who = range(n_entities) if entities is None else entities
-        rows = [(point * n_entities + entity) * n_intervals + interval for entity in who]
-        parts = [Histogram.from_bins(*self._row(group, row), self._edges) for row in rows]
-        return Histogram.merged(parts, self._edges)
+        chosen = np.full((n_entities, n_intervals), -1)
+        chosen[slice(None) if entities is None else entities, interval] = 0
+        return self._together(group, point * chosen.size, chosen.reshape(-1))
 
     def series_rows(self, type: str, name: str, point: int = 0) -> Rows:
         """The values of a histogram by interval at a point, of all replications taken together: row
@@ -426,8 +409,7 @@ class Results(Store):
         group = f"series/{type}/{name}"
         _, _, n_entities, n_intervals = self._dataset(f"{group}/total").shape
         n = n_entities * n_intervals
-        begins = self._dataset(f"{group}/offsets")[point * n : (point + 1) * n + 1]
-        return self._some_rows(group, point * n, begins.astype(np.int64))
+        return self._rows(group, point * n, n)
 
     # Reading.
 
@@ -504,6 +486,20 @@ class Results(Store):
                 coming = ahead(*after) if after else None
                 yield begin, rows
 
+    def _rows(self, group: str, first: int, n: int) -> Rows:
+        """`n` compressed rows from `first` on."""
+        begins = self._dataset(f"{group}/offsets")[first : first + n + 1]
+        return self._some_rows(group, first, begins.astype(np.int64))
+
+    def _together(self, group: str, first: int, into: np.ndarray) -> Histogram:
+        """Those of the rows from `first` on whose place in `into` is 0, not -1, as one."""
+        some = np.flatnonzero(into == 0)
+        begin, end = (some[0], some[-1] + 1) if len(some) else (0, 0)
+        one = self._rows(group, first + begin, end - begin).merged(into[begin:end], 1)
+        return Histogram(
+            one.bins, one.counts, self._edges, int(one.least[0]), int(one.largest[0])
+        )
+
     def _some_rows(self, group: str, first: int, begins: np.ndarray) -> Rows:
         inside = slice(begins[0], begins[-1])
         bins, counts = (self._dataset(f"{group}/{leaf}")[inside] for leaf in ("bin", "count"))
@@ -523,12 +519,6 @@ class Results(Store):
 
     def _no_buckets(self, group: str) -> None:
         raise ResultsError(f"{self.path}: was run without histograms; {group} has no buckets")
-
-    def _row(self, group: str, row: int) -> tuple[np.ndarray, np.ndarray]:
-        """Buckets in use and how many values are in each, of one compressed row."""
-        begin, end = self._dataset(f"{group}/offsets")[row : row + 2]
-        bins, counts = (self._dataset(f"{group}/{leaf}")[begin:end] for leaf in ("bin", "count"))
-        return bins.astype(np.intp), counts
 
 
 def _flat(dataset: h5py.Dataset, rows: slice) -> np.ndarray:

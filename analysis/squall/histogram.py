@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,27 +28,6 @@ class Histogram:
     edges: np.ndarray  # of all buckets there are
     least: int  # meaningless without values
     largest: int
-
-    @classmethod
-    def from_bins(cls, bins: np.ndarray, counts: np.ndarray, edges: np.ndarray) -> Histogram:
-        """Where nobody kept the least and largest value: they are those of the outermost
-        buckets."""
-        if len(bins) == 0:
-            return cls(bins, counts, edges, 0, 0)
-        return cls(bins, counts, edges, int(edges[bins[0]]), int(edges[bins[-1] + 1]) - 1)
-
-    @classmethod
-    def merged(cls, parts: Iterable[Histogram], edges: np.ndarray) -> Histogram:
-        """All values of all parts."""
-        full = [part for part in parts if len(part.bins) > 0]
-        if not full:
-            none = np.zeros(0, np.uint64)
-            return cls(none, none, edges, 0, 0)
-        bins, place = np.unique(np.concatenate([part.bins for part in full]), return_inverse=True)
-        counts = np.zeros(len(bins), np.uint64)
-        np.add.at(counts, place, np.concatenate([part.counts for part in full]))
-        least, largest = min(part.least for part in full), max(part.largest for part in full)
-        return cls(bins, counts, edges, least, largest)
 
     @property
     def total(self) -> int:

@@ -56,8 +56,10 @@ from squall.series import counted, quotient, rate, select, total, within
 from squall.survival import Survival, Times, kaplan_meier
 from squall.trigger import capacity_loss_s, excess_load_s, trigger, trigger_end_s
 from squall.work import (
+    ARRIVED,
     amplification,
     amplification_over_time,
+    attempt_ends,
     attempt_outcomes,
     attempts_per_success,
     client_ratios,
@@ -74,6 +76,7 @@ from squall.work import (
 )
 
 __all__ = [
+    "ARRIVED",
     "Blast",
     "DEGRADED",
     "Loop",
@@ -85,6 +88,7 @@ __all__ = [
     "amplification",
     "amplification_over_time",
     "arrival_load",
+    "attempt_ends",
     "attempt_load",
     "attempt_outcomes",
     "attempts_per_success",

@@ -56,10 +56,16 @@ def select(results: Results, type: str, group: str | None) -> np.ndarray:
     keeping = _keeping(results, type)
     chosen = [place for place, name in enumerate(keeping) if group in (None, name)]
     if not chosen:
-        who = f"{type} '{group}'" if group else type
-        remedy = _remedy(results, type, group)
-        raise ResultsError(f"{results.path}: no {who} keeps time series{remedy}")
+        raise no_series(results, type, group)
     return np.array(chosen)
+
+
+def no_series(results: Results, type: str, group: str | None) -> ResultsError:
+    """That nobody of a group, or type, keeps time series, and how to have them do so."""
+    who = f"{type} '{group}'" if group else type
+    return ResultsError(
+        f"{results.path}: no {who} keeps time series{_remedy(results, type, group)}"
+    )
 
 
 def _keeping(results: Results, type: str) -> list[str]:

@@ -234,12 +234,12 @@ class Store:
 def _unreadable(path: str, error: OSError) -> str:
     """Why a file cannot be opened, and what to do."""
     if os.path.isdir(path):
+        if path.rstrip(os.sep).endswith(JOURNAL):
+            return (
+                "a journal; `squall resume` or, where all was run, `squall merge` makes a results "
+                "file of it"
+            )
         return "is a folder; name a file in it"
-    if path.endswith(JOURNAL):
-        return (
-            "a journal; `squall resume` or, where all was run, `squall merge` makes a results file "
-            "of it"
-        )
     if error.errno:
         return os.strerror(error.errno).lower()
     return "not an HDF5 file, or not whole"

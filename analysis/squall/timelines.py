@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
-from squall import figures, measures
+from squall import figures, measures, work
 from squall.file import Results, ResultsError
 from squall.style import (
     BLACK,
@@ -39,20 +39,20 @@ from squall.style import (
     zoom,
 )
 
-# How attempts end, from the bottom of the stack: counters of a caller, colour and hatch.
-ENDS = (
-    ("answered well", "", BLUE, ""),
-    ("errors", "answered with an error", ORANGE, ""),
-    ("timeouts", "timed out", VERMILION, ""),
-    ("refused", "refused a connection", PURPLE, "//"),
-    ("connection_wait_timeouts", "waited for a connection in vain", PURPLE, ""),
-    ("rate_limited", "held back by a rate limit", GREEN, "//"),
-    ("circuit_broken", "held back by a breaker", GREEN, ""),
-    ("throttled", "held back by a throttle", SKY, ""),
-    ("low_timeouts", "held back by a deadline", SKY, "//"),
-    ("dropped", "lost in a conditioner", YELLOW, ""),
-    ("cancelled", "given up for another one", YELLOW, "//"),
-)
+# How attempts end (`work.attempt_ends`), from the bottom of the stack: name, colour and hatch.
+ENDS = {
+    work.ANSWERED_WELL: ("answered well", BLUE, ""),
+    "errors": ("answered with an error", ORANGE, ""),
+    "timeouts": ("timed out", VERMILION, ""),
+    "refused": ("refused a connection", PURPLE, "//"),
+    "connection_wait_timeouts": ("waited for a connection in vain", PURPLE, ""),
+    "rate_limited": ("held back by a rate limit", GREEN, "//"),
+    "circuit_broken": ("held back by a breaker", GREEN, ""),
+    "throttled": ("held back by a throttle", SKY, ""),
+    "low_timeouts": ("held back by a deadline", SKY, "//"),
+    "dropped": ("lost in a conditioner", YELLOW, ""),
+    "cancelled": ("given up for another one", YELLOW, "//"),
+}
 
 
 @of_files
@@ -173,13 +173,10 @@ def _draw_lines(
 
 def _ends(results: Results, group: str, point: int) -> dict[str, np.ndarray]:
     """Attempts per second by how they ended, [interval] each, without what never happened."""
-    rates = {}
-    for counter, name, *_ in ENDS:
-        if name:
-            rates[counter] = measures.rate(results, "client", counter, group=group, point=point)
-    received = measures.rate(results, "client", "responses_received", group=group, point=point)
-    rates = {ENDS[0][0]: received - rates["errors"], **rates}
-    means = {name: values.mean(axis=0) for name, values in rates.items()}
+    rates = work.attempt_ends(
+        lambda name: measures.rate(results, "client", name, group=group, point=point)
+    )
+    means = {name: rates[name].mean(axis=0) for name in ENDS}
     return {name: values for name, values in means.items() if values.any()}
 
 
@@ -187,9 +184,9 @@ def _stack(axes: Axes, results: Results, ends: dict[str, np.ndarray]) -> None:
     """Steps, as what is known is the number in each interval."""
     edges = np.append(results.time_s, results.time_s[-1] + results.interval_s[-1])
     floor = np.zeros(len(results.time_s))
-    for counter, _, colour, hatch in ENDS:
-        if counter in ends:
-            top = floor + ends[counter]
+    for end, (_, colour, hatch) in ENDS.items():
+        if end in ends:
+            top = floor + ends[end]
             axes.stairs(
                 top, edges, baseline=floor, fill=True, color=colour, hatch=hatch, linewidth=0
             )
@@ -198,12 +195,12 @@ def _stack(axes: Axes, results: Results, ends: dict[str, np.ndarray]) -> None:
 
 def _legend_of_ends(drawn: Figure, stacks: Sequence[dict[str, np.ndarray]]) -> None:
     """One legend for all panels, of what occurs in any."""
-    there = [end for end in ENDS if any(end[0] in ends for ends in stacks)]
+    there = [look for end, look in ENDS.items() if any(end in ends for ends in stacks)]
     handles = [
         Rectangle((0, 0), 1, 1, facecolor=colour, hatch=hatch, edgecolor="white", linewidth=0)
-        for _, _, colour, hatch in there
+        for _, colour, hatch in there
     ]
-    names = [name or counter for counter, name, *_ in there]
+    names = [name for name, *_ in there]
     handles.append(Line2D([], [], color=BLACK, linestyle=(0, (4, 2))))
     names.append("offered load (requests begun)")
     legend_below(drawn, handles, names, 3)

@@ -9,7 +9,7 @@ of one group, or a server that makes calls; without it all clients are taken tog
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -17,7 +17,9 @@ from squall import load
 from squall.file import NS_PER_S, Results, ResultsError
 from squall.series import Span, by_entity, caller, counted, finished, moving, quotient, total
 
-# How an attempt may end, by what counts it; those answered well are counted by none.
+ARRIVED = ("requests_received", "requests_missed")  # what reached somebody, up or down
+ANSWERED_WELL = "answered_well"
+# How else an attempt may end, by what counts it; those answered well are counted by none.
 ENDS = (
     "errors",
     "timeouts",
@@ -89,7 +91,7 @@ def tier_amplification(
         type = _type_of(results, tier)
         arrived = sum(
             counted(results, type, name, group=tier, span=span, point=point)
-            for name in ("requests_received", "requests_missed")
+            for name in ARRIVED
         )
         factors.append(quotient(arrived, requests * (calls or {}).get(tier, 1.0)))
     return np.stack(factors, axis=1)
@@ -162,10 +164,15 @@ def attempt_outcomes(
     results: Results, *, span: Span | None = None, group: str | None = None, point: int = 0
 ) -> dict[str, np.ndarray]:
     """How attempts ended, as shares of those that ended, whether they were sent or held back [1]:
-    [replication] by `answered_well` and the counters in `ENDS`. They sum to 1."""
-    ends = {name: _calls(results, name, span, group, point) for name in ENDS}
-    replies = _calls(results, "responses_received", span, group, point)
-    return _shares({"answered_well": replies - ends["errors"], **ends})
+    [replication] each, by the names of `attempt_ends`. They sum to 1."""
+    return _shares(attempt_ends(lambda name: _calls(results, name, span, group, point)))
+
+
+def attempt_ends(count: Callable[[str], np.ndarray]) -> dict[str, np.ndarray]:
+    """How attempts ended, by `answered_well` and the counters in `ENDS`, where `count` gives what a
+    counter of the caller says."""
+    ends = {name: count(name) for name in ENDS}
+    return {ANSWERED_WELL: count("responses_received") - ends["errors"], **ends}
 
 
 def outcomes_by_status(
@@ -284,6 +291,6 @@ def _per_success(
 
 def _type_of(results: Results, group: str) -> str:
     for type in results.types:
-        if group in results.groups(type) and f"stats/{type}/requests_received" in results.h5:
+        if group in results.groups(type) and f"stats/{type}/{ARRIVED[0]}" in results.h5:
             return type
     raise ResultsError(f"{results.path}: nobody called '{group}' receives requests")

@@ -47,7 +47,7 @@ class Opening(TinyTest):
 
     def test_a_journal(self):
         self.path = self.path.with_suffix(".journal")
-        self.path.write_text("not HDF5")
+        self.path.mkdir()  # as the program makes it, with a file for each rank
         self.refuse("a journal; `squall resume` or")
 
     def test_a_folder(self):

@@ -17,7 +17,7 @@ sys.path.insert(0, str(ANALYSIS))
 
 import squall
 from squall import intervals
-from squall.histogram import Histogram
+from squall.rows import Rows
 
 from test_intervals import held, stated
 
@@ -76,7 +76,7 @@ class Runs(unittest.TestCase):
             elif name == "request_latency" and measure == "mean":
                 self.assert_same(line, intervals.mean(waits.means))
             elif name == "request_latency" and measure in ("p50", "p90", "p99"):
-                whole = waits.quantiles(np.arange(7)[None])
+                whole = waits.quantiles(np.arange(7)[None, None])
                 place = QUANTILES.index(float(measure[1:]) / 100.0)
                 ends = (whole.estimate, whole.low, whole.high)
                 one = intervals.Interval(*(end[0, place] for end in ends), whole.confidence)
@@ -99,10 +99,10 @@ class Runs(unittest.TestCase):
         for requests in (500, 2000):
             waits = Waits(self.run_queue(REPLICATIONS, 1 + requests // PER_S))
             # Cut into studies of ten in two ways, for a figure with less noise.
-            cuts = [draws.permutation(REPLICATIONS).reshape(-1, 10) for _ in range(2)]
-            studies = np.concatenate(cuts)
-            self.state("mean", requests, held(intervals.mean(waits.means[studies]), MEAN_NS))
-            shares = held(waits.quantiles(studies), -np.log1p(-np.array(QUANTILES)) * MEAN_NS)
+            cuts = np.array([draws.permutation(REPLICATIONS).reshape(-1, 10) for _ in range(2)])
+            means = waits.means[cuts.reshape(-1, 10)]
+            self.state("mean", requests, held(intervals.mean(means), MEAN_NS))
+            shares = held(waits.quantiles(cuts), -np.log1p(-np.array(QUANTILES)) * MEAN_NS)
             for p, share in zip(QUANTILES, shares):
                 self.state(f"p{100 * p:g}", requests, share)
 
@@ -116,26 +116,26 @@ class Waits:
 
     def __init__(self, results):
         group = results.h5["histograms/client/request_latency"]
-        self.edges = results.h5["histograms/edges"][()]
         total, sum, least, largest = (
             group[leaf][0, :, 0] for leaf in ("total", "sum", "min", "max")
         )
         self.means = sum / total  # [replication]
-        begin, bins, counts = (group[leaf][()] for leaf in ("offsets", "bin", "count"))
-        self.histograms = [
-            Histogram(bins[rows], counts[rows], self.edges, int(least[one]), int(largest[one]))
-            for one, rows in enumerate(map(slice, begin[:-1], begin[1:]))
-        ]
-        self.own = np.array([each.quantiles(QUANTILES)[0] for each in self.histograms])
+        begins, bins, counts = (group[leaf][()] for leaf in ("offsets", "bin", "count"))
+        edges = results.h5["histograms/edges"][()]
+        self.rows = Rows(begins.astype(np.int64), bins, counts, edges, least, largest)
+        self.own, _ = self.rows.quantiles(QUANTILES)
 
-    def quantiles(self, studies):
-        """Of the replications of studies, [study, replication]: [study, quantile]."""
-        together = [
-            Histogram.merged([self.histograms[one] for one in study], self.edges)
-            for study in studies
-        ]
-        estimate = np.array([each.quantiles(QUANTILES)[0] for each in together])
-        return intervals.sectioning(self.own[studies], estimate, axis=1)
+    def quantiles(self, cuts):
+        """Of the replications of studies, [cut, study, replication], of which a cut has each once:
+        [all studies, quantile]."""
+        into = np.empty((len(cuts), len(self.own)), int)
+        for places, cut in zip(into, cuts):
+            places[cut] = np.arange(len(cut))[:, None]
+        estimate = np.array(
+            [self.rows.merged(places, cuts.shape[1]).quantiles(QUANTILES)[0] for places in into]
+        )
+        own = self.own[cuts.reshape(-1, cuts.shape[2])]
+        return intervals.sectioning(own, estimate.reshape(-1, len(QUANTILES)), axis=1)
 
 
 if __name__ == "__main__":

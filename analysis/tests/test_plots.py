@@ -37,14 +37,12 @@ def receive(file):
 def end(file):
     """Of twenty attempts of `users` in an interval ten are answered well, four with an error, and
     six time out."""
-    from squall.timelines import ENDS
+    from squall.work import ENDS
 
-    for counter, name, *_ in ENDS:
-        if name:
-            number = {"errors": 4, "timeouts": 6}.get(counter, 0)
-            values = np.zeros((1, 3, 2, tiny.INTERVALS), np.uint64)
-            values[0, :2, 0] = number
-            tiny.described(file, f"series/client/{counter}", values)
+    for counter in ENDS:
+        values = np.zeros((1, 3, 2, tiny.INTERVALS), np.uint64)
+        values[0, :2, 0] = {"errors": 4, "timeouts": 6}.get(counter, 0)
+        tiny.described(file, f"series/client/{counter}", values)
     answered = np.zeros((1, 3, 2, tiny.INTERVALS), np.uint64)
     answered[0, :2, 0] = 14
     tiny.described(file, "series/client/responses_received", answered)

@@ -13,6 +13,7 @@ from squall import (
     recovery,
     remedy,
     survival,
+    timelines,
     trigger,
     work,
 )
@@ -179,6 +180,9 @@ class Work(MadeTest):
 
 
 class Names(unittest.TestCase):
+    def test_every_end_of_an_attempt_has_a_look(self):
+        self.assertEqual(set(timelines.ENDS), {work.ANSWERED_WELL, *work.ENDS})
+
     def test_every_measure_is_found_by_its_name(self):
         parts = {"intervals_in", "point_of"}  # of which measures are made
         for module in (load, work, survival, trigger, recovery, metastability, hysteresis, remedy):
