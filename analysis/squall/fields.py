@@ -47,6 +47,11 @@ class Field:
     coords: Mapping[str, Labels] = field(default_factory=dict)
     name: str = ""
 
+    def told(self, what: str) -> Field:
+        """The same, described as something else that is made of it: "Sum of values: ..." as
+        `what`."""
+        return replace(self, long_name=f"{what}: {self.long_name.partition(': ')[2]}")
+
     def to_xarray(self) -> xarray.DataArray:
         """The same as an `xarray.DataArray` with the attributes `units` and `long_name`."""
         import xarray

@@ -12,12 +12,13 @@ import h5py
 import numpy as np
 
 from squall.config import Action, Config
-from squall.fields import Labels
+from squall.fields import Field, Labels
 
 JOURNAL = ".journal"  # ends the name of what a run writes before its results
 FILETYPE = "squall-results"
 SCHEMA_MAJOR = 1  # a file of any minor version of it can be read
 NS_PER_S = 1e9
+BY = ("entity", "group")
 
 
 class ResultsError(Exception):
@@ -203,6 +204,22 @@ class Store:
             return self._file[path][()] != 0
         return np.ones((self.n_points, len(self.entities(type))), bool)
 
+    # Time series.
+
+    @property
+    def has_series(self) -> bool:
+        return "series" in self._file
+
+    @property
+    def time_s(self) -> np.ndarray:
+        """Starts of the intervals [s]: [interval]."""
+        return self._dataset("series/interval")[()] / NS_PER_S
+
+    @property
+    def interval_s(self) -> np.ndarray:
+        """Lengths of the intervals [s], of which the last may be shorter: [interval]."""
+        return self._dataset("series/interval_length")[()] / NS_PER_S
+
     # Reading.
 
     def _names(self, path: str) -> np.ndarray:
@@ -226,9 +243,47 @@ class Store:
             raise ResultsError(f"{self.path}: has no {path} (in /{where}: {there})")
         return found
 
-    @cached_property
-    def _edges(self) -> np.ndarray:
-        return self._dataset("histograms/edges")[()]
+    def _who(self, type: str, by: str, *, series: bool = False) -> tuple[Labels, np.ndarray]:
+        """Whom numbers are told of, and the place of each entity among them: [entity]."""
+        if by not in BY:
+            raise ResultsError(f"by='{by}': statistics are by {' or '.join(BY)}")
+        if by == "entity":
+            names = np.array(self.entities(type, series=series), str)
+            return Labels(names, ("entity",)), np.arange(len(names))
+        groups = self.groups(type, series=series)
+        names, first, place = np.unique(groups, return_index=True, return_inverse=True)
+        order = np.argsort(first)  # as written, not by alphabet
+        return Labels(names[order], ("group",)), np.argsort(order)[place]
+
+    def _gathered(
+        self, values: np.ndarray, type: str, by: str, how: np.ufunc, *, series: bool = False
+    ) -> np.ndarray:
+        """Values [point, replication, entity, ...] by whom they are told of."""
+        labels, into = self._who(type, by, series=series)
+        if by == "entity":
+            return values
+        parts = [how.reduce(values[:, :, into == k], axis=2) for k in range(len(labels.values))]
+        return np.stack(parts, axis=2)
+
+    def _coords(self, type: str, by: str, *, series: bool = False) -> dict[str, Labels]:
+        coords = {
+            "point": Labels(self.points, ("point",)),
+            **self.axes,
+            "replication": Labels(np.arange(self.n_replications), ("replication",)),
+            by: self._who(type, by, series=series)[0],
+        }
+        if by == "entity":
+            coords["group"] = Labels(self.groups(type, series=series), ("entity",))
+        if series:
+            coords["interval"] = Labels(self.time_s, ("interval",), "s", "Start of the interval")
+        return coords
+
+    def _field(
+        self, path: str, name: str, type: str, by: str, values: np.ndarray, *, series: bool = False
+    ) -> Field:
+        dims = ("point", "replication", by, *(("interval",) if series else ()))
+        coords = self._coords(type, by, series=series)
+        return Field(values, dims, *meaning(self._dataset(path)), coords, name)
 
 
 def _unreadable(path: str, error: OSError) -> str:
